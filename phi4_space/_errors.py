@@ -26,6 +26,7 @@
     ├── AuthenticationFailed    the token or login was refused
     ├── ContractNotMet          the Space is not a Phi-4 Space as this client knows it
     ├── UploadRefused           the Space did not take the files
+    │   └── UploadLost              the Space no longer holds a file that it took
     ├── SpaceError              the Space's own code failed
     ├── ConnectionFailed        no connection to the Space
     ├── StreamLost              the answer's stream broke off
@@ -286,6 +287,13 @@ class ContractNotMet(Phi4Error):
 
 class UploadRefused(Phi4Error):
     """The Space did not take the files."""
+
+
+class UploadLost(UploadRefused):
+    """The Space no longer holds a file that it took."""
+
+    usual_advice = "Ask again: the file is uploaded anew."
+    retryable = True
 
 
 class SpaceError(Phi4Error):

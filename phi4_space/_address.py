@@ -1,0 +1,125 @@
+"""Where a Space is: its name and its URLs. Knows no sockets and no Gradio."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from phi4_space._errors import InvalidSpaceName
+
+HUB = "https://huggingface.co"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_LONGEST_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones in a way only it knows
+_SUFFIX = ".hf.space"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A Space's name on the Hub and its URLs.
+
+    Attributes:
+        name: "owner/name" on the Hub, or None where only the URL is known.
+        api_url: The root of its server, without a slash at the end.
+    """
+
+    name: str | None
+    api_url: str
+
+    @property
+    def url(self) -> str:
+        """The page a person opens: on the Hub, if the Space is there."""
+        return f"{HUB}/spaces/{self.name}" if self.name else self.api_url
+
+    @property
+    def referer(self) -> str:
+        """What a browser on that page sends as Referer."""
+        return f"{self.api_url}?__theme=light"
+
+    @property
+    def host(self) -> str:
+        """The server's host name."""
+        return urlsplit(self.api_url).hostname or ""
+
+    @property
+    def subdomain(self) -> str | None:
+        """The label under hf.space by which the Hub finds the Space's name."""
+        return self.host.removesuffix(_SUFFIX) if self.on_hub else None
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether Hugging Face serves it, so that the Hub can tell its stage and count its quota."""
+        return self.host.endswith(_SUFFIX)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it runs on this machine."""
+        return _is_loopback(self.host)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether what is sent there is encrypted."""
+        return self.api_url.startswith("https://")
+
+    def __str__(self) -> str:
+        """The name if there is one, else the URL."""
+        return self.name or self.api_url
+
+
+def to_address(space: str) -> Address:
+    """Reads a Space's name or URL.
+
+    Args:
+        space: "owner/name"; the URL of its page on the Hub; or the http(s) URL of a running Space, whose
+            path, if it has one, is kept as the server's root.
+
+    Raises:
+        InvalidSpaceName: It is none of these.
+    """
+    if not isinstance(space, str):
+        raise InvalidSpaceName(f"A Space's name is a string, not {type(space).__name__}")
+    text = space.strip()
+    page = text.removeprefix(f"{HUB}/spaces/") if text.startswith(f"{HUB}/spaces/") else None
+    if page is not None or "://" not in text:
+        return _named("/".join((page or text).strip("/").split("/")[:2]) if page else text)
+    return _located(text)
+
+
+def _named(name: str) -> Address:
+    if not _NAME.fullmatch(name):
+        raise InvalidSpaceName(f"{name!r} is no Space's name")
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if len(label) > _LONGEST_LABEL:
+        raise InvalidSpaceName(
+            f"The host of {name!r} cannot be told from so long a name",
+            advice="Hand in the https://….hf.space URL that the Space's page shows under Embed this Space.",
+        )
+    return Address(name=name, api_url=f"https://{label}{_SUFFIX}")
+
+
+def _located(text: str) -> Address:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as exc:
+        raise InvalidSpaceName(f"{text!r} is no URL: {exc}") from exc
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+        raise InvalidSpaceName(f"{text!r} is no http(s) URL of a Space")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InvalidSpaceName(
+            "A Space's URL carries no user, password, query or fragment",
+            advice="Hand in credentials as token=... or cookies=..., and the URL without them.",
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    root = f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+    if parts.scheme == "http" and host.endswith(_SUFFIX):
+        root = root.replace("http://", "https://", 1)
+    return Address(name=None, api_url=root)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

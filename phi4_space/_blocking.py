@@ -1,0 +1,170 @@
+"""The bridge for synchronous callers, and a lock that holds across loops. Knows asyncio; no Space.
+
+One daemon thread runs one loop, so that synchronous calls share connections and work where a loop runs
+already, as in notebooks. It is made on first use, and made anew after a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from concurrent.futures import Future
+from contextlib import aclosing, asynccontextmanager
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from phi4_space._errors import BlockingCallRefused
+
+T = TypeVar("T")
+
+
+class _Background:
+    """The thread and its loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="phi4-space", daemon=True)
+        self.thread.start()
+
+
+_background: _Background | None = None
+_making = threading.Lock()
+
+
+def _after_fork() -> None:
+    # The child has the parent's memory and none of its threads: the parent's loop would never run there.
+    global _background, _making
+    _background, _making = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has none, and does not fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    global _background  # noqa: PLW0603 - see _after_fork
+    with _making:
+        if _background is None:
+            _background = _Background()
+    if threading.current_thread() is _background.thread:
+        raise BlockingCallRefused("A synchronous call was made on the thread that has to carry it out")
+    return _background.loop
+
+
+class _Job(Generic[T]):
+    """An async generator, drained in one task of the background loop."""
+
+    def __init__(self, work: Callable[[], AsyncGenerator[T, None]]) -> None:
+        self._work = work
+        self._loop = _loop()
+        self.items: SimpleQueue[tuple[T] | None] = SimpleQueue()
+        self.ended = threading.Event()
+        # call_soon_threadsafe carries the caller's context variables along.
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        self.task = self._loop.create_task(self._drain())
+        # Not at the end of `_drain`: a task that is cancelled before its first step never runs at all.
+        self.task.add_done_callback(self._end)
+
+    async def _drain(self) -> None:
+        async with aclosing(self._work()) as source:
+            async for item in source:
+                self.items.put((item,))
+
+    def _end(self, _task: asyncio.Task[None]) -> None:
+        self.ended.set()
+        self.items.put(None)
+
+    def stop(self) -> None:
+        """Cancels what still runs and waits for its clean-up."""
+        self._loop.call_soon_threadsafe(self._cancel)
+        self.ended.wait()
+
+    def _cancel(self) -> None:
+        self.task.cancel()  # looked up here, since `_begin` runs before this and perhaps after `stop`
+
+
+def iterate(work: Callable[[], AsyncGenerator[T, None]]) -> Generator[T, None, None]:
+    """Yields what an async generator yields, as it comes.
+
+    Args:
+        work: Makes the generator. It runs, whole, in one task of the background loop; when the caller
+            leaves early it is closed, and its clean-up waited for.
+
+    Raises:
+        BlockingCallRefused: The caller is on the background loop's own thread.
+    """
+    job = _Job(work)
+    try:
+        while (item := job.items.get()) is not None:
+            yield item[0]
+        job.task.result()
+    finally:
+        if not job.ended.is_set():
+            job.stop()
+
+
+def call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Carries out a coroutine on the background loop and waits for its result.
+
+    Args:
+        work: Makes the coroutine; when the caller is interrupted it is cancelled, as in `iterate`.
+
+    Raises:
+        BlockingCallRefused: The caller is on the background loop's own thread.
+    """
+
+    async def alone() -> AsyncGenerator[T, None]:
+        yield await work()
+
+    (result,) = iterate(alone)
+    return result
+
+
+class Turnstile:
+    """Lets one through at a time, in order of arrival, whatever loops they come on.
+
+    asyncio's own lock serves one loop; a conversation may be used from synchronous code and from a loop.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._taken = False
+        self._waiting: deque[Future[None]] = deque()
+
+    @asynccontextmanager
+    async def passage(self) -> AsyncIterator[None]:
+        """Waits for its turn and keeps the others waiting until left."""
+        await self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self) -> None:
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return
+            place: Future[None] = Future()
+            self._waiting.append(place)
+        try:
+            await asyncio.wrap_future(place)
+        except asyncio.CancelledError:
+            # Called in the moment of giving up: the next one's turn, then.
+            if not place.cancel():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        with self._guard:
+            while self._waiting:
+                place = self._waiting.popleft()
+                if place.set_running_or_notify_cancel():
+                    place.set_result(None)
+                    return
+            self._taken = False

@@ -1,0 +1,232 @@
+"""What this Space expects and how to read what it returns. Knows Gradio's /config; no sockets, no queue.
+
+The contract is that of microsoft/phi-4-multimodal: `process_message(history, message, state)` files the
+user's turn, `bot_response(history, state)` answers it. Endpoints are found by name; what else a Space's
+handler takes is filled with the component's own default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from phi4_space._errors import ContractNotMet, UnexpectedAnswer
+from phi4_space._failures import plain
+
+SUBMIT = "process_message"
+ANSWER = "bot_response"
+PUBLIC_SPACE = "microsoft/phi-4-multimodal"
+# The public Space's numbers, as public clients have them fixed; used for it alone, and only when its
+# endpoints carry no names.
+_PUBLIC_NUMBERS = {SUBMIT: 10, ANSWER: 11}
+
+
+class _Component(BaseModel):
+    id: int
+    type: str
+    props: dict[str, Any] = {}
+
+
+class _Dependency(BaseModel):
+    id: int
+    api_name: str | bool | None = None
+    backend_fn: bool = True
+    targets: list[Any] = []
+    inputs: list[int] = []
+    outputs: list[int] = []
+
+
+class _Config(BaseModel):
+    version: str
+    app_id: int | str
+    api_prefix: str = ""
+    max_file_size: int | None = None
+    space_id: str | None = None
+    dependencies: list[_Dependency]
+    components: list[_Component] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One input or output of an endpoint.
+
+    Attributes:
+        kind: Its component's type, such as "chatbot".
+        default: Its component's own value.
+    """
+
+    kind: str
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A handler of the Space.
+
+    Attributes:
+        name: The contract's name for it.
+        fn_index: Its number, which may change with each start of the Space.
+        inputs: What it takes, in order.
+        outputs: What it returns, in order.
+    """
+
+    name: str
+    fn_index: int
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What one start of one Space expects.
+
+    Attributes:
+        gradio_version: The Space's Gradio.
+        app_id: Made anew at each start of the Space; a 64-bit integer, to be compared exactly.
+        api_prefix: What stands before all paths but `/config`.
+        max_file_size: Bytes that a file may have, None for no limit.
+        space_id: "owner/name", if the Space runs on the Hub.
+        submit: The endpoint that files the user's turn.
+        answer: The endpoint that answers it.
+        trigger_id: The page's component whose event starts the turn, if it is told.
+    """
+
+    gradio_version: str
+    app_id: int | str
+    api_prefix: str
+    max_file_size: int | None
+    space_id: str | None
+    submit: Endpoint
+    answer: Endpoint
+    trigger_id: int | None
+
+    def submit_data(self, history: Sequence[Any], text: str, files: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """What `process_message` is called with."""
+        message = {"text": text, "files": list(files)}
+        return _fill(self.submit, {"chatbot": list(history), "multimodaltextbox": message})
+
+    def answer_data(self, history: Sequence[Any]) -> list[Any]:
+        """What `bot_response` is called with.
+
+        Args:
+            history: What `process_message` returned, unchanged: Gradio 5 wants each `content` as a string,
+                6 as blocks, and each refuses the other's.
+        """
+        return _fill(self.answer, {"chatbot": list(history)})
+
+    def submitted_history(self, data: Sequence[Any]) -> list[Any]:
+        """The chat that `process_message` returned."""
+        return _history(self.submit, data)
+
+    def answered_history(self, data: Sequence[Any]) -> list[Any]:
+        """The chat that `bot_response` returned."""
+        return _history(self.answer, data)
+
+
+def to_contract(config: object, *, space: str) -> Contract:
+    """Finds the contract in a Space's `/config`.
+
+    Args:
+        config: Its JSON.
+        space: "owner/name" or URL of the Space.
+
+    Raises:
+        UnexpectedAnswer: It is not a Gradio app's.
+        ContractNotMet: The endpoints are not there; the error names those that are.
+    """
+    try:
+        told = _Config.model_validate(config)
+    except ValidationError as exc:
+        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {plain(str(exc))}") from exc
+    slots = {part.id: Slot(part.type, part.props.get("value")) for part in told.components}
+    found = _dependencies(told, space)
+    return Contract(
+        gradio_version=told.version,
+        app_id=told.app_id,
+        api_prefix=told.api_prefix.rstrip("/"),
+        max_file_size=told.max_file_size,
+        space_id=told.space_id,
+        submit=_endpoint(SUBMIT, found[SUBMIT], slots),
+        answer=_endpoint(ANSWER, found[ANSWER], slots),
+        trigger_id=_trigger(found[SUBMIT]),
+    )
+
+
+def _dependencies(told: _Config, space: str) -> dict[str, _Dependency]:
+    named = {
+        part.api_name: part
+        for part in told.dependencies
+        if part.backend_fn and isinstance(part.api_name, str)
+    }
+    missing = tuple(name for name in (SUBMIT, ANSWER) if name not in named)
+    if not missing:
+        return {name: named[name] for name in (SUBMIT, ANSWER)}
+    numbered = {part.id: part for part in told.dependencies}
+    if PUBLIC_SPACE in {space, told.space_id} and numbered.keys() >= set(_PUBLIC_NUMBERS.values()):
+        return {name: numbered[number] for name, number in _PUBLIC_NUMBERS.items()}
+    found = tuple(sorted(name for name in named if name != "false"))
+    raise ContractNotMet(
+        f"The Space has no {' and no '.join(missing)}; it has {', '.join(found) or 'no named endpoints'}",
+        missing=missing,
+        found=found,
+    )
+
+
+def _endpoint(name: str, dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
+    inputs = tuple(slots.get(number, Slot("unknown")) for number in dependency.inputs)
+    outputs = tuple(slots.get(number, Slot("unknown")) for number in dependency.outputs)
+    return Endpoint(name, dependency.id, inputs, outputs)
+
+
+def _trigger(dependency: _Dependency) -> int | None:
+    match dependency.targets:
+        case [[int(number), *_], *_]:
+            return number
+        case _:
+            return None
+
+
+def _fill(endpoint: Endpoint, values: Mapping[str, Any]) -> list[Any]:
+    missing = [kind for kind in values if kind not in {slot.kind for slot in endpoint.inputs}]
+    if missing:
+        raise ContractNotMet(f"{endpoint.name} takes no {' and no '.join(missing)}", missing=(endpoint.name,))
+    # The server keeps the State itself and ignores what a client sends in its place.
+    return [None if slot.kind == "state" else values.get(slot.kind, slot.default) for slot in endpoint.inputs]
+
+
+def _history(endpoint: Endpoint, data: Sequence[Any]) -> list[Any]:
+    for slot, value in zip(endpoint.outputs, data, strict=False):
+        if slot.kind == "chatbot":
+            # A handler may return gr.update(...) in place of the value itself.
+            history = value.get("value") if isinstance(value, dict) else value
+            if isinstance(history, list):
+                return history
+    raise UnexpectedAnswer(f"{endpoint.name} returned no chat")
+
+
+def answer_text(history: Sequence[Any]) -> str | None:
+    """The answer in a chat: the text of its last entry, or None while the assistant has said nothing.
+
+    Args:
+        history: The chat, with `content` as a string (Gradio 5) or a list of blocks (Gradio 6).
+    """
+    match history:
+        case [*_, {"role": "assistant", "content": content}]:
+            return _text(content)
+        case _:
+            return None
+
+
+def _text(content: object) -> str:
+    match content:
+        case str():
+            return content
+        case {"text": str(text)}:
+            return text
+        case list():
+            return "".join(_text(block) for block in content)
+        case _:
+            return ""  # a file or component in the answer carries no words

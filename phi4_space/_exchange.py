@@ -1,0 +1,297 @@
+"""One turn from question to answer: sent, listened to, tried again, taken back. Knows the order of the steps.
+
+A turn is tried again only before its first text, and on a new session: filing a turn writes the session's
+State, so on the same one it would stand there twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import stamina
+
+from phi4_space._answer import Answer
+from phi4_space._contract import Contract, answer_text
+from phi4_space._errors import (
+    ConnectionFailed,
+    DeadlineExceeded,
+    Phi4Error,
+    QueueFull,
+    SpaceError,
+    SpaceUnavailable,
+    StreamLost,
+    TurnCancelled,
+    UnexpectedAnswer,
+    UploadLost,
+)
+from phi4_space._failures import from_handler
+from phi4_space._session import Session
+from phi4_space._site import Site
+from phi4_space._stopwatch import Stopwatch
+from phi4_space._turns import Event, File, Notice, Progress, Queued, Reply, Sent, Started
+from phi4_space._waking import Watch
+from phi4_space._wire import Cancelled, Failed, Finished, SessionLost, Snapshot, WireEvent
+
+_LONGEST_WAIT = 30.0  # seconds; a longer Retry-After is the caller's to decide on
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A prompt and the files that go with it."""
+
+    text: str
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        whole: Everything said so far, for a session that knows nothing.
+        news: What is new, for a session that knows the rest.
+        tools: The names of the tools on offer.
+    """
+
+    whole: Script
+    news: Script
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """Where a chat stands on the Space.
+
+    Attributes:
+        session_hash: Its session there; empty while it has none.
+        app_id: The start of the Space that the session belongs to.
+        history: The chat as the Space returned it last.
+        filed: The chat with a turn in it that no job has taken up yet.
+    """
+
+    session_hash: str = ""
+    app_id: int | str = ""
+    history: list[Any] = field(default_factory=list)
+    filed: list[Any] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the session knows what was said before."""
+        return bool(self.history)
+
+    def settle(self, history: list[Any]) -> None:
+        """Notes that a turn went well."""
+        self.history, self.filed = history, None
+
+    def leave(self) -> None:
+        """Gives the session up; the next turn says everything again on a new one."""
+        self.session_hash, self.app_id, self.history, self.filed = "", "", [], None
+
+
+class Exchange:
+    """One turn with one Space.
+
+    Args:
+        site: The Space.
+        watch: Waits for it where it is not up.
+        question: What is asked.
+        standing: Where the chat stands on the Space; it is moved on, or left when the turn fails.
+        clock: Seconds, never going back.
+        new_session_hash: Makes the name of a new session.
+        new_call_id: Makes the id of a tool call.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        watch: Watch,
+        question: Question,
+        standing: Standing,
+        *,
+        clock: Callable[[], float],
+        new_session_hash: Callable[[], str],
+        new_call_id: Callable[[], str],
+    ) -> None:
+        self._site = site
+        self._settings = site.settings
+        self._watch = watch
+        self._question = question
+        self._standing = standing
+        self._new_session_hash = new_session_hash
+        self._new_call_id = new_call_id
+        self._stopwatch = Stopwatch(site.settings.timeouts, clock)
+        self._spoke = False
+        self._forgot = False
+        self._again: bool | float = False
+
+    async def run(self) -> AsyncGenerator[Event, None]:
+        """Takes the turn.
+
+        Yields:
+            What happens, as it happens; the `Reply` comes last.
+
+        Raises:
+            Phi4Error: The turn failed, retries included; `partial_text` holds what had arrived.
+        """
+        tries = self._settings.max_retries + 1
+        done = False
+        try:
+            async for attempt in stamina.retry_context(
+                on=lambda _: self._again, attempts=tries, timeout=self._settings.timeouts.total
+            ):
+                self._again, failure = False, None
+                with attempt:
+                    self._answer = Answer(self._question.tools, self._new_call_id)
+                    try:
+                        async with aclosing(self._attempt(attempt.num)) as events:
+                            async for event in events:
+                                done = isinstance(event, Reply)
+                                yield event
+                    except Phi4Error as exc:
+                        failure = exc
+                        self._learn_from(exc)
+                        raise
+                if failure is not None and self._again is not False and attempt.num < tries:
+                    yield Notice(f"{failure.what}; trying again", "warning", "Retry")
+        finally:
+            if not done:
+                self._standing.leave()
+
+    async def _attempt(self, number: int) -> AsyncGenerator[Event, None]:
+        self._stopwatch.restart()
+        async with aclosing(self._watch.rouse(self._settings.timeouts.wake)) as stages:
+            while (stage := await self._stopwatch.within(anext(stages, None))) is not None:
+                yield stage
+        contract = await self._site.contract()
+        script = self._settle_session(contract)
+        async with self._site.session(self._standing.session_hash) as session:
+            event_id = await self._send(session, script)
+            async with aclosing(self._follow(session, contract, event_id)) as events:
+                async for event in events:
+                    yield event
+        yield Reply(
+            text=self._answer.text,
+            tool_calls=self._answer.tool_calls,
+            timing=self._stopwatch.timing(),
+            sent=Sent(
+                script.text, tuple(file.name for file in script.files), session.session_hash, event_id, number
+            ),
+            space=self._settings.address.api_url,
+            model=self._settings.model,
+        )
+
+    def _settle_session(self, contract: Contract) -> Script:
+        """Makes sure of a session on this start of the Space, and tells what has to be said on it."""
+        standing = self._standing
+        if standing.app_id != contract.app_id:
+            standing.leave()  # the Space restarted and knows nothing any more
+        if not standing.session_hash:
+            standing.session_hash, standing.app_id = self._new_session_hash(), contract.app_id
+        return self._question.news if standing.is_known else self._question.whole
+
+    async def _send(self, session: Session, script: Script) -> str:
+        standing, within = self._standing, self._stopwatch.within
+        if standing.filed is None:
+            files = await within(self._site.upload(script.files)) if script.files else []
+            standing.filed = await within(session.predict(script.text, files=files, history=standing.history))
+        return await within(session.post(standing.filed))
+
+    async def _follow(
+        self, session: Session, contract: Contract, event_id: str
+    ) -> AsyncGenerator[Event, None]:
+        """Listens to the job until its end, and takes it back when left before."""
+        message: WireEvent | None = None
+        try:
+            async with aclosing(session.get(event_id)) as messages:
+                while not isinstance(message, Finished):
+                    message = await self._stopwatch.within(anext(messages))
+                    for event in self._read(message, contract):
+                        yield event
+        finally:
+            if not isinstance(message, Finished | Failed | Cancelled | SessionLost):
+                await session.cancel(event_id)
+
+    def _read(self, message: WireEvent, contract: Contract) -> list[Event]:
+        """What one message means to the caller."""
+        match message:
+            case Queued():
+                self._stopwatch.mark("queued")
+                return [message]
+            case Started():
+                self._stopwatch.mark("started")
+                return [message]
+            case Progress() | Notice():
+                return [message]
+            case Snapshot():
+                return self._listen(contract.answered_history(message.data))
+            case Finished():
+                return self._finish(contract.answered_history(message.data))
+            case _:
+                return self._end_badly(message)
+
+    def _listen(self, history: list[Any]) -> list[Event]:
+        news = self._answer.read(answer_text(history) or "")
+        if news:
+            self._spoke = True
+            self._stopwatch.mark("first_text")
+        return [*news]
+
+    def _finish(self, history: list[Any]) -> list[Event]:
+        if answer_text(history) is None:
+            raise UnexpectedAnswer("The Space ended the turn without an answer")
+        news = self._listen(history)
+        self._standing.settle(history)
+        return [*news, *self._answer.close()]
+
+    def _end_badly(self, message: WireEvent) -> list[Event]:
+        match message:
+            case Failed(text, title):
+                raise from_handler(text, title)
+            case Cancelled():
+                raise TurnCancelled("The turn was cancelled on the Space")
+            case SessionLost(text):
+                raise StreamLost(f"The Space does not know the session: {text}")
+            case _:
+                return []  # a heartbeat
+
+    def _learn_from(self, failure: Phi4Error) -> None:
+        """Forgets what the failure shows to be stale, and decides whether to try again."""
+        failure.partial_text = self._answer.text
+        failure.locate(step="get", space=str(self._settings.address))
+        self._again = self._worth_another_try(failure)
+        if not isinstance(failure, QueueFull):
+            self._standing.leave()
+        if isinstance(failure, ConnectionFailed | StreamLost):
+            self._site.doubt()
+        if isinstance(failure, UploadLost) or self._looks_stale(failure):
+            self._site.forget()
+
+    def _looks_stale(self, failure: Phi4Error) -> bool:
+        """Whether the Space may have changed under the contract or the uploads that we remember.
+
+        A server answers 404 or 500 to a number that it does not know; and with show_error off it hides that
+        an uploaded file is gone.
+        """
+        match failure:
+            case UnexpectedAnswer(step="predict" | "post", status=404 | 405 | 500):
+                return True
+            case SpaceError(step="predict", hidden=True):
+                return bool(self._question.whole.files)
+            case _:
+                return False
+
+    def _worth_another_try(self, failure: Phi4Error) -> bool | float:
+        """Whether to try again; as a number, after so many seconds."""
+        if self._spoke or isinstance(failure, SpaceUnavailable):
+            return False  # one that is not up was waited for already
+        if self._looks_stale(failure):
+            again, self._forgot = not self._forgot, True
+            return again
+        if isinstance(failure, DeadlineExceeded) and failure.which not in {"connect", "request"}:
+            return False
+        if failure.retryable and failure.retry_after is not None:
+            return failure.retry_after if failure.retry_after <= _LONGEST_WAIT else False
+        return failure.retryable

@@ -1,0 +1,156 @@
+"""What a server's words about a failure mean. Knows texts, titles and statuses; no sockets, no turns.
+
+Gradio reports a handler's failure as a title and a text, with HTTP 200. ZeroGPU's wordings were read in
+the `spaces` package 0.32.0 and 0.51.3; both are matched, title first.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from phi4_space._errors import (
+    AuthenticationFailed,
+    FileTooLarge,
+    GpuAborted,
+    NoGpuAvailable,
+    Phi4Error,
+    QueueFull,
+    QuotaExceeded,
+    RateLimited,
+    SpaceBusy,
+    SpaceError,
+    UnexpectedAnswer,
+    UploadLost,
+)
+
+_LONGEST = 600
+_TAG = re.compile(r"<[^<>]*>")
+_SECONDS = re.compile(r"\((?:(\d+)s requested vs\. (\d+)s left|(\d+)s left vs\. (\d+)s requested)\)")
+_AGAIN = re.compile(r"(?:try again|retry) in (?:(\d+) days?, )?(\d+):(\d\d):(\d\d)", re.IGNORECASE)
+_QUOTA = re.compile(r"exceeded your .*\b(?:quota|runs limit)|has reached its GPU limit", re.IGNORECASE)
+_NO_GPU = re.compile(r"No GPU (?:was|is) (?:currently )?available", re.IGNORECASE)
+_LIMIT = re.compile(r"maximum allowed size of (\d+) bytes")
+_SHORTEST_WAIT = 1.0  # ZeroGPU was seen to say "Try again in 0:00:00"
+
+
+def plain(text: str) -> str:
+    """A server's text as one can show it: no markup, no traceback, no more than a paragraph."""
+    told = html.unescape(_TAG.sub("", text)).strip()
+    if told.startswith("Traceback"):
+        told = told.splitlines()[-1].strip()
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+
+
+def from_handler(text: str | None, title: str | None) -> Phi4Error:
+    """The error for a handler that failed.
+
+    Args:
+        text: The Space's message, or None where it hides it (`show_error=False`).
+        title: Its title; ZeroGPU's tell what is wrong.
+    """
+    if text is None:
+        return SpaceError(
+            "The Space's code failed, and it keeps the reason to itself",
+            title=title,
+            hidden=True,
+            advice="Look into the Space's logs, or ask its owner to; a Space of your own shows it.",
+        )
+    if title == "ZeroGPU quota exceeded" or _QUOTA.search(text):
+        return _quota(text)
+    if title == "ZeroGPU queue timeout" or _NO_GPU.search(text):
+        return NoGpuAvailable(text, retry_after=_wait(text))
+    if "was not uploaded by a user" in text:
+        return UploadLost("The Space no longer holds a file that was uploaded to it")
+    if title == "ZeroGPU worker error" or "GPU task aborted" in text:
+        return GpuAborted(text)
+    return SpaceError(f"The Space says: {text}", title=title)
+
+
+def _quota(text: str) -> QuotaExceeded:
+    seconds = _SECONDS.search(text)
+    requested, left = (
+        (seconds[1] or seconds[4], seconds[2] or seconds[3]) if seconds is not None else (None, None)
+    )
+    return QuotaExceeded(
+        text,
+        requested=None if requested is None else float(requested),
+        left=None if left is None else float(left),
+        retry_after=_wait(text),
+    )
+
+
+def _wait(text: str) -> float | None:
+    found = _AGAIN.search(text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return max(_SHORTEST_WAIT, ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds)
+
+
+def from_response(  # noqa: PLR0911 - a table of statuses, one row each
+    status: int, body: bytes, headers: Mapping[str, str]
+) -> Phi4Error:
+    """The error for an HTTP answer that is no success.
+
+    Args:
+        status: Its status.
+        body: Its body.
+        headers: Its headers, names in lower case.
+    """
+    told = _told(body, headers)
+    retry_after = _retry_after(headers)
+    match status:
+        case 401 | 403:
+            return AuthenticationFailed(f"The server refused the credentials: {told}", status=status)
+        case 413:
+            limit = _LIMIT.search(told)
+            return FileTooLarge(told, limit=int(limit[1]) if limit else None, status=status)
+        case 429:
+            return RateLimited(f"Too many requests: {told}", status=status, retry_after=retry_after)
+        case 500 if (failure := _handler_failure(body)) is not None:
+            failure.status = status
+            return failure
+        case 503 if told.startswith("Queue is full"):
+            return QueueFull(told, status=status, retry_after=retry_after)
+        case 502 | 503 | 504:
+            return SpaceBusy(
+                f"The server is not able to answer now: {told}", status=status, retry_after=retry_after
+            )
+        case _:
+            return UnexpectedAnswer(f"The server answered {status}: {told}", status=status)
+
+
+def _handler_failure(body: bytes) -> Phi4Error | None:
+    """`run/predict` reports a handler's failure as a 500 whose JSON has an `error`, perhaps null."""
+    answer = _json(body)
+    if not isinstance(answer, dict) or "error" not in answer:
+        return None
+    text = answer["error"]
+    return from_handler(None if text is None else plain(str(text)), answer.get("title"))
+
+
+def _told(body: bytes, headers: Mapping[str, str]) -> str:
+    if "html" in headers.get("content-type", ""):
+        return headers.get("x-error-message") or "a web page, not an answer"
+    answer = _json(body)
+    if isinstance(answer, dict):
+        detail = answer.get("detail", answer.get("error", answer))
+        detail = detail.get("error", detail) if isinstance(detail, dict) else detail
+        return plain(detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False))
+    return plain(body.decode("utf-8", "replace")) or "nothing"
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    told = headers.get("retry-after", "")
+    return max(_SHORTEST_WAIT, float(told)) if told.isascii() and told.isdigit() else None

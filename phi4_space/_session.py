@@ -1,0 +1,163 @@
+"""A session on a Space and the calls of one turn: predict, post, get, and cancel. Knows requests; no retries.
+
+The three calls are those of a browser on the Space's page: `predict` files the user's turn in the session's
+State, `post` joins the queue to have it answered, `get` reads the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+import httpx
+from httpx_sse import EventSource
+
+from phi4_space._contract import Contract, Endpoint
+from phi4_space._errors import StreamLost, UnexpectedAnswer
+from phi4_space._http import ask_json, border, check, to_httpx
+from phi4_space._options import Settings
+from phi4_space._wire import Cancelled, Failed, Finished, QueueReader, WireEvent, call_body, cancel_body
+
+_CANCEL_WITHIN = 3.0  # seconds, so that leaving early never hangs on a server that hangs
+_END_WITHIN = 1.0  # seconds for the stream's end to come after the answer
+
+
+class Session:
+    """One session on the Space.
+
+    Args:
+        client: Carries the requests.
+        settings: The client's.
+        contract: What the Space expects.
+        session_hash: The session's name; the only key to it, so it must not be guessable.
+    """
+
+    def __init__(
+        self, client: httpx.AsyncClient, settings: Settings, contract: Contract, *, session_hash: str
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._contract = contract
+        self._root = f"{settings.address.api_url}{contract.api_prefix}"
+        self.session_hash = session_hash
+
+    async def predict(
+        self, text: str, *, files: Sequence[Mapping[str, Any]] = (), history: Sequence[Any] = ()
+    ) -> list[Any]:
+        """Files the user's turn. It changes the session, so it is never repeated on the same one.
+
+        Args:
+            text: The prompt.
+            files: Uploaded files, as `Site.upload` returns them.
+            history: The chat so far, as the Space returned it last.
+
+        Returns:
+            The chat with the turn in it, to be handed to `post` unchanged.
+        """
+        contract = self._contract
+        data = contract.submit_data(history, text, files)
+        with border("predict", space=str(self._settings.address), timeouts=self._settings.timeouts):
+            answer = await self._call("run/predict", contract.submit, data)
+            return contract.submitted_history(_field(answer, "data", list))
+
+    async def post(self, history: Sequence[Any]) -> str:
+        """Joins the queue.
+
+        Args:
+            history: What `predict` returned.
+
+        Returns:
+            The job's event_id.
+
+        Raises:
+            QueueFull: The queue takes nobody; the session is as it was, and may post again.
+        """
+        contract = self._contract
+        with border("post", space=str(self._settings.address), timeouts=self._settings.timeouts):
+            answer = await self._call("queue/join", contract.answer, contract.answer_data(history))
+            return str(_field(answer, "event_id", str))
+
+    async def get(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
+        """Reads the queue until the job's end, then to the stream's, so that the connection can serve again.
+
+        Args:
+            event_id: What `post` returned.
+
+        Yields:
+            What the queue tells of the job; a `Finished`, `Failed` or `Cancelled` comes last.
+
+        Raises:
+            StreamLost: The stream broke off, or ended before the job did.
+        """
+        timeouts = self._settings.timeouts
+        with border("get", space=str(self._settings.address), timeouts=timeouts):
+            async with (
+                self._client.stream(
+                    "GET",
+                    f"{self._root}/queue/data",
+                    params={"session_hash": self.session_hash},
+                    headers={**self._settings.headers(), "Accept": "text/event-stream"},
+                    timeout=to_httpx(timeouts, read=timeouts.idle),
+                    follow_redirects=False,
+                ) as response,
+                aclosing(_lines(response)) as lines,
+            ):
+                reader = QueueReader(event_id)
+                async for line in lines:
+                    for event in reader.read(line):
+                        if isinstance(event, Finished | Failed | Cancelled):
+                            await _read_on(lines)
+                            yield event
+                            return
+                        yield event
+                raise StreamLost("The answer's stream ended before the answer did")
+
+    async def cancel(self, event_id: str) -> None:
+        """Takes the job back, as far as the server can; tries once, quietly and within 3 s.
+
+        Call it after the stream was left: older Gradios do not take a queued job back while it is read.
+        """
+        body = cancel_body(self._contract.answer.fn_index, self.session_hash, event_id)
+        with anyio.move_on_after(_CANCEL_WITHIN, shield=True), contextlib.suppress(httpx.HTTPError):
+            await self._client.post(
+                f"{self._root}/cancel", json=body, headers=self._settings.headers(), follow_redirects=False
+            )
+
+    async def _call(self, path: str, endpoint: Endpoint, data: Sequence[Any]) -> Any:
+        contract, settings = self._contract, self._settings
+        return await ask_json(
+            self._client,
+            "POST",
+            f"{self._root}/{path}",
+            headers=settings.job_headers(),
+            json=call_body(endpoint.fn_index, data, self.session_hash, contract.trigger_id),
+            timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),
+        )
+
+
+def _field(answer: object, name: str, kind: type) -> Any:
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, kind):
+        raise UnexpectedAnswer(f"The server's answer has no {name}")
+    return value
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
+    """The data of each server-sent event."""
+    if not response.is_success:
+        await response.aread()
+        check(response)
+    if "text/event-stream" not in response.headers.get("content-type", ""):
+        raise UnexpectedAnswer("The server answered with no event stream")
+    async with aclosing(EventSource(response).aiter_sse()) as events:
+        async for event in events:
+            yield event.data
+
+
+async def _read_on(lines: AsyncGenerator[str, None]) -> None:
+    with anyio.move_on_after(_END_WITHIN), contextlib.suppress(httpx.TransportError):
+        async for _ in lines:
+            pass

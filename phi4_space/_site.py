@@ -1,0 +1,173 @@
+"""One Space as reached from here: its contract, and the files it holds, for as long as one start of it lasts.
+
+Knows requests and /config; no turns. What it remembers is forgotten when the Space restarts.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from phi4_space._blocking import Turnstile
+from phi4_space._contract import Contract, to_contract
+from phi4_space._errors import FileTooLarge, Phi4Error, Step, UploadRefused
+from phi4_space._http import ask_json, border, to_httpx
+from phi4_space._options import Settings
+from phi4_space._pool import Pool
+from phi4_space._session import Session
+from phi4_space._turns import File
+from phi4_space._wire import file_data
+
+_TRUSTED = 5.0
+"""Seconds for which a Space is taken to be the same start as before, without asking.
+
+No Gradio app restarts faster, and after as long uvicorn closes idle connections anyway, so that the question
+costs one round trip where a new connection is paid for already.
+"""
+
+
+class Site:
+    """A Space, its contract looked up once for each of its starts.
+
+    Args:
+        settings: The client's.
+        open_client: Makes an HTTP client for the Space.
+        clock: Seconds, never going back.
+    """
+
+    def __init__(
+        self, settings: Settings, *, open_client: Callable[[], httpx.AsyncClient], clock: Callable[[], float]
+    ) -> None:
+        self.settings = settings
+        self._pool = Pool(open_client)
+        self._clock = clock
+        self._contract: Contract | None = None
+        self._seen = -math.inf
+        self._failure: Phi4Error | None = None
+        self._failed = -math.inf
+        self._uploaded: dict[str, str] = {}
+        self._looking = Turnstile()
+        self._uploading = Turnstile()
+
+    async def contract(self) -> Contract:
+        """What the Space expects, as it runs now; asks again after a restart.
+
+        Raises:
+            ContractNotMet: The Space has not the endpoints.
+            Phi4Error: The Space cannot be asked; the class says why.
+        """
+        arrived = self._clock()
+        async with self._looking.passage():
+            if self._failure is not None and self._failed > arrived:
+                raise copy.copy(self._failure)  # what one found while the others waited holds for all
+            try:
+                self._contract = await self._look()
+            except Phi4Error as exc:
+                self._failed, self._failure = self._clock(), exc
+                raise
+            self._seen = self._clock()
+            return self._contract
+
+    async def upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
+        """Hands files to the Space, in one request, those that it does not hold already.
+
+        Args:
+            files: What to upload.
+
+        Returns:
+            The files as handlers take them, in the same order.
+
+        Raises:
+            FileTooLarge: A file is larger than the Space takes; nothing was sent.
+            UploadRefused: The Space did not take them.
+        """
+        contract = await self.contract()
+        self._check_sizes(files, contract)
+        async with self._uploading.passage():
+            digests = [file.digest for file in files]
+            new = {key: file for key, file in zip(digests, files, strict=True) if key not in self._uploaded}
+            if new:
+                self._uploaded |= zip(new, await self._send(list(new.values()), contract), strict=True)
+            return [
+                file_data(self._uploaded[key], name=file.name, mime_type=file.mime_type, size=len(file.data))
+                for key, file in zip(digests, files, strict=True)
+            ]
+
+    @asynccontextmanager
+    async def session(self, session_hash: str) -> AsyncIterator[Session]:
+        """A session on the Space, under the contract it has now."""
+        contract = await self.contract()
+        async with self._pool.borrow() as client:
+            yield Session(client, self.settings, contract, session_hash=session_hash)
+
+    def doubt(self) -> None:
+        """Has the next look at the contract ask whether the Space has restarted."""
+        self._seen = -math.inf
+
+    def forget(self) -> None:
+        """Forgets what holds for one start of the Space only."""
+        self._contract = None
+        self._uploaded = {}
+
+    async def get(self, path: str, *, step: Step = "connect") -> Any:
+        """The JSON at a path of the Space's server."""
+        settings = self.settings
+        with border(step, space=str(settings.address), timeouts=settings.timeouts):
+            async with self._pool.borrow() as client:
+                return await ask_json(
+                    client,
+                    "GET",
+                    f"{settings.address.api_url}{path}",
+                    headers=settings.headers(),
+                    timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),
+                )
+
+    async def aclose(self) -> None:
+        """Closes the connections to the Space."""
+        await self._pool.aclose()
+
+    async def _look(self) -> Contract:
+        known = self._contract
+        if known is not None and self._clock() - self._seen > _TRUSTED:
+            told = await self.get(f"{known.api_prefix}/app_id")
+            if told != {"app_id": known.app_id}:
+                self.forget()
+        if self._contract is not None:
+            return self._contract
+        config = await self.get("/config")
+        space = str(self.settings.address)
+        with border("connect", space=space, timeouts=self.settings.timeouts):
+            return to_contract(config, space=space)
+
+    def _check_sizes(self, files: Sequence[File], contract: Contract) -> None:
+        limit = contract.max_file_size
+        for file in files:
+            if limit is not None and len(file.data) > limit:
+                error = FileTooLarge(
+                    f"{file.name} has {len(file.data)} bytes and the Space takes {limit}",
+                    size=len(file.data),
+                    limit=limit,
+                )
+                error.locate(step="upload", space=str(self.settings.address))
+                raise error
+
+    async def _send(self, files: Sequence[File], contract: Contract) -> list[str]:
+        settings = self.settings
+        with border("upload", space=str(settings.address), timeouts=settings.timeouts):
+            async with self._pool.borrow() as client:
+                paths = await ask_json(
+                    client,
+                    "POST",
+                    f"{settings.address.api_url}{contract.api_prefix}/upload",
+                    headers=settings.headers(),
+                    files=[("files", (file.name, file.data, file.mime_type)) for file in files],
+                    timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),
+                )
+            if not isinstance(paths, list) or len(paths) != len(files):
+                raise UploadRefused(f"The Space took {paths!r} for {len(files)} files")
+            return paths

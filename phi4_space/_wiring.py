@@ -1,0 +1,114 @@
+"""A client's rooms, put together from its settings. Knows which room needs which; does none of their work."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+import httpx
+
+from phi4_space._asking import Request, Said, ask, read_turns
+from phi4_space._errors import InvalidOption
+from phi4_space._exchange import Exchange, Question, Standing
+from phi4_space._fetch import fetch
+from phi4_space._hub import Hub
+from phi4_space._options import Settings
+from phi4_space._pool import ssl_context
+from phi4_space._site import Site
+from phi4_space._turns import Event, Turn
+from phi4_space._waking import Watch
+
+
+def new_session_hash() -> str:
+    """A session's name, 128 random bits: it is the only key to what was said there."""
+    return uuid.uuid4().hex
+
+
+def new_call_id() -> str:
+    """A tool call's id."""
+    return f"call_{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What comes from outside the program; tests hand in their own.
+
+    Attributes:
+        transport: Carries all requests in place of the network.
+        clock: Seconds, never going back.
+        sleep: Waits for so many seconds.
+        new_session_hash: Makes the name of a new session.
+        new_call_id: Makes the id of a tool call.
+    """
+
+    transport: httpx.AsyncBaseTransport | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[object]] = anyio.sleep
+    new_session_hash: Callable[[], str] = new_session_hash
+    new_call_id: Callable[[], str] = new_call_id
+
+
+class Wiring:
+    """All that a client is made of. Opens nothing before it is used.
+
+    Args:
+        settings: What the client was told.
+        outside: What it has of the world.
+    """
+
+    def __init__(self, settings: Settings, outside: Outside) -> None:
+        self.settings = settings
+        self.outside = outside
+        self.site = Site(settings, open_client=lambda: self._open(settings.cookies), clock=outside.clock)
+        self.hub = Hub(settings, open_client=lambda: self._open({}))
+        self.watch = Watch(self.site, self.hub, clock=outside.clock, sleep=outside.sleep)
+
+    async def read(self, turns: Sequence[Turn]) -> tuple[Said, ...]:
+        """Reads the files of the turns."""
+        return await read_turns(turns, fetch=self.fetch)
+
+    async def fetch(self, url: str) -> bytes:
+        """Loads media from a URL, under the client's policy."""
+        return await fetch(url, policy=self.settings.fetch)
+
+    def ask(
+        self, request: Request, standing: Standing, *, known: Sequence[Said], news: Sequence[Said]
+    ) -> AsyncGenerator[Event, None]:
+        """Takes one turn."""
+        style = self.settings.prompt_style
+        return ask(self._exchange, known, request, standing, news=news, style=style)
+
+    async def aclose(self) -> None:
+        """Closes all connections; the next use opens new ones."""
+        await self.site.aclose()
+        await self.hub.aclose()
+
+    def _exchange(self, question: Question, standing: Standing) -> Exchange:
+        return Exchange(
+            self.site,
+            self.watch,
+            question,
+            standing,
+            clock=self.outside.clock,
+            new_session_hash=self.outside.new_session_hash,
+            new_call_id=self.outside.new_call_id,
+        )
+
+    def _open(self, cookies: object) -> httpx.AsyncClient:
+        try:
+            return httpx.AsyncClient(
+                transport=self.outside.transport,
+                proxy=self.settings.proxy,
+                cookies=cookies,
+                verify=ssl_context(),
+                # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            )
+        except (ValueError, ImportError, httpx.InvalidURL) as exc:
+            raise InvalidOption(
+                f"The proxy cannot be used: {exc}",
+                advice="Give a URL such as http://host:8080; for socks5:// install httpx[socks].",
+            ) from exc
