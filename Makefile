@@ -1,0 +1,73 @@
+# `make demo` and `make test` need Python >= 3.11, make and the package registries, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WHEEL := build/wheel
+SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server -name '*.py' -o -name py.typed -o -path '*/examples/*')
+GRADIOS := 5.20.1 5.50.0 6.31.0
+
+.PHONY: demo test lint types unit format matrix record record-live bench clean
+
+demo: $(VENV)/demo.stamp ## the main job, on the embedded Space
+	$(BIN)/phi4 demo
+
+test: lint types unit ## everything that CI runs
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/test.stamp
+	$(BIN)/mypy
+
+# The tests run against the installed wheel: pytest does not put this folder on the path.
+unit: $(VENV)/wheel.stamp
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract, live, on three Gradios
+	$(BIN)/python -m pytest tests/test_contract_live.py $(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
+
+record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
+	$(BIN)/python tests/record.py $(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
+
+record-live: $(VENV)/wheel.stamp ## a cassette set from any Space: PHI4_SPACE=owner/name make record-live
+	$(BIN)/python tests/record.py --space "$(PHI4_SPACE)"
+
+bench: $(VENV)/wheel.stamp
+	$(BIN)/python benchmarks/peers.py
+
+clean:
+	rm -rf $(VENV) .venv-gradio-* build dist .coverage .coverage.* .*_cache
+
+$(VENV)/made.stamp:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "phi4-space needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/demo.stamp: $(VENV)/made.stamp $(SOURCES) constraints/ci.txt
+	$(PIP) install --constraint constraints/ci.txt '.[cli,server]'
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints/ci.txt
+	$(PIP) install --constraint constraints/ci.txt '.[all]'
+	touch $@
+
+$(VENV)/wheel.stamp: $(VENV)/test.stamp $(SOURCES)
+	rm -rf $(WHEEL)
+	$(PIP) wheel --no-deps --wheel-dir $(WHEEL) .
+	$(PIP) install --no-deps --force-reinstall $(WHEEL)/phi4_space-*.whl
+	touch $@
+
+# The server's side alone: neither the client nor what it needs.
+.venv-gradio-%/server.stamp: constraints/gradio-%.txt
+	$(PYTHON) -m venv .venv-gradio-$*
+	.venv-gradio-$*/bin/python -m pip --disable-pip-version-check --quiet install --constraint $< gradio==$* av numpy pillow
+	touch $@
