@@ -1,0 +1,166 @@
+"""The command that runs a Space, `python -m phi4_server`. Knows no page, no contract and no model's rules.
+
+It runs on the standard library and Gradio alone, and ends with 0 when it was stopped by SIGTERM or SIGINT,
+with 1 when it could not start, and with 2 when it was called wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+
+from phi4_server.model import Model
+
+
+def _offline() -> Model:
+    from phi4_server.offline import OfflineModel  # noqa: PLC0415  reads pictures: needs the server's extra
+
+    return OfflineModel()
+
+
+MODELS: Mapping[str, Callable[[], Model]] = {"offline": _offline}
+"""What `--model` may name, the default first."""
+
+
+def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[], Model]] = MODELS) -> int:
+    """Serves a Space until it is stopped.
+
+    Args:
+        argv: The command's arguments; None means the process's own.
+        models: What `--model` may name, the default first.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SystemExit: The arguments are wrong (2), or help was asked for (0).
+    """
+    options = _parser(models).parse_args(argv)
+    try:
+        listener = _listen(options.host, options.port)
+    except OSError as problem:
+        return _complain(f"cannot listen on {options.host}, port {options.port}: {problem.strerror}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with listener, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as uploads:
+        os.environ.setdefault("GRADIO_TEMP_DIR", uploads)
+        os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+        try:
+            _serve(options, models[options.model], listener)
+        except ModuleNotFoundError as missing:
+            return _complain(
+                f"{missing.name} is not installed; it comes with: pip install 'phi4-space[server]'"
+            )
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="phi4_server", description=__doc__, allow_abbrev=False)
+    offer = parser.add_argument
+    offer(
+        "--model", choices=[*models], default=next(iter(models)), help="what answers (default: %(default)s)"
+    )
+    offer(
+        "--host",
+        default="127.0.0.1",
+        help="the address to serve on; 0.0.0.0 means all (default: %(default)s)",
+    )
+    offer("--port", type=_port, default=7860, help="0 takes a free one (default: %(default)s)")
+    offer("--whole", action="store_true", help="give each answer in one piece, instead of letting it grow")
+    offer(
+        "--words-per-second", type=_positive(float), metavar="R", help="the fastest pace of a growing answer"
+    )
+    offer(
+        "--at-once",
+        type=_positive(int),
+        default=8,
+        metavar="N",
+        help="answers under way (default: %(default)s)",
+    )
+    offer("--max-queue", type=_positive(int), metavar="N", help="questions that may wait (default: no limit)")
+    offer(
+        "--max-file-size", type=_size, metavar="SIZE", help="the largest upload, as 20mb (default: no limit)"
+    )
+    offer(
+        "--show-error", action=argparse.BooleanOptionalAction, default=True, help="tell users what went wrong"
+    )
+    offer("--hide-errors", action="store_false", dest="show_error", help="the same as --no-show-error")
+    offer("--with-parent", action="store_true", help="stop when standard input ends")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004  the last port there is
+        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)
+
+
+def _positive(number: Callable[[str], float]) -> Callable[[str], float]:
+    def positive(text: str) -> float:
+        value = number(text)
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError("must be more than 0")
+        return value
+
+    return positive
+
+
+def _size(text: str) -> str:
+    if not re.fullmatch(r"\d+ ?([kmgt]?b)?", text.lower()):
+        raise argparse.ArgumentTypeError("must be a number with b, kb, mb, gb or tb, as 20mb")
+    return text
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener: socket.socket) -> None:
+    # Gradio takes seconds to import, and may be missing: neither shall keep a wrong call from being told.
+    from phi4_server.app import build  # noqa: PLC0415  see above
+    from phi4_server.serving import serve  # noqa: PLC0415  see above
+
+    model = model_of()
+    page = build(
+        model,
+        stream=not options.whole,
+        at_once=options.at_once,
+        max_queue=options.max_queue,
+        words_per_second=options.words_per_second,
+    )
+    serve(
+        page,
+        listener=listener,
+        ready=lambda: _say(f"{model.name} is ready at {_url(listener)}"),
+        max_file_size=options.max_file_size,
+        show_error=options.show_error,
+        with_parent=options.with_parent,
+    )
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  names it, binds nothing
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _complain(problem: str) -> int:
+    sys.stderr.write(f"phi4_server: {problem}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The Space's contract: two functions, their names and their numbers. Knows no one model and no sockets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any
+
+import gradio as gr
+
+from phi4_server.chat import Entry, Shown, heard, shown, verbatim
+from phi4_server.model import Model
+from phi4_server.page import PRIVATE, TITLE, lay_out
+
+Turn = tuple[list[Shown], list[Entry]]
+"""What the page shall show, and what the session shall keep."""
+
+
+def build(
+    model: Model,
+    *,
+    stream: bool = True,
+    at_once: int = 8,
+    max_queue: int | None = None,
+    words_per_second: float | None = None,
+) -> gr.Blocks:
+    """A Space with the contract of the public one, and `model` behind it.
+
+    Args:
+        model: Answers the chats, `at_once` of them in as many threads.
+        stream: Whether an answer grows on the page, or comes in one piece.
+        at_once: How many answers are worked on at the same time; the others wait in the queue.
+        max_queue: How many may wait; None means no limit.
+        words_per_second: The fastest pace of a streamed answer; None means the model's own.
+
+    Returns:
+        Blocks for `phi4_server.serving.serve`, or for Gradio's own `launch(allowed_paths=[str(EXAMPLES)])`.
+    """
+    respond = streamed(model, words_per_second) if stream else whole(model)
+    blocks = gr.Blocks(title=TITLE, fill_height=True, analytics_enabled=False)
+    with blocks:
+        page = lay_out(model)
+        show_and_keep = [page.chatbot, page.chat]
+        # Programs written for the public Space call these two by number, 10 and 11. Gradio numbers functions
+        # in the order in which they are wired: the page's own ten come before, as 0 to 9, the others after.
+        filed = page.box.submit(
+            process_message,
+            [page.chatbot, page.box, page.chat],
+            [page.chatbot, page.box, page.chat],
+            queue=False,
+            api_name="process_message",
+        )
+        answered = filed.then(respond, show_and_keep, show_and_keep, api_name="bot_response")
+        answered.then(_open, None, page.box, queue=False, **PRIVATE)
+        again = page.retried.then(respond, show_and_keep, show_and_keep, **PRIVATE)
+        given_up = [page.stop.click, page.new.click]
+        gr.on(given_up, _open, None, page.box, queue=False, cancels=[answered, again], **PRIVATE)
+    blocks.queue(max_size=max_queue, default_concurrency_limit=at_once)
+    return blocks
+
+
+def process_message(
+    history: list[Shown], message: dict[str, Any] | None, state: list[Entry]
+) -> tuple[list[Shown], Any, list[Entry]]:
+    """Files what the user said, on the page and in the session, and closes the box until it is answered."""
+    text, files = (message["text"] or "", message["files"]) if message else ("", [])
+    asked: list[Entry] = [{"role": "user", "text": text, "files": files}] if text.strip() or files else []
+    return verbatim(history) + shown(asked), gr.update(value=None, interactive=False), state + asked
+
+
+def streamed(
+    model: Model, words_per_second: float | None = None
+) -> Callable[[list[Shown], list[Entry]], Generator[Turn]]:
+    """The `bot_response` that lets the answer grow; closing it ends the model's work."""
+
+    def bot_response(history: list[Shown], state: list[Entry]) -> Generator[Turn]:
+        answer = ""
+        with closing(_pieces(model, state)) as pieces:
+            for piece in pieces:
+                answer += piece
+                # The session keeps an answer once it is whole, so that a turn that failed can be repeated.
+                yield _with_answer(history, answer), state
+                if words_per_second is not None:
+                    time.sleep(len(piece.split()) / words_per_second)
+        yield _with_answer(history, answer), [*state, _entry(answer)]
+
+    return bot_response
+
+
+def whole(model: Model) -> Callable[[list[Shown], list[Entry]], Turn]:
+    """The `bot_response` that gives the answer in one piece."""
+
+    def bot_response(history: list[Shown], state: list[Entry]) -> Turn:
+        answer = "".join(_pieces(model, state))
+        return _with_answer(history, answer), [*state, _entry(answer)]
+
+    return bot_response
+
+
+def _pieces(model: Model, state: list[Entry]) -> Generator[str]:
+    """The model's answer; what it says about a bad file becomes a message to the user.
+
+    The history that a client sends along is only what its page showed: the session alone is answered.
+    """
+    if not state or state[-1]["role"] != "user":
+        raise gr.Error("There is no question to answer: send one with process_message first.")
+    try:
+        yield from model.stream(heard(state))
+    except gr.Error:  # a ValueError itself in some versions of Gradio, and already a message
+        raise
+    except ValueError as refusal:
+        raise gr.Error(str(refusal), print_exception=False) from refusal
+
+
+def _with_answer(history: list[Shown], answer: str) -> list[Shown]:
+    return verbatim(history) + shown([_entry(answer)])
+
+
+def _entry(answer: str) -> Entry:
+    return {"role": "assistant", "text": answer, "files": []}
+
+
+def _open() -> Any:
+    return gr.update(interactive=True)

@@ -1,0 +1,102 @@
+"""A Space in a child process, for as long as a `with` block. Knows no Gradio: the child alone imports it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+_READY = re.compile(rb" is ready at (http://\S+)")
+_LOOK_EVERY_S = 0.05
+_STOP_WITHIN_S = 5.0
+
+
+@contextmanager
+def embedded_space(
+    *,
+    model: str = "offline",
+    whole: bool = False,
+    python: str = sys.executable,
+    timeout: float = 60.0,
+    options: Sequence[str] = (),
+) -> Iterator[str]:
+    """A Space of one's own on a free port of this machine.
+
+    Args:
+        model: What answers, as `python -m phi4_server --model` takes it.
+        whole: Whether answers come in one piece.
+        python: The interpreter to run it; one other than this must find `phi4_server` and Gradio by itself.
+        timeout: Seconds until it must be ready.
+        options: Further options of `python -m phi4_server`.
+
+    Yields:
+        The Space's URL.
+
+    Raises:
+        ChildProcessError: It did not start; the text holds what it printed.
+    """
+    command = [python, "-m", "phi4_server", "--model", model, *(["--whole"] if whole else []), *options]
+    with running_space(command, timeout=timeout) as url:
+        yield url
+
+
+@contextmanager
+def running_space(command: Sequence[str], *, timeout: float = 60.0) -> Iterator[str]:
+    """The same for another program that ends in `phi4_server.__main__.main`, such as a model of one's own.
+
+    Args:
+        command: The program, to which `--port 0 --with-parent` is added.
+        timeout: Seconds until it must be ready.
+
+    Yields:
+        The Space's URL.
+
+    Raises:
+        ChildProcessError: It did not start; the text holds what it printed.
+    """
+    environment = dict(os.environ)
+    if command[0] == sys.executable:  # then it shall find what this process found, also from a checkout
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    with (
+        tempfile.TemporaryFile("a+b") as printed,
+        subprocess.Popen(  # noqa: S603  the caller's own program
+            [*command, "--port", "0", "--with-parent"],
+            # Nothing is ever written to it: should this process die, it closes, and the child ends as well.
+            stdin=subprocess.PIPE,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        ) as process,
+    ):
+        try:
+            yield _await_url(process, printed, timeout)
+        finally:
+            _stop(process)
+
+
+def _await_url(process: subprocess.Popen[bytes], printed: IO[bytes], timeout: float) -> str:
+    deadline = time.monotonic() + timeout
+    while True:
+        ended = process.poll() is not None
+        printed.seek(0)
+        output = printed.read()
+        if ready := _READY.search(output):
+            return ready[1].decode()
+        if ended or time.monotonic() > deadline:
+            what = f"ended with {process.returncode}" if ended else f"was not ready within {timeout:g} s"
+            raise ChildProcessError(f"the Space {what}; it printed:\n{output.decode(errors='replace')}")
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()

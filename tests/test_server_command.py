@@ -1,0 +1,177 @@
+"""The command that runs a Space, and the Space in a child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from phi4_server import embedded_space, running_space
+from phi4_server.__main__ import main
+
+FAULTY = str(Path(__file__).parent / "spaces" / "faulty.py")
+PYTHON = os.environ.get("PHI4_SPACE_PYTHON", sys.executable)
+"""The interpreter that serves the Space, so that one can run these tests against another Gradio."""
+
+loopback = pytest.mark.loopback
+
+GUARD = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"phi4_space", "httpx_sse", "stamina", "filetype"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+def watch(event, arguments):
+    host = None
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    if host not in (None, "127.0.0.1", "localhost"):
+        print("OUTBOUND", event, host, flush=True)
+
+sys.meta_path.insert(0, Absent())
+sys.addaudithook(watch)
+sys.argv[0] = program = sys.argv.pop(1)
+exec(compile(open(program).read(), program, "exec"), {"__name__": "__main__"})
+"""
+
+
+def start(*command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603  own
+
+
+@loopback
+@pytest.mark.parametrize("word", ["SLOW 60", "WAIT 60"])
+def test_stops_at_once(word: str) -> None:
+    """It runs without the client's dependencies and calls no other host; SIGTERM ends it with 0, soon, though
+    a stream is open, and even though a model's thread can't be interrupted.
+    """
+    with start(PYTHON, "-c", GUARD, FAULTY, "--port", "0") as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert " is ready at http://127.0.0.1:" in ready
+        with httpx.Client(base_url=f"{ready.split()[-1]}/gradio_api", trust_env=False) as http:
+            join(http, word)
+            with http.stream("GET", "/queue/data?session_hash=s") as stream:
+                assert any("process_starts" in line for line in stream.iter_lines())
+                asked_to_stop = time.monotonic()
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(10) == 0
+                assert time.monotonic() - asked_to_stop < 4
+        assert process.stdout.read() == ""
+
+
+def join(http: httpx.Client, text: str) -> None:
+    message = {"text": text, "files": []}
+    turn: dict[str, Any] = {"data": ([], message, None), "session_hash": "s"}
+    history = http.post("/run/process_message", json=turn).json()["data"][0]
+    job = {"data": [history, None], "fn_index": 11, "session_hash": "s"}
+    http.post("/queue/join", json=job).raise_for_status()
+
+
+@loopback
+def test_does_not_outlive_its_parent() -> None:
+    """A Space whose parent was killed ends by itself."""
+    parent = f"""
+import time
+from phi4_server import running_space
+with running_space([{PYTHON!r}, {FAULTY!r}]) as url:
+    print(url, flush=True)
+    time.sleep(60)
+"""
+    with start(sys.executable, "-c", parent) as process:
+        assert process.stdout is not None
+        host, port = process.stdout.readline().strip().removeprefix("http://").split(":")
+        process.kill()
+    deadline = time.monotonic() + 10
+    while _answers(host, int(port)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _answers(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+@loopback
+def test_embedded_space() -> None:
+    """The Space of the rehearsal model is there within the block, and gone after it."""
+    with embedded_space(python=PYTHON) as url:
+        assert httpx.get(f"{url}/config", trust_env=False).json()["title"] == "Phi-4-multimodal"
+    host, port = url.removeprefix("http://").split(":")
+    assert not _answers(host, int(port))
+
+
+def test_embedded_space_that_does_not_start() -> None:
+    """What the child printed is in the error."""
+    with pytest.raises(ChildProcessError, match=r"(?s)ended with 2.*no-such-model"):  # noqa: SIM117  one statement
+        with embedded_space(model="no-such-model"):
+            pass
+
+
+def test_embedded_space_that_is_not_ready_in_time() -> None:
+    """A child that does not get ready is ended, and the error says so."""
+    slow = [sys.executable, "-c", "import time; print('hm', flush=True); time.sleep(60)"]
+    with pytest.raises(ChildProcessError, match=r"(?s)not ready within 1 s.*hm"):  # noqa: SIM117  one statement
+        with running_space(slow, timeout=1):
+            pass
+
+
+@loopback
+def test_port_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port in use is named, before anything else is done."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["--port", str(port)]) == 1
+    assert f"cannot listen on 127.0.0.1, port {port}: " in capsys.readouterr().err
+
+
+def test_gradio_missing() -> None:
+    """Without Gradio the command says what to install."""
+    command = (
+        "import sys; sys.modules['gradio'] = None;"
+        "from phi4_server.__main__ import main; sys.exit(main(['--port=0']))"
+    )
+    with start(sys.executable, "-c", command) as process:
+        output, _ = process.communicate()
+    assert process.returncode == 1
+    assert output == "phi4_server: gradio is not installed; it comes with: pip install 'phi4-space[server]'\n"
+
+
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ("--model=gpt", "invalid choice: 'gpt'"),
+        ("--port=70000", "from 0 to 65535"),
+        ("--port=x", "from 0 to 65535"),
+        ("--max-queue=0", "more than 0"),
+        ("--words-per-second=-1", "more than 0"),
+        ("--max-file-size=big", "as 20mb"),
+        ("--mode=offline", "unrecognized arguments"),
+    ],
+)
+def test_wrong_calls(argument: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong argument ends the command with 2 and says what is right."""
+    with pytest.raises(SystemExit) as ended:
+        main([argument])
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_import_is_cheap() -> None:
+    """The package itself needs no Gradio."""
+    with start(sys.executable, "-c", "import phi4_server, sys; sys.exit('gradio' in sys.modules)") as process:
+        process.communicate()
+    assert process.returncode == 0

@@ -1,0 +1,78 @@
+"""A third party vouches for the Space: Gradio's own client, used as public code uses it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from phi4_server import embedded_space
+
+PYTHON = os.environ.get("PHI4_SPACE_PYTHON", sys.executable)
+
+pytestmark = pytest.mark.loopback
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with embedded_space(python=PYTHON) as url:
+        yield url
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Client]:
+    """A client with a session of its own; it shall not fetch back the files that it has sent."""
+    client = Client(url, download_files=False, verbose=False, analytics_enabled=False)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "red.png")
+    return tmp_path / "red.png"
+
+
+def ask(client: Client, text: str, *files: Path) -> str:
+    """The two calls that public code makes: file the turn, then ask for the answer to what came back."""
+    message = {"text": text, "files": [handle_file(file) for file in files]}
+    history, _box = client.predict(history=[], message=message, api_name="/process_message")
+    answered = client.predict(history=history, api_name="/bot_response")
+    return _text(answered[-1]["content"])
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
+def test_text_turn(client: Client) -> None:
+    """A question without files is answered."""
+    assert "rehearsal" in ask(client, "Who are you?").lower()
+
+
+def test_picture_turn(client: Client, red: Path) -> None:
+    """A picture goes up with the question and reaches the model."""
+    assert "red" in ask(client, "What is the main colour of this picture?", red).lower()
+
+
+def test_two_turns(client: Client) -> None:
+    """The second turn is answered from what the Space kept of the first."""
+    ask(client, "My name is Ada.")
+    assert "Ada" in ask(client, "What is my name?")
+
+
+def test_streamed_turn(client: Client) -> None:
+    """A job's outputs are growing histories, each answer the start of the next."""
+    message = {"text": "Who are you?", "files": []}
+    history, _box = client.predict(history=[], message=message, api_name="/process_message")
+    job = client.submit(history=history, api_name="/bot_response")
+    answers = [_text(shown[-1]["content"]) for shown in job]
+    assert len(set(answers)) > 1
+    assert all(later.startswith(earlier) for earlier, later in pairwise(answers))
