@@ -10,7 +10,12 @@ from urllib.parse import urlsplit
 from phi4_space._errors import InvalidSpaceName
 
 HUB = "https://huggingface.co"
+_PAGE = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:huggingface|hf)\.co/(?:spaces/([^/]+/[^/?#]+).*|.*)", re.IGNORECASE
+)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+# Letters of any script, as host names may have; nothing that two readers of URLs could read differently.
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 _LONGEST_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones in a way only it knows
 _SUFFIX = ".hf.space"
 
@@ -80,9 +85,9 @@ def to_address(space: str) -> Address:
     if not isinstance(space, str):
         raise InvalidSpaceName(f"A Space's name is a string, not {type(space).__name__}")
     text = space.strip()
-    page = text.removeprefix(f"{HUB}/spaces/") if text.startswith(f"{HUB}/spaces/") else None
-    if page is not None or "://" not in text:
-        return _named("/".join((page or text).strip("/").split("/")[:2]) if page else text)
+    page = _PAGE.fullmatch(text)
+    if page or "://" not in text:
+        return _named((page and page[1]) or text)
     return _located(text)
 
 
@@ -99,23 +104,28 @@ def _named(name: str) -> Address:
 
 
 def _located(text: str) -> Address:
+    if re.search(r"[@?#]", text):  # looked for first: the texts below repeat the URL
+        raise InvalidSpaceName(
+            "A Space's URL carries no user, password, query or fragment",
+            advice="Hand in credentials as token=... or cookies=..., and the URL without them.",
+        )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as exc:
         raise InvalidSpaceName(f"{text!r} is no URL: {exc}") from exc
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or not _is_plain(text):
         raise InvalidSpaceName(f"{text!r} is no http(s) URL of a Space")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise InvalidSpaceName(
-            "A Space's URL carries no user, password, query or fragment",
-            advice="Hand in credentials as token=... or cookies=..., and the URL without them.",
-        )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    root = f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
-    if parts.scheme == "http" and host.endswith(_SUFFIX):
-        root = root.replace("http://", "https://", 1)
-    return Address(name=None, api_url=root)
+    scheme = "https" if host.endswith(_SUFFIX) else parts.scheme
+    host = f"[{host}]" if ":" in host else host
+    return Address(
+        name=None, api_url=f"{scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+    )
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and not re.search(r"[ \\]", text)
 
 
 def _is_loopback(host: str) -> bool:
