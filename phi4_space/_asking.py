@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from phi4_space._errors import EmptyPrompt, InvalidOption, ToolChoiceNotMet
@@ -81,24 +81,18 @@ def to_request(message: Message, options: Options) -> Request:
         EmptyPrompt: There is nothing to send.
     """
     refuse_unknown(options, Options.__annotations__, what="This call")
-    media = options.get("media", ())
-    if isinstance(media, str | bytes) or not isinstance(media, Sequence):
-        raise InvalidOption("media is a list", advice="Write media=[...], also for one picture or recording.")
-    system, prompt = options.get("system"), options.get("prompt")
-    if prompt is not None and (message or system):
-        raise InvalidOption(
-            "A prompt is sent as it is, without a message or system text", advice="Leave one of them out."
-        )
-    turns = _turns(
-        message if prompt is None else prompt,
-        tuple(part if isinstance(part, Media) else Media(part) for part in media),
+    request = Request(
+        turns=_turns(message, options),
+        verbatim=options.get("prompt"),
+        tools=tuple(options.get("tools", ())),
+        tool_choice=options.get("tool_choice", "auto"),
     )
-    if not any(turn.text.strip() or turn.media for turn in turns):
-        raise EmptyPrompt("There is nothing to send")
-    if system:
-        turns = (Turn(role="system", text=system), *turns)
-    tools = tuple(options.get("tools", ()))
-    return Request(turns=turns, verbatim=prompt, tools=tools, tool_choice=options.get("tool_choice", "auto"))
+    if request.verbatim is not None and request.must_call:
+        raise InvalidOption(
+            "tool_choice asks for a call, which a prompt sent as it is cannot be made to ask for",
+            advice="Give a message in the prompt's place.",
+        )
+    return request
 
 
 def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str) -> None:
@@ -114,17 +108,42 @@ def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str)
             raise InvalidOption(f"{what} takes no argument {name!r}", advice=advice)
 
 
-def _turns(message: Message, media: tuple[Media, ...]) -> tuple[Turn, ...]:
+def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
+    system, prompt = options.get("system"), options.get("prompt")
+    if prompt is not None and (message or system):
+        raise InvalidOption(
+            "A prompt is sent as it is, without a message or system text", advice="Leave one of them out."
+        )
+    turns = _with_media(_said(message if prompt is None else prompt), options.get("media", ()))
+    if not any(turn.text.strip() or turn.media or turn.tool_calls for turn in turns):
+        raise EmptyPrompt("There is nothing to send")
+    return (Turn(role="system", text=system), *turns) if system else turns
+
+
+def _said(message: Message) -> tuple[Turn, ...]:
     match message:
         case str():
-            return (Turn(role="user", text=message, media=media),)
+            return (Turn(role="user", text=message),)
         case Turn():
-            turns: tuple[Turn, ...] = (message,)
-        case Sequence() if all(isinstance(turn, Turn) for turn in message):
-            turns = tuple(message)
+            return (message,)
+        case [*turns] if all(isinstance(turn, Turn) for turn in turns):
+            return tuple(turns)
         case _:
             raise InvalidOption("A message is a string, a Turn, or a list of Turns")
-    return (*turns, Turn(role="user", media=media)) if media else turns
+
+
+def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[Turn, ...]:
+    """The turns, with a call's media given to the user's turn at their end."""
+    if isinstance(things, str | bytes) or not isinstance(things, Sequence):
+        raise InvalidOption("media is a list", advice="Write media=[...], also for one picture or recording.")
+    if not things:
+        return turns
+    media = tuple(thing if isinstance(thing, Media) else Media(thing) for thing in things)
+    match turns:
+        case [*before, Turn(role="user") as last]:
+            return (*before, replace(last, media=(*last.media, *media)))
+        case _:
+            return (*turns, Turn(role="user", media=media))
 
 
 async def read_turns(turns: Sequence[Turn], *, fetch: Callable[[str], Awaitable[bytes]]) -> tuple[Said, ...]:
@@ -176,8 +195,8 @@ async def ask(
     Raises:
         ToolChoiceNotMet: The model answered twice without the call.
     """
-    tries = 2 if request.must_call else 1
-    for _ in range(tries):
+    asked_again = False
+    while True:
         held: list[Event] = []
         question = to_question(known, news, request, style=style)
         async with aclosing(exchange(question, standing).run()) as events:
@@ -186,17 +205,22 @@ async def ask(
                     held.append(event)
                 else:
                     yield event
-        if not held:
-            return
-        reply = held[-1]
-        assert isinstance(reply, Reply)  # noqa: S101 - the last event of every turn; told to mypy
-        if request.is_met_by(reply):
-            for event in held:
-                yield event
-            return
-        known = (*known, *news, Said(Turn(role="assistant", text=reply.text, tool_calls=reply.tool_calls)))
+        match held:
+            case [*_, Reply() as reply] if not request.is_met_by(reply):
+                if asked_again:
+                    raise _unmet(request, reply)
+            case _:
+                break
+        asked_again = True
+        answer = Turn(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
+        known = (*known, *news, Said(answer))
         news = (Said(Turn(role="user", text=corrective(request.tool_choice))),)
+    for event in held:
+        yield event
+
+
+def _unmet(request: Request, reply: Reply) -> ToolChoiceNotMet:
     error = ToolChoiceNotMet(f"The model called no tool where {request.tool_choice!r} was to be met")
     error.partial_text = reply.text
     error.locate(step="get", space=reply.space)
-    raise error
+    return error

@@ -7,18 +7,20 @@ already, as in notebooks. It is made on first use, and made anew after a fork.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import Future
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from phi4_space._errors import BlockingCallRefused
 
 T = TypeVar("T")
+_END_WITHIN = 2.0  # seconds that the loop gets when the program ends
 
 
 class _Background:
@@ -28,6 +30,18 @@ class _Background:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="phi4-space", daemon=True)
         self.thread.start()
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        if not self.thread.is_alive():
+            return  # in a child that was forked: the loop is the parent's
+        # What the loop's generators hold, such as connections, is let go in order, as asyncio.run does it.
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self.loop.shutdown_asyncgens(), self.loop).result(_END_WITHIN)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(_END_WITHIN)
+        if not self.loop.is_running():
+            self.loop.close()
 
 
 _background: _Background | None = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from phi4_space._asking import Said
 from phi4_space._errors import InvalidConversation
@@ -15,17 +14,13 @@ from phi4_space._exchange import Standing
 from phi4_space._failures import plain
 from phi4_space._turns import File, Media, Role, ToolCall, Turn
 
-_Base64 = Annotated[
-    bytes,
-    PlainValidator(lambda text: base64.b64decode(text, validate=True)),
-    PlainSerializer(lambda data: base64.b64encode(data).decode()),
-]
-
 
 class _SavedFile(BaseModel):
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     name: str
     mime_type: str
-    data: _Base64
+    data: bytes
 
 
 class _SavedCall(BaseModel):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Never, Self, Unpack
+from typing import Any, ClassVar, Literal, Never, Self, Unpack, cast
 
 from pydantic import SecretStr
 
@@ -166,11 +166,13 @@ class SpaceClient:
         Args:
             wake: Seconds to wait for one that sleeps, builds or starts.
         """
+        watch = self._wiring.watch
         if wake:
-            async for event in self.awake(wake):
-                if isinstance(event, Status):
-                    return event
-        return await self._wiring.watch.status()
+            async with aclosing(watch.rouse(wake)) as stages:
+                with suppress(Phi4Error):  # the status tells it
+                    async for _ in stages:
+                        pass
+        return await watch.status()
 
     async def awake(self, patience: float | None = None) -> AsyncGenerator[Waking | Status, None]:
         """Wakes a Space that sleeps, and waits for it.
@@ -184,14 +186,10 @@ class SpaceClient:
         watch = self._wiring.watch
         patience = self._settings.timeouts.wake if patience is None else patience
         async with aclosing(watch.rouse(patience)) as stages:
-            try:
+            with suppress(Phi4Error):  # the status tells it
                 async for stage in stages:
                     yield stage
-            except Phi4Error as exc:
-                status = await watch.bad_status(exc)
-            else:
-                status = await watch.status()
-        yield status
+        yield await watch.status()
 
     def status(self, *, wake: float = 0.0) -> Status:
         """`astatus` for synchronous callers."""
@@ -388,7 +386,5 @@ def _answered(reply: Reply) -> Said:
 
 async def _reply(events: AsyncGenerator[Event, None]) -> Reply:
     async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Reply):
-                return event
-    raise AssertionError("every turn ends with a Reply or an error")
+        [*_, last] = [event async for event in events]
+    return cast("Reply", last)  # as `astream` promises

@@ -75,28 +75,13 @@ class Watch:
         try:
             contract = await site.contract()
         except Phi4Error as exc:
-            return await self.bad_status(await self._diagnose(exc))
+            return await self._bad_status(await self._diagnose(exc))
         return replace(
             await self._good_status(),
             gradio_version=contract.gradio_version,
             endpoints=(contract.submit.name, contract.answer.name),
             max_file_size=contract.max_file_size,
             queue_size=await self._queue_size(contract.api_prefix),
-        )
-
-    async def bad_status(self, problem: Phi4Error) -> Status:
-        """The status of a Space that has a problem."""
-        stage = (isinstance(problem, SpaceUnavailable) and problem.stage) or "UNREACHABLE"
-        lacking = problem if isinstance(problem, ContractNotMet) else None
-        return Status(
-            space=self._site.settings.address.api_url,
-            stage="RUNNING" if lacking else stage,
-            ready=False,
-            problem=problem.what,
-            advice=problem.advice,
-            endpoints=lacking.found if lacking else (),
-            missing=lacking.missing if lacking else (),
-            quota=await self._quota(),
         )
 
     async def _problem(self) -> Phi4Error | None:
@@ -135,6 +120,20 @@ class Watch:
                 hardware = None  # the Space answers, which is what matters
         return Status(
             space=address.api_url, stage=stage, hardware=hardware, ready=True, quota=await self._quota()
+        )
+
+    async def _bad_status(self, problem: Phi4Error) -> Status:
+        stage = (isinstance(problem, SpaceUnavailable) and problem.stage) or "UNREACHABLE"
+        lacking = problem if isinstance(problem, ContractNotMet) else None
+        return Status(
+            space=self._site.settings.address.api_url,
+            stage="RUNNING" if lacking else stage,
+            ready=False,
+            problem=problem.what,
+            advice=problem.advice,
+            endpoints=lacking.found if lacking else (),
+            missing=lacking.missing if lacking else (),
+            quota=await self._quota(),
         )
 
     async def _queue_size(self, api_prefix: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -97,12 +97,12 @@ class Wiring:
             new_call_id=self.outside.new_call_id,
         )
 
-    def _open(self, cookies: object) -> httpx.AsyncClient:
+    def _open(self, cookies: Mapping[str, str]) -> httpx.AsyncClient:
         try:
             return httpx.AsyncClient(
                 transport=self.outside.transport,
                 proxy=self.settings.proxy,
-                cookies=cookies,
+                cookies=dict(cookies),
                 verify=ssl_context(),
                 # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
