@@ -28,21 +28,38 @@ from phi4_space._errors import (
 )
 
 _LONGEST = 600
-_TAG = re.compile(r"<[^<>]*>")
-_SECONDS = re.compile(r"\((?:(\d+)s requested vs\. (\d+)s left|(\d+)s left vs\. (\d+)s requested)\)")
-_AGAIN = re.compile(r"(?:try again|retry) in (?:(\d+) days?, )?(\d+):(\d\d):(\d\d)", re.IGNORECASE)
-_QUOTA = re.compile(r"exceeded your .*\b(?:quota|runs limit)|has reached its GPU limit", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z!][^<>]*>", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal would obey them
+_TRACEBACK = "Traceback (most recent call last)"
+# The lengths of the numbers are bounded, since a server's words may be anything.
+_SECONDS = re.compile(
+    r"\((?:(\d{1,9})s requested vs\. (\d{1,9})s left|(\d{1,9})s left vs\. (\d{1,9})s requested)\)"
+)
+_AGAIN = re.compile(r"(?:try again|retry) in (?:(\d{1,4}) days?, )?(\d{1,4}):(\d\d):(\d\d)", re.IGNORECASE)
+_QUOTA_TITLES = frozenset({"ZeroGPU quota exceeded", "ZeroGPU pending credits exceeded"})
+_QUOTA = re.compile(
+    r"exceeded your (?:\w+ )*(?:Zero)?GPU (?:quota|runs limit)|has reached its GPU limit", re.IGNORECASE
+)
 _NO_GPU = re.compile(r"No GPU (?:was|is) (?:currently )?available", re.IGNORECASE)
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _LIMIT = re.compile(r"maximum allowed size of (\d+) bytes")
 _SHORTEST_WAIT = 1.0  # ZeroGPU was seen to say "Try again in 0:00:00"
 
 
 def plain(text: str) -> str:
     """A server's text as one can show it: no markup, no traceback, no more than a paragraph."""
-    told = html.unescape(_TAG.sub("", text)).strip()
-    if told.startswith("Traceback"):
-        told = told.splitlines()[-1].strip()
+    told = _without_traceback(_CONTROL.sub("", html.unescape(_TAG.sub("", text)))).strip()
     return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+
+
+def _without_traceback(text: str) -> str:
+    before, *tracebacks = text.split(_TRACEBACK)
+    if not tracebacks:
+        return text
+    # The last line tells what failed; in a group of failures lines begin with bars, and bars end it.
+    lines = (line.strip(" |+-:") for line in reversed(tracebacks[-1].splitlines()))
+    said = before.rstrip().removesuffix("Exception Group").rstrip(" |+")
+    return f"{said} {next(filter(None, lines), '')}"
 
 
 def from_handler(text: str | None, title: str | None) -> Phi4Error:
@@ -59,13 +76,13 @@ def from_handler(text: str | None, title: str | None) -> Phi4Error:
             hidden=True,
             advice="Look into the Space's logs, or ask its owner to; a Space of your own shows it.",
         )
-    if title == "ZeroGPU quota exceeded" or _QUOTA.search(text):
+    if title in _QUOTA_TITLES or _QUOTA.search(text):
         return _quota(text)
     if title == "ZeroGPU queue timeout" or _NO_GPU.search(text):
         return NoGpuAvailable(text, retry_after=_wait(text))
     if "was not uploaded by a user" in text:
         return UploadLost("The Space no longer holds a file that was uploaded to it")
-    if title == "ZeroGPU worker error" or "GPU task aborted" in text:
+    if "GPU task aborted" in text:
         return GpuAborted(text)
     return SpaceError(f"The Space says: {text}", title=title)
 
@@ -108,7 +125,9 @@ def from_response(  # noqa: PLR0911 - a table of statuses, one row each
             return AuthenticationFailed(f"The server refused the credentials: {told}", status=status)
         case 413:
             limit = _LIMIT.search(told)
-            return FileTooLarge(told, limit=int(limit[1]) if limit else None, status=status)
+            return FileTooLarge(
+                f"The server refused the size: {told}", limit=int(limit[1]) if limit else None, status=status
+            )
         case 429:
             return RateLimited(f"Too many requests: {told}", status=status, retry_after=retry_after)
         case 500 if (failure := _handler_failure(body)) is not None:
@@ -135,7 +154,7 @@ def _handler_failure(body: bytes) -> Phi4Error | None:
 
 def _told(body: bytes, headers: Mapping[str, str]) -> str:
     if "html" in headers.get("content-type", ""):
-        return headers.get("x-error-message") or "a web page, not an answer"
+        return plain(headers.get("x-error-message", "")) or "a web page, not an answer"
     answer = _json(body)
     if isinstance(answer, dict):
         detail = answer.get("detail", answer.get("error", answer))
@@ -147,10 +166,10 @@ def _told(body: bytes, headers: Mapping[str, str]) -> str:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     told = headers.get("retry-after", "")
-    return max(_SHORTEST_WAIT, float(told)) if told.isascii() and told.isdigit() else None
+    return max(_SHORTEST_WAIT, float(told)) if _DIGITS.fullmatch(told) else None
