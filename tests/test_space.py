@@ -669,3 +669,56 @@ def test_many_callers_of_a_space_that_is_down_fail_together() -> None:
 
     assert {p4.DeadlineExceeded} == {type(error) for error in asyncio.run(many())}
     assert len(space.asked) == 1
+
+
+# --- what the seed got wrong --------------------------------------------------------------------------
+
+
+def test_what_is_handed_in_stays_as_it_was() -> None:
+    """Lists of turns, media, tools and cookies are read, never changed."""
+    turns = [p4.Turn(role="user", text="hi")]
+    media: list[Any] = [PNG]
+    tools = [p4.ToolSpec("add")]
+    cookies = {"a": "b"}
+
+    asyncio.run(client(ScriptedSpace(), cookies=cookies).areply(turns, media=media, tools=tools))
+
+    assert turns == [p4.Turn(role="user", text="hi")]
+    assert (media, tools, cookies) == ([PNG], [p4.ToolSpec("add")], {"a": "b"})
+
+
+def test_only_cookies_that_were_handed_in_are_sent() -> None:
+    """Without cookies handed in, none go out; those that the Space sets come back to it."""
+    space = ScriptedSpace()
+    space.script["config"] = [
+        httpx.Response(200, json=config(app_id=space.app_id), headers={"set-cookie": "replica=7; Path=/"})
+    ]
+
+    asyncio.run(client(space).areply("hi"))
+
+    (_, first), *others = space.asked
+    assert "cookie" not in first.headers
+    assert {request.headers["cookie"] for _, request in others} == {"replica=7"}
+
+
+@pytest.mark.loopback
+def test_a_proxy_is_used_for_all_requests() -> None:
+    """With a proxy the Space's host is never connected to: the proxy is asked for it, whole URL and all."""
+
+    async def through_a_proxy() -> list[str]:
+        asked: list[str] = []
+
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append((await reader.readline()).decode().strip())
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+            await writer.wait_closed()
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with p4.SpaceClient(URL, proxy=f"http://127.0.0.1:{port}", max_retries=0) as door:
+                with pytest.raises(p4.SpaceBusy):
+                    await door.areply("hi")
+        return asked
+
+    assert asyncio.run(through_a_proxy()) == [f"GET {URL}/config HTTP/1.1"]
