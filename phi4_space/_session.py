@@ -6,6 +6,7 @@ State, `post` joins the queue to have it answered, `get` reads the queue.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -16,7 +17,7 @@ import httpx
 from httpx_sse import EventSource
 
 from phi4_space._contract import Contract, Endpoint
-from phi4_space._errors import StreamLost, UnexpectedAnswer
+from phi4_space._errors import Phi4Error, StreamLost, UnexpectedAnswer
 from phi4_space._http import ask_json, border, check, to_httpx
 from phi4_space._options import Settings
 from phi4_space._wire import Cancelled, Failed, Finished, QueueReader, WireEvent, call_body, cancel_body
@@ -64,7 +65,7 @@ class Session:
             return contract.submitted_history(_field(answer, "data", list))
 
     async def post(self, history: Sequence[Any]) -> str:
-        """Joins the queue.
+        """Joins the queue. Cancelled meanwhile, it takes the job back that may stand there by then.
 
         Args:
             history: What `predict` returned.
@@ -75,10 +76,15 @@ class Session:
         Raises:
             QueueFull: The queue takes nobody; the session is as it was, and may post again.
         """
-        contract = self._contract
-        with border("post", space=str(self._settings.address), timeouts=self._settings.timeouts):
-            answer = await self._call("queue/join", contract.answer, contract.answer_data(history))
-            return str(_field(answer, "event_id", str))
+        joining = asyncio.ensure_future(self._join(history))
+        try:
+            return await asyncio.shield(joining)
+        except asyncio.CancelledError:
+            # Nobody else will ever know the job's name, and a job that nobody listens to runs to its end.
+            with anyio.move_on_after(_CANCEL_WITHIN, shield=True), contextlib.suppress(Phi4Error):
+                await self.cancel(await joining)
+            joining.cancel()
+            raise
 
     async def get(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
         """Reads the queue until the job's end, then to the stream's, so that the connection can serve again.
@@ -125,6 +131,12 @@ class Session:
             await self._client.post(
                 f"{self._root}/cancel", json=body, headers=self._settings.headers(), follow_redirects=False
             )
+
+    async def _join(self, history: Sequence[Any]) -> str:
+        contract = self._contract
+        with border("post", space=str(self._settings.address), timeouts=self._settings.timeouts):
+            answer = await self._call("queue/join", contract.answer, contract.answer_data(history))
+            return str(_field(answer, "event_id", str))
 
     async def _call(self, path: str, endpoint: Endpoint, data: Sequence[Any]) -> Any:
         contract, settings = self._contract, self._settings

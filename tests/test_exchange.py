@@ -413,6 +413,38 @@ def test_cancelling_the_task_takes_the_job_back() -> None:
     assert space.steps().count("cancel") == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "cancels"), [(httpx.Response(200, json={"event_id": "event"}), 1), (httpx.ReadError("x"), 0)]
+)
+def test_cancelling_while_the_queue_is_joined_takes_the_job_back(answer: Any, cancels: int) -> None:
+    """A job whose name was not known yet would run to its end unseen: its name is waited for, briefly."""
+    space = ScriptedSpace()
+
+    async def cancelled() -> None:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def join(_request: httpx.Request) -> httpx.Response:
+            asked.set()
+            await go_on.wait()
+            if isinstance(answer, Exception):
+                raise answer
+            return answer  # type: ignore[no-any-return] # a response, then
+
+        space.script["join"] = [join]
+        async with client(space) as door:
+            task = asyncio.ensure_future(door.areply("hi"))
+            await asked.wait()
+            task.cancel()
+            await asyncio.sleep(0)
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancelled())
+
+    assert space.steps().count("cancel") == cancels
+
+
 def test_a_server_that_does_not_take_the_job_back_holds_nobody_up() -> None:
     """A /cancel that fails changes nothing for the caller."""
     space = ScriptedSpace({"data": [events(ESTIMATION, None)], "cancel": [httpx.ReadError("gone")]})
