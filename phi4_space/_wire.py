@@ -198,12 +198,14 @@ class QueueReader:
             return Cancelled()
         if isinstance(message, _Completed):
             return Finished(output.data)
-        if self._outputs is None:
-            self._outputs = output.data
-        else:
-            edited = zip(self._outputs, output.data, strict=False)
-            self._outputs = [apply_edits(value, edits) for value, edits in edited]
+        self._outputs = output.data if self._outputs is None else _edited(self._outputs, output.data)
         return Snapshot(self._outputs)
+
+
+def _edited(outputs: list[Any], scripts: list[Any]) -> list[Any]:
+    if len(scripts) != len(outputs):
+        raise UnexpectedAnswer(f"A queue message edits {len(scripts)} outputs, and there are {len(outputs)}")
+    return [apply_edits(value, edits) for value, edits in zip(outputs, scripts, strict=True)]
 
 
 def _simple(message: _Estimation | _ProcessStarts | _UnexpectedError | _Heartbeat) -> WireEvent:
@@ -214,8 +216,7 @@ def _simple(message: _Estimation | _ProcessStarts | _UnexpectedError | _Heartbea
             return Started(message.eta)
         case _UnexpectedError():
             return SessionLost(plain(message.message or "no reason given"))
-        case _Heartbeat():
-            return Heartbeat()
+    return Heartbeat()
 
 
 def _progress(unit: _ProgressUnit) -> Progress:
