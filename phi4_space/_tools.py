@@ -1,0 +1,204 @@
+"""Tools as Phi-4 is told of them, calls as it asks for them. Knows no prompt, no Space, no I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from phi4_space._calls import Block, find_opening, read_calls
+from phi4_space._errors import InvalidOption
+from phi4_space._turns import ToolCall, ToolSpec
+
+_HOW = (
+    'To call tools, answer with <|tool_call|>[{"name": NAME, "arguments": {...}}]<|/tool_call|>, '
+    "one item for each call."
+)
+_ORDERS = {"auto": "", "none": "Do not call a tool.", "required": "You must call at least one tool."}
+
+
+def render(tools: Sequence[ToolSpec], *, choice: str = "auto") -> str:
+    """What the system turn says about the tools; empty where there are none.
+
+    Their list comes last, because Phi-4's own template has it there: right before the turn ends.
+
+    Args:
+        tools: The tools on offer.
+        choice: "auto", "none", "required" or the name of the tool that must be called.
+
+    Raises:
+        InvalidOption: A tool's name is empty, unprintable or given twice; its parameters are no JSON; or the
+            choice is not on offer.
+    """
+    names = [_checked_name(tool) for tool in tools]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidOption(f"Two tools are named {name!r}.", advice="Give each a name of its own.")
+    if choice not in ([*_ORDERS, *names] if names else ["auto", "none"]):
+        raise InvalidOption(
+            f"tool_choice is {choice!r}, and the tools on offer are {names}.",
+            advice='Choose "auto", "none", "required" or the name of a tool on offer.',
+        )
+    if not names:
+        return ""
+    told = filter(None, ("" if choice == "none" else _HOW, _order(choice)))
+    listed = [
+        {"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools
+    ]
+    return f"{' '.join(told)}\n<|tool|>{_written(listed, 'The tools')}<|/tool|>"
+
+
+def render_calls(calls: Sequence[ToolCall]) -> str:
+    """Calls as Phi-4 writes them, so that it knows them for its own; empty where there are none.
+
+    A `CallReader` reads the same names and arguments back.
+
+    Raises:
+        InvalidOption: The arguments of a call are no JSON.
+    """
+    if not calls:
+        return ""
+    listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
+    return f"<|tool_call|>{_written(listed, 'The tool calls')}<|/tool_call|>"
+
+
+def corrective(choice: str) -> str:
+    """What to answer, once, to a model that did not call what it had to.
+
+    Args:
+        choice: "required" or the name of a tool.
+    """
+    return f"{_order(choice)} Your last answer did not. Answer now with the call alone."
+
+
+def _order(choice: str) -> str:
+    return _ORDERS.get(choice, f"You must call the tool {_without_tokens(choice)}.")
+
+
+def _checked_name(tool: ToolSpec) -> str:
+    if not isinstance(tool, ToolSpec):
+        raise InvalidOption(f"A tool is a ToolSpec, not {type(tool).__name__}.")
+    # Printable, since after a line break a name could begin a turn of its own in a transcript.
+    if not (isinstance(tool.name, str) and tool.name.strip() and tool.name.isprintable()):
+        raise InvalidOption(f"A tool is named {tool.name!r}.", advice="Give it a printable name.")
+    if not isinstance(tool.parameters, Mapping):
+        raise InvalidOption(
+            f"The parameters of the tool {tool.name!r} are of type {type(tool.parameters).__name__}.",
+            advice='Hand in a JSON Schema, such as {"type": "object", "properties": {}}.',
+        )
+    return tool.name
+
+
+def _written(value: object, what: str) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_dict)
+    except (TypeError, ValueError, RecursionError) as failed:
+        raise InvalidOption(f"{what} cannot be written as JSON: {failed}.") from failed
+    return _without_tokens(text)
+
+
+def _as_dict(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON type")
+
+
+def _without_tokens(text: str) -> str:
+    """The same JSON, in which no control token can stand: the escape is read as the character."""
+    return text.replace("<|", "<\\u007c")
+
+
+class CallReader:
+    """Tells calls from text in one answer that arrives in pieces.
+
+    It takes every form in which Phi-4 calls: marked by `<|tool_call|>`, the closing of which may be missing;
+    `functools[...]`; and bare JSON, which may stand in a Markdown fence. JSON is a list or one object, with
+    `arguments` or `parameters`, which may be a JSON string. The first two forms count whatever tool they
+    name; bare JSON counts where it has a call's two keys alone and names tools on offer. What looked like a
+    call and is none, such as broken JSON between markers, comes out as text, unchanged.
+
+    Only what may still become a call is held back: up to the answer's end after a marker, otherwise at most
+    `LONGEST_UNMARKED` characters. What comes out never depends on how the answer was cut.
+    """
+
+    def __init__(
+        self, tools: Iterable[ToolSpec | str], *, new_id: Callable[[], str] = lambda: f"call_{uuid4().hex}"
+    ) -> None:
+        """Remembers what to look for.
+
+        Args:
+            tools: The tools on offer, or their names; without any, all is text and nothing is held back.
+            new_id: Makes the id of each call.
+        """
+        self._names = frozenset(tool if isinstance(tool, str) else tool.name for tool in tools)
+        self._spellings = tuple(
+            json.dumps(name, ensure_ascii=escaped)[1:] for name in self._names for escaped in (False, True)
+        )
+        self._new_id = new_id
+        self._held = ""
+        self._block: Block | None = None
+
+    def feed(self, text: str) -> list[str | ToolCall]:
+        """Takes the next piece of the answer, and gives what is decided by now: text and calls, in order."""
+        self._held += text
+        return _joined(self._decided(ended=False))
+
+    def close(self) -> list[str | ToolCall]:
+        """Ends the answer, and gives what was still held back."""
+        return _joined([*self._decided(ended=True), self._release(len(self._held))])
+
+    def _decided(self, *, ended: bool) -> Iterator[str | ToolCall]:
+        while self._held:
+            if self._block is None:
+                yield self._text_in_front()
+            pieces = self._block and self._read(self._block, ended=ended)
+            if not pieces:
+                return
+            yield from pieces
+
+    def _release(self, length: int) -> str:
+        """Takes the front off the text held back."""
+        text, self._held = self._held[:length], self._held[length:]
+        self._block = None
+        return text
+
+    def _text_in_front(self) -> str:
+        """Takes off the text before the next opening; where that is whole, a block begins."""
+        if not self._names:
+            return self._release(len(self._held))
+        length, block = find_opening(self._held, self._is_offered)
+        text = self._release(length)
+        self._block = block
+        return text
+
+    def _is_offered(self, spelled: str) -> bool:
+        return any(spelling.startswith(spelled) for spelling in self._spellings)
+
+    def _read(self, block: Block, *, ended: bool) -> list[str | ToolCall] | None:
+        """What the block turned out to be, or None while that is open."""
+        if failed := block.follow(self._held):
+            return [self._release(failed)]
+        if block.end is None:
+            return None
+        closing = block.closing(self._held)
+        if closing and not closing.lastgroup and not ended:
+            return None
+        if block.form == "fenced" and not closing:
+            # The fence holds more than one call: show the fence, and read on as if its JSON stood bare.
+            return [self._release(block.start)]
+        calls = read_calls(self._held[block.start : block.end], only=self._names if block.is_bare else None)
+        text = self._release(closing.end() if closing else block.end)
+        return [ToolCall(self._new_id(), name, arguments) for name, arguments in calls] or [text]
+
+
+def _joined(pieces: Iterable[str | ToolCall]) -> list[str | ToolCall]:
+    """The pieces, with neighbouring texts made one and empty ones left out."""
+    joined: list[str | ToolCall] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, str) and isinstance(last, str):
+            joined[-1] = last + piece
+        elif piece:
+            joined.append(piece)
+    return joined
