@@ -30,7 +30,7 @@ from phi4_space._wire import (
 )
 
 JOB = "456c1c25cf094d878c88c03c4a30dab4"
-# A handler that warns, then yields "Hello", "Hello\u2028 wörld 🌍" and the same again, recorded whole on three
+# A handler that warns, then yields "Hello", "Hello\u2028 wörld 🌍" and the same again, recorded on three
 # versions; only the job's name was made the same.
 RECORDED = {
     "5.20.1": """\
