@@ -35,7 +35,6 @@ from phi4_space._errors import (
     UploadRefused,
     UrlRefused,
 )
-from phi4_space._fetch import FetchPolicy
 from phi4_space._options import MODEL, MODEL_ALIASES, VERSION, Timeouts
 from phi4_space._space import Conversation, SpaceClient
 from phi4_space._turns import (
@@ -58,6 +57,7 @@ from phi4_space._turns import (
     Usage,
     Waking,
 )
+from phi4_space._urls import FetchPolicy
 
 __version__ = VERSION
 

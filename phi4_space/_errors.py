@@ -5,7 +5,7 @@
     Phi4Error
     ├── InvalidInput            what was handed in cannot be sent; nothing was sent (also a ValueError)
     │   ├── EmptyPrompt             no words and no media
-    │   ├── InvalidOption           a mistyped or senseless argument of a constructor or call
+    │   ├── InvalidOption           a mistyped or senseless argument (also a TypeError)
     │   ├── InvalidSpaceName        neither "owner/name" nor an http(s) URL
     │   ├── InvalidConversation     saved JSON that is not a conversation's
     │   ├── MediaNotReadable        a file that is missing, empty or broken
@@ -135,6 +135,8 @@ class UnsupportedContent(InvalidInput):
 
 class UrlRefused(InvalidInput):
     """A media URL that the fetch policy does not allow, or that could not be loaded."""
+
+    usual_advice = "Load it yourself and hand in its bytes."
 
 
 class FileTooLarge(InvalidInput):

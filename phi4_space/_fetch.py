@@ -7,9 +7,7 @@ would resolve the name once more, elsewhere. TLS is verified against the name al
 
 from __future__ import annotations
 
-import functools
 import socket
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import cast
@@ -18,9 +16,8 @@ import anyio
 import httpx
 
 from phi4_space._errors import UrlRefused
-from phi4_space._urls import FetchPolicy, Target, check_addresses, refusal, to_target
-
-__all__ = ["FetchPolicy", "fetch"]
+from phi4_space._pool import ssl_context
+from phi4_space._urls import FetchPolicy, Target, check_addresses, to_target
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Finds the IP addresses of a host, for a port; OSError where there are none."""
@@ -50,7 +47,7 @@ async def fetch(
             their query.
     """
     if not policy.enabled:
-        raise refusal("URLs are not loaded: FetchPolicy.enabled is False")
+        raise UrlRefused("URLs are not loaded: FetchPolicy.enabled is False")
     target = to_target(url, policy)
     try:
         with anyio.fail_after(policy.timeout):
@@ -63,8 +60,8 @@ async def fetch(
                     return found
                 target = to_target(found, policy, came_from=target)
     except TimeoutError as exc:
-        raise refusal(f"{target} took longer than {policy.timeout:g} s") from exc
-    raise refusal(f"There were more than {policy.max_redirects} redirects, the last to {target}")
+        raise UrlRefused(f"{target} took longer than {policy.timeout:g} s") from exc
+    raise UrlRefused(f"There were more than {policy.max_redirects} redirects, the last to {target}")
 
 
 async def _find(target: Target, policy: FetchPolicy, resolve: Resolve) -> Sequence[str]:
@@ -72,7 +69,7 @@ async def _find(target: Target, policy: FetchPolicy, resolve: Resolve) -> Sequen
     try:
         addresses = await resolve(target.host, target.port)
     except OSError as exc:
-        raise refusal(f"The host of {target} was not found: {exc.strerror}") from exc
+        raise UrlRefused(f"The host of {target} was not found: {exc.strerror}") from exc
     check_addresses(addresses, target, policy)
     return addresses
 
@@ -88,7 +85,7 @@ async def _load(
             _check(response, target, policy)
             return await _read(response, target, policy)
     except (httpx.HTTPError, OSError) as exc:
-        raise refusal(f"{target} could not be loaded: {str(exc) or type(exc).__name__}") from exc
+        raise UrlRefused(f"{target} could not be loaded: {str(exc) or type(exc).__name__}") from exc
 
 
 async def _send(
@@ -114,10 +111,10 @@ async def _send(
 def _check(response: httpx.Response, target: Target, policy: FetchPolicy) -> None:
     status, length = response.status_code, response.headers.get("Content-Length", "")
     if status != httpx.codes.OK:
-        raise refusal(f"{target} answered with HTTP status {status}", status=status)
+        raise UrlRefused(f"{target} answered with HTTP status {status}", status=status)
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         # It was asked for none, and a small body may unpack to any size.
-        raise refusal(f"{target} answered with compressed content")
+        raise UrlRefused(f"{target} answered with compressed content")
     if length.isdecimal() and int(length) > policy.max_bytes:
         raise _too_large(target, policy)
 
@@ -133,7 +130,7 @@ async def _read(response: httpx.Response, target: Target, policy: FetchPolicy) -
 
 
 def _too_large(target: Target, policy: FetchPolicy) -> UrlRefused:
-    return refusal(
+    return UrlRefused(
         f"{target} is larger than {policy.max_bytes} bytes",
         advice="Hand in a smaller file, or raise FetchPolicy.max_bytes.",
     )
@@ -146,9 +143,4 @@ async def _resolve(host: str, port: int) -> Sequence[str]:
 
 def _open_transport() -> httpx.AsyncBaseTransport:
     # Not a client: it would add cookies, follow redirects, ask the environment, and log the whole URL.
-    return httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False)
-
-
-@functools.cache
-def _trust() -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # some 20 ms, so made once; SSL_CERT_FILE is heeded
+    return httpx.AsyncHTTPTransport(verify=ssl_context(), trust_env=False)

@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from phi4_space._address import Address, to_address
 from phi4_space._contract import PUBLIC_SPACE
 from phi4_space._errors import InvalidOption
-from phi4_space._fetch import FetchPolicy
 from phi4_space._prompt import PromptStyle
+from phi4_space._urls import FetchPolicy
 
 VERSION = "0.1.0"
 USER_AGENT = f"phi4-space/{VERSION}"

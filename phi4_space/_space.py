@@ -19,12 +19,12 @@ from phi4_space._asking import Message, Options, Request, Said, refuse_unknown, 
 from phi4_space._blocking import Turnstile, call, iterate
 from phi4_space._errors import Phi4Error
 from phi4_space._exchange import Standing
-from phi4_space._fetch import FetchPolicy
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._prompt import PromptStyle
 from phi4_space._session import Session
 from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
+from phi4_space._urls import FetchPolicy
 from phi4_space._wiring import Outside, Wiring
 
 

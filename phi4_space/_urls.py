@@ -18,7 +18,6 @@ from phi4_space._errors import InvalidOption, UrlRefused
 _PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?|[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
 _SHOWN = 200
-_LOAD_IT = "Load it yourself and hand in its bytes."
 
 _GLOBAL_UNICAST = ip_network("2000::/3")
 _NAT64 = ip_network("64:ff9b::/96")
@@ -103,11 +102,6 @@ class Target:
         return f"{self.url.scheme}://{(self.url.netloc + path).decode()[:_SHOWN]}"
 
 
-def refusal(what: str, *, advice: str = _LOAD_IT, status: int | None = None) -> UrlRefused:
-    """The error for a URL that is not loaded, with the advice that always helps."""
-    return UrlRefused(what, advice=advice, status=status)
-
-
 def to_target(text: str, policy: FetchPolicy, *, came_from: Target | None = None) -> Target:
     """Checks all of a URL that can be checked by its letters.
 
@@ -122,16 +116,16 @@ def to_target(text: str, policy: FetchPolicy, *, came_from: Target | None = None
     try:
         url = came_from.url.join(text) if came_from else httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as exc:
-        raise refusal("The URL is not a valid one") from exc
+        raise UrlRefused("The URL is not a valid one") from exc
     if url.scheme not in policy.schemes:
-        raise refusal(f"URLs that begin with {url.scheme!r} are not loaded")
+        raise UrlRefused(f"URLs that begin with {url.scheme!r} are not loaded")
     target = Target(url)
     if came_from and (came_from.url.scheme, url.scheme) == ("https", "http"):
-        raise refusal(f"{came_from} redirects from https to http")
+        raise UrlRefused(f"{came_from} redirects from https to http")
     if url.userinfo:
-        raise refusal(f"{target} carries a user or a password")
+        raise UrlRefused(f"{target} carries a user or a password")
     if not _HOST.fullmatch(target.host) or not 0 < target.port < 1 << 16:
-        raise refusal(f"{target} names no host or port that exists")
+        raise UrlRefused(f"{target} names no host or port that exists")
     return target
 
 
@@ -142,11 +136,11 @@ def check_addresses(addresses: Sequence[str], target: Target, policy: FetchPolic
         UrlRefused: There is no address, or one that is not allowed.
     """
     if not addresses:
-        raise refusal(f"The host of {target} has no address")
+        raise UrlRefused(f"The host of {target} has no address")
     if not policy.allow_private and not all(is_global(ip_address(address)) for address in addresses):
-        raise refusal(
+        raise UrlRefused(
             f"The host of {target} is not on the public internet",
-            advice=f"{_LOAD_IT} Or allow it, if you trust all URLs: FetchPolicy(allow_private=True).",
+            advice=f"{UrlRefused.usual_advice} Or, if you trust all URLs, allow it: FetchPolicy(allow_private=True).",
         )
 
 
