@@ -140,7 +140,7 @@ def check_addresses(addresses: Sequence[str], target: Target, policy: FetchPolic
     if not policy.allow_private and not all(is_global(ip_address(address)) for address in addresses):
         raise UrlRefused(
             f"The host of {target} is not on the public internet",
-            advice=f"{UrlRefused.usual_advice} Or, if you trust all URLs, allow it: FetchPolicy(allow_private=True).",
+            advice=f"{UrlRefused.usual_advice} If you trust all URLs: FetchPolicy(allow_private=True).",
         )
 
 
