@@ -52,10 +52,15 @@ def build(
             api_name="process_message",
         )
         answered = filed.then(respond, show_and_keep, show_and_keep, api_name="bot_response")
-        answered.then(_open, None, page.box, queue=False, **PRIVATE)
+        # After an error the page of Gradio 6 runs what waits for a failure only, which Gradio 5 does not have.
+        for settled in filter(None, (answered.then, getattr(answered, "failure", None))):
+            settled(_open, None, page.box, queue=False, **PRIVATE)
         again = page.retried.then(respond, show_and_keep, show_and_keep, **PRIVATE)
-        given_up = [page.stop.click, page.new.click]
-        gr.on(given_up, _open, None, page.box, queue=False, cancels=[answered, again], **PRIVATE)
+        # What is under way is given up first: it would write into a page that was emptied before.
+        halt = {"queue": False, "cancels": [answered, again], **PRIVATE}
+        page.stop.click(_open, None, page.box, **halt)
+        halted = gr.on([page.new.click, page.chatbot.clear], _open, None, page.box, **halt)
+        halted.then(_clear, None, [page.chatbot, page.box, page.chat], queue=False, **PRIVATE)
     blocks.queue(max_size=max_queue, default_concurrency_limit=at_once)
     return blocks
 
@@ -123,3 +128,7 @@ def _entry(answer: str) -> Entry:
 
 def _open() -> Any:
     return gr.update(interactive=True)
+
+
+def _clear() -> tuple[list[Shown], Any, list[Entry]]:
+    return [], gr.update(value=None, interactive=True), []

@@ -38,6 +38,8 @@ PRIVATE: dict[str, Any] = (
 _STYLE = """
 .gradio-container { width: 100% !important; max-width: 60rem !important; margin: 0 auto !important; }
 #head { align-items: center; }
+body.dark { color-scheme: dark; }
+#title, #title > * { padding: 0 !important; }
 #title h1 { font: 600 1.4rem/1.3 var(--font); margin: 0; }
 #title p { font: 400 .95rem/1.4 var(--font); margin: .2rem 0 0; opacity: .75; }
 #head button, #examples button { flex: 0 0 auto; min-width: 0; font-weight: 400; }
@@ -72,8 +74,18 @@ QUESTIONS = (
         text="How large is the picture, and how loud is the recording?",
         files=("hills.png", "chime.wav"),
     ),
-    Example(label="Memory", text="My name is Ada. Please remember it."),
+    Example(label="Memory", text="My name is Ada, and I live in Lima. Please remember it."),
+    Example(
+        label="JSON",
+        text='Answer as JSON with the keys "city" and "year": the Eiffel Tower was opened in Paris in 1889.',
+    ),
+    Example(
+        label="A text",
+        text="Context: The museum opens at nine. It closes at five, and on Fridays at eight.\n"
+        "Question: When does the museum close on Fridays?",
+    ),
 )
+"""Seven of the page's ten functions, which come before those of the contract: see `phi4_server.app.build`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +143,6 @@ def lay_out(model: Model) -> Page:
 
     for button, example in zip(examples, QUESTIONS, strict=True):
         button.click(partial(_fill, example), None, box, queue=False, **PRIVATE)
-    new.click(_clear, None, [chatbot, box, chat], queue=False, **PRIVATE)
-    chatbot.clear(_clear, None, [chatbot, box, chat], queue=False, **PRIVATE)
     chatbot.undo(_undo, chat, [chatbot, box, chat], queue=False, **PRIVATE)
     retried = chatbot.retry(_unanswer, chat, [chatbot, chat], queue=False, **PRIVATE)
     shade.click(None, None, None, js="() => document.body.classList.toggle('dark')", **PRIVATE)
@@ -141,10 +151,6 @@ def lay_out(model: Model) -> Page:
 
 def _fill(example: Example) -> dict[str, Any]:
     return {"text": example.text, "files": [str(EXAMPLES / name) for name in example.files]}
-
-
-def _clear() -> tuple[list[Shown], Any, list[Entry]]:
-    return [], gr.update(value=None, interactive=True), []
 
 
 def _undo(chat: Sequence[Entry]) -> tuple[list[Shown], Any, list[Entry]]:
