@@ -6,11 +6,11 @@ Knows no sockets. Settings are values: comparable, copyable, and picklable once 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar, get_args
 
 from pydantic import SecretStr
 
@@ -24,6 +24,11 @@ VERSION = "0.1.0"
 USER_AGENT = f"phi4-space/{VERSION}"
 MODEL = "phi-4-multimodal"
 MODEL_ALIASES: Mapping[str, str] = {"phi-4": MODEL}
+
+T = TypeVar("T")
+# What goes into headers, so that httpx's refusal, which would repeat it, never comes to pass.
+_PRINTABLE = re.compile(r"[ -~]+")
+_COOKIE = re.compile(r"[ -:<-~]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class Timeouts:
             value = getattr(self, part.name)
             if value is None and part.name != "wake":
                 continue
-            if not isinstance(value, int | float) or math.isnan(value) or value < 0:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
                 raise InvalidOption(f"Timeouts.{part.name} is a number of seconds, not {value!r}")
 
 
@@ -67,7 +72,8 @@ class Settings:
     Attributes:
         address: Where the Space is.
         token: The Hugging Face token, if there is one.
-        token_is_ambient: Whether the token came from the environment; it then goes to the Hub's hosts only.
+        token_is_ambient: Whether the token is the environment's, if it has one; it then goes to the Hub's
+            hosts only.
         token_on_loopback: Whether the token may go, unencrypted, to a Space on this machine.
         model: The model's name.
         proxy: URL of a proxy for all requests.
@@ -111,14 +117,20 @@ class Settings:
         return told
 
     def without_credentials(self) -> Settings:
-        """The same settings, fit to be written down; an ambient token is found again where they are read."""
+        """The same settings, fit to be written down; where they are read the environment's token will do."""
         return dataclasses.replace(
-            self, token=None, cookies={}, zerogpu_token=None, zerogpu_uuid=None, proxy=None
+            self,
+            token=None,
+            token_is_ambient=self.token_is_ambient or self.token is not None,
+            cookies={},
+            zerogpu_token=None,
+            zerogpu_uuid=None,
+            proxy=None,
         )
 
     def with_ambient_token(self) -> Settings:
-        """The same settings with the token of this process's environment."""
-        return dataclasses.replace(self, token=ambient_token(), token_is_ambient=True)
+        """The same settings with the token of this process's environment, unless there was to be none."""
+        return dataclasses.replace(self, token=ambient_token()) if self.token_is_ambient else self
 
     def _token_may_travel(self) -> bool:
         if self.token_is_ambient:
@@ -128,7 +140,7 @@ class Settings:
 
 def ambient_token() -> SecretStr | None:
     """The token in `HF_TOKEN`, if there is one."""
-    return _secret(os.environ.get("HF_TOKEN", "").strip() or None)
+    return _secret("HF_TOKEN", os.environ.get("HF_TOKEN", "").strip())
 
 
 def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
@@ -152,26 +164,28 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         InvalidSpaceName: `space` is neither a name nor a URL.
         InvalidOption: Another argument makes no sense; the text says which and why.
     """
-    if not isinstance(max_retries, int) or isinstance(max_retries, bool) or max_retries < 0:
+    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
         raise InvalidOption(f"max_retries is a whole number from 0, not {max_retries!r}")
-    if prompt_style not in {"transcript", "template"}:
+    if prompt_style not in get_args(PromptStyle):
         raise InvalidOption(f'prompt_style is "transcript" or "template", not {prompt_style!r}')
-    if timeouts is None or isinstance(timeouts, int | float):
+    if timeouts is None or (isinstance(timeouts, int | float) and not isinstance(timeouts, bool)):
         timeouts = Timeouts(total=timeouts)
+    if space is None:
+        space = os.environ.get("PHI4_SPACE", "").strip() or PUBLIC_SPACE
     return Settings(
-        address=to_address(space or os.environ.get("PHI4_SPACE", "").strip() or PUBLIC_SPACE),
-        token=ambient_token() if token is None else _secret(token or None),
+        address=to_address(space),
+        token=ambient_token() if token is None else _secret("token", token),
         token_is_ambient=token is None,
-        token_on_loopback=token_on_loopback,
-        model=to_model(model),
-        proxy=proxy,
-        cookies=dict(cookies or {}),
-        zerogpu_token=_secret(zerogpu_token),
-        zerogpu_uuid=zerogpu_uuid,
+        token_on_loopback=_of_kind("token_on_loopback", token_on_loopback, bool),
+        model=to_model(_of_kind("model", model, str)),
+        proxy=_of_kind("proxy", proxy or "", str) or None,
+        cookies=_cookies(cookies or {}),
+        zerogpu_token=_secret("zerogpu_token", zerogpu_token),
+        zerogpu_uuid=_printable("zerogpu_uuid", zerogpu_uuid) or None,
         prompt_style=prompt_style,
-        timeouts=timeouts,
+        timeouts=_of_kind("timeouts", timeouts, Timeouts),
         max_retries=max_retries,
-        fetch=fetch,
+        fetch=_of_kind("fetch", fetch, FetchPolicy),
     )
 
 
@@ -188,5 +202,31 @@ def to_model(name: str) -> str:
     return model
 
 
-def _secret(value: str | SecretStr | None) -> SecretStr | None:
-    return SecretStr(value) if isinstance(value, str) else value
+# What is refused below is not repeated, since it may be a credential.
+
+
+def _secret(name: str, value: object) -> SecretStr | None:
+    text = _printable(name, value.get_secret_value() if isinstance(value, SecretStr) else value)
+    return SecretStr(text) if text else None
+
+
+def _printable(name: str, value: object) -> str:
+    text = _of_kind(name, value or "", str).strip()
+    if text and not _PRINTABLE.fullmatch(text):
+        raise InvalidOption(f"{name} has characters that no HTTP header can carry")
+    return text
+
+
+def _cookies(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise InvalidOption(f"cookies is a mapping of names to values, not {type(value).__name__}")
+    for text in (*value, *value.values()):
+        if not _COOKIE.fullmatch(_of_kind("a cookie's name or value", text, str)):
+            raise InvalidOption("A cookie has characters that no HTTP header can carry")
+    return dict(value)
+
+
+def _of_kind(name: str, value: object, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise InvalidOption(f"{name} is of type {kind.__name__}, not {type(value).__name__}")
+    return value
