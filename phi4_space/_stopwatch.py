@@ -49,15 +49,11 @@ class Stopwatch:
             DeadlineExceeded: The time was up; `which` names the deadline.
         """
         which, left = self._next_deadline()
-        try:
-            with anyio.fail_after(left):
-                return await work
-        except DeadlineExceeded:
-            raise  # a timeout of the work's own, and a TimeoutError too
-        except TimeoutError as exc:
-            seconds = getattr(self._timeouts, which)
-            what = "The turn did not leave the queue" if which == "queue" else "The turn was not over"
-            raise DeadlineExceeded(f"{what} within {seconds:g} s", which=which, seconds=seconds) from exc
+        with anyio.move_on_after(left):
+            return await work
+        seconds = getattr(self._timeouts, which)
+        what = "The turn did not leave the queue" if which == "queue" else "The turn was not over"
+        raise DeadlineExceeded(f"{what} within {seconds:g} s", which=which, seconds=seconds)
 
     def _elapsed(self) -> float:
         return self._clock() - self._began
