@@ -28,20 +28,36 @@ class _Background:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, name="phi4-space", daemon=True)
+        self.work: set[asyncio.Task[None]] = set()  # asyncio itself would let go of a task that waits
+        self.thread = threading.Thread(target=self._run, name="phi4-space", daemon=True)
         self.thread.start()
         atexit.register(self._end)
+
+    def _run(self) -> None:
+        stopped = False
+        while not stopped:
+            # A task's SystemExit ends run_forever. It is for its caller alone; all others need the loop.
+            with suppress(SystemExit, KeyboardInterrupt):
+                self.loop.run_forever()
+                stopped = True
 
     def _end(self) -> None:
         if not self.thread.is_alive():
             return  # in a child that was forked: the loop is the parent's
-        # What the loop's generators hold, such as connections, is let go in order, as asyncio.run does it.
         with suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(self.loop.shutdown_asyncgens(), self.loop).result(_END_WITHIN)
+            asyncio.run_coroutine_threadsafe(self._let_go(), self.loop).result(_END_WITHIN)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(_END_WITHIN)
         if not self.loop.is_running():
             self.loop.close()
+
+    async def _let_go(self) -> None:
+        # In asyncio.run's order: the work, which takes its jobs back; then what generators hold open.
+        work = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await self.loop.shutdown_asyncgens()
 
 
 _background: _Background | None = None
@@ -58,14 +74,14 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has none, and
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+def _running() -> _Background:
     global _background  # noqa: PLW0603 - see _after_fork
     with _making:
         if _background is None:
             _background = _Background()
     if threading.current_thread() is _background.thread:
         raise BlockingCallRefused("A synchronous call was made on the thread that has to carry it out")
-    return _background.loop
+    return _background
 
 
 class _Job(Generic[T]):
@@ -73,14 +89,15 @@ class _Job(Generic[T]):
 
     def __init__(self, work: Callable[[], AsyncGenerator[T, None]]) -> None:
         self._work = work
-        self._loop = _loop()
+        self._place = _running()
         self.items: SimpleQueue[tuple[T] | None] = SimpleQueue()
         self.ended = threading.Event()
         # call_soon_threadsafe carries the caller's context variables along.
-        self._loop.call_soon_threadsafe(self._begin)
+        self._place.loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:
-        self.task = self._loop.create_task(self._drain())
+        self.task = self._place.loop.create_task(self._drain())
+        self._place.work.add(self.task)
         # Not at the end of `_drain`: a task that is cancelled before its first step never runs at all.
         self.task.add_done_callback(self._end)
 
@@ -89,14 +106,18 @@ class _Job(Generic[T]):
             async for item in source:
                 self.items.put((item,))
 
-    def _end(self, _task: asyncio.Task[None]) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._place.work.discard(task)
         self.ended.set()
         self.items.put(None)
 
     def stop(self) -> None:
         """Cancels what still runs and waits for its clean-up."""
-        self._loop.call_soon_threadsafe(self._cancel)
-        self.ended.wait()
+        if self._place is not _background:
+            return  # in a child that was forked: the work is the parent's, and goes on there
+        self._place.loop.call_soon_threadsafe(self._cancel)
+        if threading.current_thread() is not self._place.thread:  # where a collector may close generators
+            self.ended.wait()
 
     def _cancel(self) -> None:
         self.task.cancel()  # looked up here, since `_begin` runs before this and perhaps after `stop`
