@@ -52,7 +52,7 @@ def build(
             api_name="process_message",
         )
         answered = filed.then(respond, show_and_keep, show_and_keep, api_name="bot_response")
-        # After an error the page of Gradio 6 runs what waits for a failure only, which Gradio 5 does not have.
+        # After an error the page of Gradio 6 runs only what waits for a failure; Gradio 5 has no such wait.
         for settled in filter(None, (answered.then, getattr(answered, "failure", None))):
             settled(_open, None, page.box, queue=False, **PRIVATE)
         again = page.retried.then(respond, show_and_keep, show_and_keep, **PRIVATE)

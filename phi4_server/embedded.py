@@ -60,7 +60,7 @@ def running_space(command: Sequence[str], *, timeout: float = 60.0) -> Iterator[
     Raises:
         ChildProcessError: It did not start; the text holds what it printed.
     """
-    environment = dict(os.environ)
+    environment = {"GRADIO_ANALYTICS_ENABLED": "False", **os.environ}
     if command[0] == sys.executable:  # then it shall find what this process found, also from a checkout
         environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     with (

@@ -162,6 +162,16 @@ def test_stop(person: Person) -> None:
     assert person.read() == cut
 
 
+def test_broken_picture(person: Person, tmp_path: Path) -> None:
+    """A file that is no picture is refused in words, and the next question can be typed."""
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
+    person.find("#box input[type=file]").send_keys(str(tmp_path / "broken.png"))
+    person.find("#box img")
+    person.box().send_keys("What is this?", Keys.ENTER)
+    person.await_that(lambda: "broken.png cannot be seen" in person.find("body").text)
+    person.box()
+
+
 def test_no_other_host(person: Person, url: str) -> None:
     """The page needs no network: whatever it asks of another host, the browser is forbidden to send."""
     person.read()

@@ -19,14 +19,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import gradio as gr
-
 from phi4_server import Said
 from phi4_server.__main__ import main
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+import gradio as gr  # after the line above: some versions call home when they are imported
 
 QUOTA = "You have exceeded your GPU quota (60s requested vs. 30s left). Try again in 1:32:34."
 
