@@ -11,9 +11,9 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Future
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -171,16 +171,12 @@ class Turnstile:
         self._taken = False
         self._waiting: deque[Future[None]] = deque()
 
-    @asynccontextmanager
-    async def passage(self) -> AsyncIterator[None]:
+    def passage(self) -> AbstractAsyncContextManager[None]:
         """Waits for its turn and keeps the others waiting until left."""
-        await self._enter()
-        try:
-            yield
-        finally:
-            self._leave()
+        return _Passage(self)
 
-    async def _enter(self) -> None:
+    async def enter(self) -> None:
+        """Waits for its turn."""
         with self._guard:
             if not self._taken:
                 self._taken = True
@@ -192,10 +188,11 @@ class Turnstile:
         except asyncio.CancelledError:
             # Called in the moment of giving up: the next one's turn, then.
             if not place.cancel():
-                self._leave()
+                self.leave()
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Lets the next one in."""
         with self._guard:
             while self._waiting:
                 place = self._waiting.popleft()
@@ -203,3 +200,16 @@ class Turnstile:
                     place.set_result(None)
                     return
             self._taken = False
+
+
+class _Passage:
+    """One way through; a class, since a loop that shuts down ends generators before the turns they serve."""
+
+    def __init__(self, turnstile: Turnstile) -> None:
+        self._turnstile = turnstile
+
+    async def __aenter__(self) -> None:
+        await self._turnstile.enter()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._turnstile.leave()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import cache
 
 import httpx
@@ -33,6 +33,28 @@ class _Held:
         self.unused.set()
 
 
+class _Loan:
+    """Keeps a client open while it is used.
+
+    A class, since a loop that shuts down ends all generators at once: a generator's loan would end before
+    the turn that still needs the client, to take its job back.
+    """
+
+    def __init__(self, lend: Callable[[], Awaitable[_Held]]) -> None:
+        self._lend = lend
+
+    async def __aenter__(self) -> httpx.AsyncClient:
+        self._held = await self._lend()
+        self._held.users += 1
+        self._held.unused.clear()
+        return self._held.client
+
+    async def __aexit__(self, *_: object) -> None:
+        self._held.users -= 1
+        if not self._held.users:
+            self._held.unused.set()
+
+
 class Pool:
     """Lends the running loop's client, opening it on first use.
 
@@ -45,29 +67,31 @@ class Pool:
         self._keepers: dict[asyncio.AbstractEventLoop, AsyncGenerator[_Held, None]] = {}
         self._held: dict[asyncio.AbstractEventLoop, _Held] = {}
 
-    @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[httpx.AsyncClient]:
+    def borrow(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """The running loop's client; it stays open while borrowed."""
-        held = await self._on(asyncio.get_running_loop())
-        held.users += 1
-        held.unused.clear()
-        try:
-            yield held.client
-        finally:
-            held.users -= 1
-            if not held.users:
-                held.unused.set()
+        return _Loan(self._lend)
 
     async def aclose(self) -> None:
-        """Closes the clients of all loops that still run; the next use opens new ones."""
-        running = asyncio.get_running_loop()
-        for loop, keeper in list(self._keepers.items()):
-            if loop is running:
-                await keeper.aclose()
-            elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_close(keeper), loop))
+        """Closes the clients of all loops that still run; the next use opens new ones.
 
-    async def _on(self, loop: asyncio.AbstractEventLoop) -> _Held:
+        Another loop that is busy, perhaps waiting for this very call, closes its client when it comes to it.
+        """
+        here = asyncio.get_running_loop()
+        await self._close(here)
+        closing = [
+            asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close(loop), loop))
+            for loop in list(self._keepers)
+            if loop.is_running()
+        ]
+        if closing:
+            await asyncio.wait(closing, timeout=_GRACE)
+
+    async def _close(self, loop: asyncio.AbstractEventLoop) -> None:
+        if keeper := self._keepers.get(loop):
+            await keeper.aclose()
+
+    async def _lend(self) -> _Held:
+        loop = asyncio.get_running_loop()
         if loop not in self._held:
             self._forget_closed()
             keeper = self._keep(loop)
@@ -84,15 +108,14 @@ class Pool:
         finally:
             self._held.pop(loop, None)
             self._keepers.pop(loop, None)
-            with suppress(TimeoutError):  # whoever uses it after that has had the time
-                await asyncio.wait_for(held.unused.wait(), _GRACE)
-            await held.client.aclose()
+            try:
+                with suppress(TimeoutError):  # whoever uses it after that has had the time
+                    await asyncio.wait_for(held.unused.wait(), _GRACE)
+            finally:
+                await held.client.aclose()
 
     def _forget_closed(self) -> None:
-        for loop in [loop for loop in self._held if loop.is_closed()]:
-            self._held.pop(loop, None)
-            self._keepers.pop(loop, None)
-
-
-async def _close(keeper: AsyncGenerator[_Held, None]) -> None:
-    await keeper.aclose()
+        for loop in list(self._held):  # a copy, since other threads' loops come and go
+            if loop.is_closed():
+                self._held.pop(loop, None)
+                self._keepers.pop(loop, None)
