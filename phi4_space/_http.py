@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -35,7 +34,7 @@ def border(step: Step, *, space: str, timeouts: Timeouts) -> Iterator[None]:
     except Phi4Error as exc:
         exc.locate(step=step, space=space)
         raise
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict) as exc:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError) as exc:
         error = _meaning(exc, step, timeouts)
         error.locate(step=step, space=space)
         raise error from exc
@@ -58,6 +57,8 @@ def _meaning(  # noqa: C901, PLR0911, PLR0912 - a table of foreign errors, one r
             return ConnectionFailed(f"There is no connection: {told}")
         case httpx.UnsupportedProtocol() | httpx.InvalidURL():
             return InvalidOption(f"That URL cannot be asked: {told}")
+        case httpx.LocalProtocolError():  # whose words may repeat a header, and with it a credential
+            return InvalidOption("The request cannot be written in HTTP")
         case httpx.TransportError() if step == "get":
             return StreamLost(f"The answer's stream broke off: {told}")
         case httpx.TransportError():
@@ -67,17 +68,18 @@ def _meaning(  # noqa: C901, PLR0911, PLR0912 - a table of foreign errors, one r
 
 
 def _deadline(which: str, timeouts: Timeouts, what: str) -> DeadlineExceeded:
-    seconds = getattr(timeouts, which)
-    return DeadlineExceeded(f"{what} for {seconds:g} s", which=which, seconds=seconds)
+    seconds: float | None = getattr(timeouts, which)
+    told = what if seconds is None else f"{what} for {seconds:g} s"  # the system has timeouts of its own
+    return DeadlineExceeded(told, which=which, seconds=seconds)
 
 
 def check(response: httpx.Response) -> None:
     """Raises what an answer other than a success means; its body has been read."""
-    if response.is_redirect:
+    if response.has_redirect_location:
         # A redirect is not followed: httpx would carry the token's header to whatever host it names.
-        target = urlsplit(response.headers.get("location", ""))
+        target = response.url.join(response.headers["location"])
         raise UnexpectedAnswer(
-            f"The server sends one on to {target.scheme}://{target.netloc}",
+            f"The server sends one on to {target.scheme}://{target.netloc.decode()}",
             advice="Use that URL as the Space's, if you trust it.",
             status=response.status_code,
         )
@@ -106,7 +108,7 @@ async def ask_json(
     check(response)
     try:
         return response.json()
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         kind = response.headers.get("content-type", "nothing that says its type")
         raise UnexpectedAnswer(
             f"The server answered with {kind}, not JSON", status=response.status_code

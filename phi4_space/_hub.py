@@ -7,6 +7,7 @@ SLEEPING, that its own client library does not list.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError, field_validator
@@ -27,6 +28,7 @@ from phi4_space._options import USER_AGENT, Settings
 from phi4_space._pool import Pool
 from phi4_space._turns import Quota
 
+M = TypeVar("M", bound=BaseModel)
 _UP = frozenset({"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"})
 _BROKEN = frozenset({"RUNTIME_ERROR", "BUILD_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING"})
 
@@ -102,25 +104,24 @@ class Hub:
 
         Raises:
             SpaceNotFound: The Hub knows no such Space, or shows it to nobody without a token that may see it.
+            UnexpectedAnswer: The Hub's word cannot be read.
             ConnectionFailed: The Hub cannot be reached.
         """
         try:
             name = address.name or await self._name_of(address)
-            return Runtime.model_validate(await self._get(f"/api/spaces/{name}/runtime"))
+            return await self._get(f"/api/spaces/{name}/runtime", Runtime)
         except (AuthenticationFailed, UnexpectedAnswer) as exc:
             if exc.status not in {401, 403, 404}:
                 raise
             missing = SpaceNotFound(f"The Hub shows no Space {address}", status=exc.status)
             missing.locate(step="status", space=str(address))
             raise missing from exc
-        except ValidationError as exc:
-            raise UnexpectedAnswer(f"The Hub's word on {address} cannot be read") from exc
 
     async def quota(self) -> Quota | None:
-        """What is left of the account's GPU seconds, or None without a token."""
+        """What is left of the account's GPU seconds, or None without a token; raises as `runtime` does."""
         if self._settings.token is None:
             return None
-        told = _Quota.model_validate(await self._get("/api/spaces/zero-gpu/quota"))
+        told = await self._get("/api/spaces/zero-gpu/quota", _Quota)
         return Quota(total=told.base, left=told.current, resets_at=told.resetsAt)
 
     async def aclose(self) -> None:
@@ -128,9 +129,9 @@ class Hub:
         await self._pool.aclose()
 
     async def _name_of(self, address: Address) -> str:
-        return _Found.model_validate(await self._get(f"/api/spaces/by-subdomain/{address.subdomain}")).id
+        return (await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _Found)).id
 
-    async def _get(self, path: str) -> object:
+    async def _get(self, path: str, kind: type[M]) -> M:
         settings = self._settings
         headers = {"User-Agent": USER_AGENT}
         if settings.token is not None:
@@ -138,4 +139,8 @@ class Hub:
         timeout = to_httpx(settings.timeouts, read=settings.timeouts.request)
         with border("status", space=HUB, timeouts=settings.timeouts):
             async with self._pool.borrow() as client:
-                return await ask_json(client, "GET", f"{HUB}{path}", headers=headers, timeout=timeout)
+                told = await ask_json(client, "GET", f"{HUB}{path}", headers=headers, timeout=timeout)
+            try:
+                return kind.model_validate(told)
+            except ValidationError as exc:
+                raise UnexpectedAnswer(f"The Hub's word cannot be read: {plain(str(exc))}") from exc
