@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 from phi4_server.model import Model
@@ -128,6 +129,9 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
     from phi4_server.app import build  # noqa: PLC0415  see above
     from phi4_server.serving import serve  # noqa: PLC0415  see above
 
+    warnings.simplefilter(
+        "ignore", DeprecationWarning
+    )  # what a later Gradio drops is no news to who runs this
     model = model_of()
     page = build(
         model,

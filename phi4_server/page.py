@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import inspect
+import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,18 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 LONGEST_PASTE = 1_000_000
 """Characters; Gradio makes a file of a longer paste, and a model takes pictures and recordings only."""
+
+# Gradio tells what a file is, and whether it may come, by its name alone, and Python knows some endings only:
+# on a machine that lacks the system's own list of them, the box would refuse what the model takes.
+for _ending, _kind in {
+    ".webp": "image/webp",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+}.items():
+    mimetypes.add_type(_kind, _ending)
 
 # Gradio 5 has two kinds of chatbot and wants to be told which; Gradio 6 has only the one meant here.
 _CHATBOT: dict[str, Any] = (
