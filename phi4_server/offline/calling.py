@@ -1,0 +1,213 @@
+"""Calling: which tools a conversation wants called next, and with what. Knows no markup.
+
+What the user asks is parted into steps, one call each; how many calls were made since tells which are left.
+Steps that need no result of an earlier one are called together; one that does waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from phi4_server.offline import choosing, reporting, words
+from phi4_server.offline.choosing import Choice
+from phi4_server.offline.filling import Filled, fill
+from phi4_server.offline.gleaning import glean
+from phi4_server.offline.prompt import Conversation
+from phi4_server.offline.tools import Call, Tool
+
+_FORCED = re.compile(
+    r"\b(?:you )?must (?:call|use) (?:the )?(?:tool|function)\s+[`\"'«]?([\w.-]*\w)", re.IGNORECASE
+)
+_ANY = re.compile(
+    r"\bmust (?:call|use) (?:at least one|an?y?|one)(?: of the)? (?:tool|function)s?\b", re.IGNORECASE
+)
+_NONE = re.compile(
+    r"\b(?:do not|don't|must not|never) (?:call|use) (?:an?y? |the )?(?:tool|function)s?\b", re.IGNORECASE
+)
+_PART = re.compile(
+    r"(?<=[.!?;])\s+|\n+|[,;]?\s+(?:and then|and also|then|and|also|as well as|after that,?)\s+|,\s+",
+    re.IGNORECASE,
+)
+_RESULT = re.compile(
+    r"\b(?:the|that|this|its|their)\s+(?:result|answer|output|outcome|sum|product|total|difference|quotient"
+    r"|number|value)\b|\b(?:it|its|that|them|this)\b",
+    re.IGNORECASE,
+)
+_THERE = re.compile(r"\b(?:there|same)\b", re.IGNORECASE)
+_FEW = 4
+_WHOLE = frozenset({"quoted", "said", "name", "date", "url"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call that a text wants.
+
+    Attributes:
+        tool: The tool.
+        text: What is asked of it.
+        before: What stands before that.
+        filled: Its arguments, as far as its own text tells them.
+    """
+
+    tool: Tool
+    text: str
+    before: str
+    filled: Filled
+
+    @classmethod
+    def of(cls, tool: Tool, text: str, *, before: str = "") -> Step:
+        """A step, filled from its text; where that says "there", from what stands before too."""
+        filled = _fill(tool, text)
+        if filled.missing and before and _THERE.search(text):
+            fuller = _fill(tool, f"{before} {text}")
+            filled = filled if fuller.missing else fuller
+        return cls(tool, text, before, filled)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it lacks something that the result before it may be."""
+        return bool(self.filled.missing) and bool(self.before)
+
+    def call(self, result: str) -> Call:
+        """The call, with what it lacks taken from the last result."""
+        if not (self.waits and result):
+            return Call(self.tool.name, self.filled.value)
+        told = _new(result, self.before)
+        text, count = _RESULT.subn(lambda _: told, self.text, count=1)
+        return Call(self.tool.name, _fill(self.tool, text if count else f"{told} {self.text}").value)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be done with the tools.
+
+    Attributes:
+        calls: The calls to be made now.
+        lacks: A tool that is wanted, with the names of what nobody told it; only where no call is made.
+    """
+
+    calls: tuple[Call, ...] = ()
+    lacks: tuple[Tool, tuple[str, ...]] | None = None
+
+
+def wanted(talk: Conversation) -> Wanted:
+    """What the conversation's end wants of its tools; nothing where it wants none."""
+    asked, orders = _ordered(talk)
+    forced = _FORCED.findall(orders)
+    named = tuple(tool for tool in talk.tools if tool.name in forced)
+    if not talk.tools or _NONE.search(orders):
+        return Wanted()
+    results = [turn.text for turn in talk.since if turn.role == "tool"]
+    has_failed = bool(results) and reporting.failed(results[-1])
+    steps = [] if has_failed else _plan(asked, named or talk.tools, sure=len(named) == 1)
+    done = sum(len(turn.calls) for turn in talk.since) or len(results)
+    calls = tuple(_next(steps[done:], results[-1] if results else ""))
+    must = bool(named or _ANY.search(orders))
+    if must and not calls:
+        return Wanted((_demanded("\n".join([asked, *results]), named or talk.tools, talk),))
+    if calls and not done and not must and steps[0].filled.missing:
+        return Wanted(lacks=(steps[0].tool, steps[0].filled.missing))
+    return Wanted(calls)
+
+
+def _ordered(talk: Conversation) -> tuple[str, str]:
+    """What the user asked, and the orders on calling; a last turn that only orders counts among these."""
+    asked = [turn.text for turn in talk.turns if turn.role == "user"]
+    orders = talk.system
+    while len(asked) > 1 and (_FORCED.match(asked[-1]) or _ANY.match(asked[-1])):
+        orders += "\n" + asked.pop()
+    return (asked or [""])[-1], orders
+
+
+def _next(steps: Sequence[Step], result: str) -> Iterator[Call]:
+    for place, step in enumerate(steps):
+        if place and step.waits:
+            return
+        yield step.call(result)
+
+
+def _demanded(text: str, among: Sequence[Tool], talk: Conversation) -> Call:
+    """The call that fits best where one must be made: of a tool not called yet, if there is one."""
+    called = [call.name for turn in talk.since for call in turn.calls]
+    fresh = [tool for tool in among if tool.name not in called] or [
+        tool for tool in among if tool.name in called[-1:]
+    ]
+    fits = Choice(fresh or among).fits(text)
+    _, _, tool = max(
+        (fit - len(_fill(tool, text).missing), -place, tool) for place, (fit, tool) in enumerate(fits)
+    )
+    return Call(tool.name, _fill(tool, text).value)
+
+
+def _plan(text: str, offered: Sequence[Tool], *, sure: bool) -> list[Step]:
+    """The steps that a text wants, in its order; where it is sure which tool it wants, at least one."""
+    choice = Choice(offered)
+    steps: list[Step] = []
+    begun = 0
+    for start, end in _parts(text):
+        part = text[start:end]
+        before = text[:start] if steps else ""
+        step = _step(choice, part, before, steps[-1] if steps else None)
+        if sure and not steps:
+            step = Step.of(offered[0], part)
+        if step is None and steps:
+            steps[-1] = Step.of(steps[-1].tool, text[begun:end], before=steps[-1].before)
+        elif step is not None:
+            begun = start if steps else 0
+            steps.append(step if steps else Step.of(step.tool, text[:end]))
+    return _distinct(steps)
+
+
+def _step(choice: Choice, part: str, before: str, last: Step | None) -> Step | None:
+    """The step that a part of the text begins; None where it only goes on."""
+    for tool in choice.wanted(part):
+        step = Step.of(tool, part, before=before)
+        if last is None or tool is not last.tool or not step.filled.missing:
+            return step
+    if last is not None and not last.filled.missing and _stands_alone(part):
+        again = Step.of(last.tool, part)
+        return again if again.filled.found and not again.filled.missing else None
+    return None
+
+
+def _stands_alone(part: str) -> bool:
+    """Whether a part is no more than another value of the same kind, as in "... and in Rome"."""
+    said = words.tokens(part)
+    return len(said) <= _FEW and bool(glean(f"… {part}"))
+
+
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """The parts of a text between its conjunctions, quotations kept whole."""
+    quoted = [(find.start, find.end) for find in glean(text) if find.sort in _WHOLE]
+    start = 0
+    for match in _PART.finditer(text):
+        if not any(begin < match.start() < end for begin, end in quoted):
+            yield start, match.start()
+            start = match.end()
+    yield start, len(text)
+
+
+def _distinct(steps: list[Step]) -> list[Step]:
+    kept: list[Step] = []
+    for step in steps:
+        if not any(step.tool is other.tool and step.filled.value == other.filled.value for other in kept):
+            kept.append(step)
+    return kept
+
+
+def _fill(tool: Tool, text: str) -> Filled:
+    schema = {"type": "object", **tool.parameters}
+    return fill(schema, text, but=choosing.named(tool))
+
+
+def _new(result: str, asked: str) -> str:
+    """A result without the words that were there before: of a sentence, what it adds."""
+    plain = reporting.plain(result)
+    known = frozenset(words.tokens(asked))
+    if len(words.tokens(plain)) <= _FEW:
+        return plain
+    return re.sub(
+        r"[^\W_]+(?:[.,]\d+)*", lambda match: "" if match[0].casefold() in known else match[0], plain
+    )

@@ -1,0 +1,95 @@
+"""Choosing: which tool a text wants, by term weights. Knows tools and words, no prompt."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from phi4_server.offline import lexicon, words
+from phi4_server.offline.tools import Tool
+
+_NAMED = 5.0
+_NAME, _DESCRIPTION, _PARAMETER = 3.0, 1.0, 0.5
+_ENOUGH = 2.0
+_TIMES = re.compile(r"(?<=[\d)])\s+times\s+(?=[\d(])")
+
+
+class Choice:
+    """Tools to choose from, the terms that all share weighing less."""
+
+    def __init__(self, offered: Sequence[Tool]) -> None:
+        """Weighs the terms of the tools."""
+        self._offered = offered
+        weights = [_weights(tool) for tool in offered]
+        shared = Counter(term for found in weights for term in found)
+        rarity = {
+            term: math.log1p(len(offered) / count) / math.log1p(len(offered))
+            for term, count in shared.items()
+        }
+        self._weights = weights
+        self._rarity = rarity
+
+    def fits(self, text: str) -> list[tuple[float, Tool]]:
+        """How well each tool fits a text, in the order of the tools; 0 where it speaks of something else."""
+        text = _TIMES.sub(" * ", text)
+        said = frozenset(words.terms(text)) | _implied(text)
+        spoken = f" {' '.join(words.tokens(words.spelled(text)))} "
+        return [
+            (self._fit(weights, said, tool) + _NAMED * (_spoken(tool) in spoken), tool)
+            for weights, tool in zip(self._weights, self._offered, strict=True)
+        ]
+
+    def _fit(self, weights: Mapping[str, float], said: frozenset[str], tool: Tool) -> float:
+        shared = said & weights.keys()
+        if sum(weights[term] for term in shared) < _ENOUGH:
+            return 0.0
+        called = named(tool)
+        return sum(weights[term] * self._rarity[term] for term in shared) + len(called & said) / (
+            len(called) or 1
+        )
+
+    def wanted(self, text: str) -> list[Tool]:
+        """The tools that a text wants, the one that fits best first."""
+        fitting = [(fit, tool) for fit, tool in self.fits(text) if fit]
+        return [tool for _, tool in sorted(fitting, key=lambda item: -item[0])]
+
+
+def _spoken(tool: Tool) -> str:
+    return f" {' '.join(words.tokens(words.spelled(tool.name)))} "
+
+
+def named(tool: Tool) -> frozenset[str]:
+    """The stems of a tool's name that say what it is for; "get" and the like do not, if there are others."""
+    spelled = [word for word in words.tokens(words.spelled(tool.name)) if word not in lexicon.STOP_WORDS]
+    telling = [word for word in spelled if word not in lexicon.COMMANDS] or spelled
+    return frozenset(map(words.stem, telling))
+
+
+def _weights(tool: Tool) -> Mapping[str, float]:
+    described = set(words.terms(tool.description)) - {words.stem(word) for word in lexicon.COMMANDS}
+    weights = dict.fromkeys(words.terms(" ".join(_parameters(tool.parameters))), _PARAMETER)
+    weights |= dict.fromkeys(described, _DESCRIPTION)
+    return weights | dict.fromkeys(named(tool), _NAME)
+
+
+def _parameters(schema: Mapping[str, Any]) -> Iterator[str]:
+    properties = schema.get("properties")
+    for name, spec in properties.items() if isinstance(properties, dict) else ():
+        yield words.spelled(str(name))
+        if isinstance(spec, dict):
+            yield str(spec.get("description") or "")
+            chosen = spec.get("enum")
+            yield " ".join(map(str, chosen)) if isinstance(chosen, list) else ""
+
+
+def _implied(text: str) -> frozenset[str]:
+    """What a sum in the text is called otherwise: "3 + 4" adds."""
+    return frozenset(
+        stem
+        for said, named in lexicon.ARITHMETIC
+        if said.search(text)
+        for stem in map(words.stem, named.split())
+    )

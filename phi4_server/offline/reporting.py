@@ -1,0 +1,80 @@
+"""Reporting: says in a sentence what tools returned. Knows no schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from phi4_server.offline import finding, words
+from phi4_server.offline.prompt import Conversation
+from phi4_server.offline.tools import Call, loaded
+
+_FAILED = re.compile(r"^\W*(?:\w+ ?)?(?:error|exception|failed|failure|traceback)\b", re.IGNORECASE)
+_LONG = 300
+
+
+def failed(result: str) -> bool:
+    """Whether a result tells of a failure."""
+    value = loaded(result)
+    if isinstance(value, dict):
+        return bool(value.get("error")) or value.get("status") == "error"
+    return bool(_FAILED.search(result))
+
+
+def plain(result: str) -> str:
+    """A result in words: JSON as its values with their names."""
+    return _said(loaded(result)) or " ".join(result.split())
+
+
+def _said(value: Any) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{words.spelled(str(name))} {_said(inner)}" for name, inner in value.items())
+        case list():
+            return (
+                "; ".join(map(_said, value))
+                if any(isinstance(item, dict) for item in value)
+                else words.listed([_said(item) for item in value])
+            )
+        case bool():
+            return "yes" if value else "no"
+        case None:
+            return ""
+        case _:
+            return str(value)
+
+
+def report(talk: Conversation) -> str:
+    """What the tools returned since the user's last turn, one sentence for each result."""
+    told: list[str] = []
+    calls: tuple[Call, ...] = ()
+    answered = 0
+    for turn in talk.since:
+        if turn.role == "tool":
+            answered += 1
+            place = (turn.answers or answered) - 1
+            told.append(_one(turn.text, calls[place] if place < len(calls) else None, talk.asked))
+        elif turn.calls:
+            calls, answered = turn.calls, 0
+    return " ".join(told)
+
+
+def _one(result: str, call: Call | None, asked: str) -> str:
+    name = call.name if call else "The tool"
+    if failed(result):
+        return f"{name} did not work: {_closed(words.shortened(plain(result)))}"
+    if not result.strip():
+        return f"{name} returned nothing."
+    if len(result) > _LONG and (found := finding.find(asked, result)):
+        return " ".join(sentence.text for sentence in found)
+    given = (
+        words.listed([_said(value) for value in call.arguments.values() if value not in ("", None)])
+        if call
+        else ""
+    )
+    asked_for = f" for {words.shortened(given, limit=80)}" if given else ""
+    return f"{name} returned{asked_for}: {_closed(words.shortened(plain(result), limit=4 * _LONG))}"
+
+
+def _closed(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?", "…")) else sentence + "."
