@@ -1,12 +1,59 @@
-"""What all tests share: the network is off, and a test that starts a server may reach 127.0.0.1."""
+"""What all tests share: the network is off, 127.0.0.1 open to tests with servers, and where they run."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from servers import KINDS, Servers
+from stage import Stage, Venue, staged, venues
 
 HERE = Path(__file__).parent
+TOKEN = pytest.StashKey[str | None]()
+MEASURED = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the contract tests run; see docs/recording.md."""
+    group = parser.getgroup("Spaces")
+    gradio = (
+        "run the live tests, or record, on a Space served by this interpreter; may be given several times"
+    )
+    group.addoption("--gradio", action="append", default=[], metavar="VERSION=PYTHON", help=gradio)
+    group.addoption(
+        "--record", action="store_true", help="write the cassettes again, instead of playing them"
+    )
+    group.addoption("--space", metavar="SPACE", help="with --record: record from this Space, a name or a URL")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Takes the token for `--space` before the tests' environment is cleared."""
+    config.stash[TOKEN] = os.environ.get("HF_TOKEN")
+    config.stash[MEASURED] = []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs the tests of the contract on each stage, and those that need a live Space on each Gradio."""
+    option = metafunc.config.getoption
+    gradios, record, space = option("gradio"), option("record"), option("space")
+    for kind in KINDS.keys() & set(metafunc.fixturenames):
+        anywhere = kind == "answering"
+        places = venues(gradios, record=record, space=space, anywhere=anywhere)
+        values = [pytest.param(place, id=place.name, marks=_network(place)) for place in places]
+        metafunc.parametrize(kind, values, indirect=True)
+    if "gradio_python" in metafunc.fixturenames:
+        pythons = [told.partition("=") for told in gradios] or [("own", "", sys.executable)]
+        values = [pytest.param(path, id=name, marks=pytest.mark.loopback) for name, _, path in pythons]
+        metafunc.parametrize("gradio_python", values)
+
+
+def _network(venue: Venue) -> list[pytest.MarkDecorator]:
+    if venue.plays:
+        return []
+    return [pytest.mark.loopback if venue.space is None else pytest.mark.enable_socket]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,8 +63,54 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "localhost", "::1"]))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints what tests measured."""
+    if lines := config.stash[MEASURED]:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.line(line)
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's Space or token."""
     monkeypatch.delenv("PHI4_SPACE", raising=False)
     monkeypatch.delenv("HF_TOKEN", raising=False)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The loop of tests that are coroutines."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Spaces of our own, each started when first asked for."""
+    running = Servers()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Notes a line for the summary."""
+    return request.config.stash[MEASURED].append
+
+
+def _stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A Space of the kind that the fixture is named for, recorded or running."""
+    assert isinstance(request.node, pytest.Function)
+    with staged(
+        request.param,
+        kind=str(request.fixturename),
+        test=request.node.originalname,
+        servers=lambda: request.getfixturevalue("servers"),
+        token=request.config.stash[TOKEN],
+    ) as stage:
+        yield stage
+
+
+answering = pytest.fixture(name="answering")(_stage)
+faulty = pytest.fixture(name="faulty")(_stage)
+whole = pytest.fixture(name="whole")(_stage)

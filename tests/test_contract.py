@@ -1,346 +1,391 @@
-"""What a Space expects, found in its /config by name, and what its answers say."""
+"""Any Space is held to the contract: on cassettes of three Gradios, and live.
+
+Each test runs at each place that conftest.py finds for it. Its name is its cassette's.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import stamina
+from media import square, tone
+from stage import Stage
 
-from phi4_space._contract import PUBLIC_SPACE, Contract, Slot, answer_text, to_contract
-from phi4_space._errors import ContractNotMet, UnexpectedAnswer
+import phi4_space as p4
 
-SPACE = "owner/name"
-# What /config says of the same app on two Gradios, cut to the fields that matter, with their own numbers.
-CONFIG_5 = """{
-"version": "5.20.1", "api_prefix": "/gradio_api", "app_id": 7006055753637045728, "protocol": "sse_v3",
-"max_file_size": null, "space_id": null, "root": "http://127.0.0.1:7860",
-"components": [
-  {"id": 2, "type": "state", "props": {"name": "state"}},
-  {"id": 3, "type": "chatbot", "props": {"value": [], "type": "messages"}},
-  {"id": 4, "type": "multimodaltextbox", "props": {"value": null, "file_count": "multiple"}},
-  {"id": 5, "type": "slider", "props": {"value": 0.7, "minimum": 0}}],
-"dependencies": [
-  {"id": 0, "targets": [[4, "change"]], "inputs": [4], "outputs": [], "backend_fn": false,
-   "api_name": "js_fn"},
-  {"id": 1, "targets": [[4, "submit"]], "inputs": [3, 4, 2], "outputs": [3, 4, 2], "backend_fn": true,
-   "queue": false, "api_name": "process_message", "types": {"generator": false}, "show_api": true},
-  {"id": 2, "targets": [[null, "then"]], "inputs": [3, 2], "outputs": [3, 2], "backend_fn": true,
-   "queue": true, "api_name": "bot_response", "types": {"generator": true}, "trigger_after": 1,
-   "show_api": true},
-  {"id": 3, "targets": [[null, "then"]], "inputs": [], "outputs": [4], "backend_fn": true,
-   "api_name": false}]}"""
-CONFIG_6 = """{
-"version": "6.31.0", "api_prefix": "/gradio_api", "app_id": 18446744073709551557, "protocol": "sse_v3",
-"max_file_size": 1024, "space_id": "owner/name", "root": "http://127.0.0.1:7860",
-"components": [
-  {"id": 2, "type": "state", "props": {"name": "state"}},
-  {"id": 3, "type": "chatbot", "props": {"value": []}},
-  {"id": 4, "type": "multimodaltextbox", "props": {"value": {"text": "", "files": []}}},
-  {"id": 5, "type": "slider", "props": {"value": 0.7, "minimum": 0}}],
-"dependencies": [
-  {"id": 0, "targets": [[4, "change"]], "inputs": [4], "outputs": [], "backend_fn": false,
-   "api_name": "js_fn", "api_visibility": "public"},
-  {"id": 1, "targets": [[4, "submit"]], "inputs": [3, 4, 2], "outputs": [3, 4, 2], "backend_fn": true,
-   "queue": false, "api_name": "process_message", "types": {"generator": false}, "api_visibility": "public"},
-  {"id": 2, "targets": [[null, "then"]], "inputs": [3, 2], "outputs": [3, 2], "backend_fn": true,
-   "queue": true, "api_name": "bot_response", "types": {"generator": true}, "api_visibility": "undocumented"},
-  {"id": 3, "targets": [[null, "then"]], "inputs": [], "outputs": [4], "backend_fn": true,
-   "api_name": "false", "api_visibility": "private"}]}"""
-CONFIGS = [CONFIG_5, CONFIG_6]
+pytestmark = pytest.mark.anyio
+
+TURN = ["predict", "join", "data"]
+RED, BLUE = p4.Media(square(220, 30, 30), "red.png"), p4.Media(square(30, 60, 220), "blue.png")
+HUM = p4.Media(tone(440), "hum.wav")
 
 
-def config(text: str = CONFIG_6, **changes: Any) -> dict[str, Any]:
-    """A /config, with other top-level fields if you like."""
-    return {**json.loads(text), **changes}
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    stamina.set_testing(True, attempts=9, cap=True)
+    yield
+    stamina.set_testing(False)
 
 
-def dependencies(*parts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Handlers with the contract's inputs and outputs unless they say otherwise."""
-    usual = {"inputs": [3, 4, 2], "outputs": [3, 4, 2], "targets": []}
-    return [{**usual, **part} for part in parts]
+async def ask(door: p4.SpaceClient | p4.Conversation, *said: Any, **options: Any) -> list[p4.Event]:
+    """All events of a turn."""
+    return [event async for event in door.astream(*said, **options)]
 
 
-def contract(**changes: Any) -> Contract:
-    """The contract in a /config."""
-    return to_contract(config(**changes), space=SPACE)
+def deltas(events: list[p4.Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, p4.Delta)]
 
 
-SUBMIT = {"id": 1, "api_name": "process_message"}
-ANSWER = {"id": 2, "api_name": "bot_response", "inputs": [3, 2]}
+def reply(events: list[p4.Event]) -> p4.Reply:
+    (answer,) = (event for event in events if isinstance(event, p4.Reply))
+    assert answer is events[-1]
+    return answer
 
 
-@pytest.mark.parametrize("text", CONFIGS)
-def test_the_endpoints_are_found_by_name(text: str) -> None:
-    """Whatever numbers a Space gave them, the two endpoints are found, with what they take and return."""
-    found = to_contract(json.loads(text), space=SPACE)
-
-    chat, box, state = (
-        Slot("chatbot", []),
-        Slot("multimodaltextbox", found.submit.inputs[1].default),
-        Slot("state"),
-    )
-    assert (found.submit.name, found.submit.fn_index) == ("process_message", 1)
-    assert (found.answer.name, found.answer.fn_index) == ("bot_response", 2)
-    assert found.submit.inputs == found.submit.outputs == (chat, box, state)
-    assert found.answer.inputs == found.answer.outputs == (chat, state)
-    assert found.trigger_id == 4
-    assert found.api_prefix == "/gradio_api"
+# --- any Space that answers -----------------------------------------------------------------------------
 
 
-def test_the_facts_of_one_start_are_kept() -> None:
-    """Version, limit and name are the Space's own; a 64-bit app_id stays exact, where a float would not."""
-    old, new = (to_contract(json.loads(text), space=SPACE) for text in CONFIGS)
+async def test_text(answering: Stage) -> None:
+    """A turn of words alone is three requests after /config, and its deltas are the answer."""
+    async with answering.client() as space:
+        events = await ask(space, "What is the capital of France?")
 
-    assert (old.gradio_version, old.max_file_size, old.space_id) == ("5.20.1", None, None)
-    assert (new.gradio_version, new.max_file_size, new.space_id) == ("6.31.0", 1024, "owner/name")
-    assert new.app_id == 18446744073709551557
-    assert new.app_id != int(float(new.app_id))
-
-
-def test_an_app_id_in_words_is_kept_as_it_is() -> None:
-    """A server in front of Gradio may make app_id a string; it is compared as it came."""
-    assert contract(app_id="18446744073709551557").app_id == "18446744073709551557"
+    assert answering.steps == ["config", *TURN]
+    assert "".join(deltas(events)) == reply(events).text != ""
+    (filed,) = answering.sent("predict")
+    assert filed["data"][1] == {"text": "What is the capital of France?", "files": []}
+    assert filed["session_hash"] == "session-1"
 
 
-@pytest.mark.parametrize(("prefix", "kept"), {"": "", "/": "", "/gradio_api/": "/gradio_api"}.items())
-def test_paths_are_built_without_double_slashes(prefix: str, kept: str) -> None:
-    """The prefix ends without a slash, whatever the server wrote."""
-    assert contract(api_prefix=prefix).api_prefix == kept
+async def test_image(answering: Stage) -> None:
+    """A picture is uploaded under its name and type, and the model sees it."""
+    async with answering.client() as space:
+        answer = await space.areply("What colour is this square? Answer in one word.", media=[RED])
+
+    assert answering.steps == ["config", "upload", *TURN]
+    ((uploaded,),) = answering.sent("upload")
+    assert (uploaded["field"], uploaded["name"], uploaded["type"]) == ("files", "red.png", "image/png")
+    (filed,) = answering.sent("predict")
+    (file,) = filed["data"][1]["files"]
+    assert (file["path"], file["meta"]) == ("/uploads/red.png", {"_type": "gradio.FileData"})
+    assert "red" in answer.text.lower()
 
 
-@pytest.mark.parametrize(
-    ("targets", "trigger_id"),
-    [
-        ([[4, "submit"]], 4),
-        ([[7, "click"], [4, "submit"]], 7),
-        ([[None, "load"]], None),
-        ([], None),
-        (["x"], None),
-    ],
-)
-def test_the_trigger_is_told_where_there_is_one(targets: list[Any], trigger_id: int | None) -> None:
-    """The component whose event starts the turn is the first target; calls work without it."""
-    assert (
-        contract(dependencies=dependencies({**SUBMIT, "targets": targets}, ANSWER)).trigger_id == trigger_id
-    )
+async def test_audio(answering: Stage) -> None:
+    """A recording is uploaded as such, and answered."""
+    async with answering.client() as space:
+        answer = await space.areply("How long is this recording?", media=[HUM])
+
+    assert answering.steps == ["config", "upload", *TURN]
+    ((uploaded,),) = answering.sent("upload")
+    assert (uploaded["name"], uploaded["type"], uploaded["size"]) == ("hum.wav", "audio/wav", 4044)
+    assert answer.text
 
 
-@pytest.mark.parametrize(
-    ("parts", "missing", "found"),
-    [
-        ([SUBMIT], ("bot_response",), ("process_message",)),
-        ([ANSWER], ("process_message",), ("bot_response",)),
-        ([], ("process_message", "bot_response"), ()),
-        ([{"id": 0, "api_name": "chat"}, {"id": 1, "api_name": "add"}, SUBMIT], ("bot_response",),
-         ("add", "chat", "process_message")),
-        # a handler that runs in the browser cannot be called
-        ([SUBMIT, {**ANSWER, "backend_fn": False}], ("bot_response",), ("process_message",)),
-        # a private one has no name: JSON's false on Gradio 5, the word on 6
-        ([SUBMIT, {"id": 2, "api_name": False}, {"id": 3, "api_name": "false"}, {"id": 4, "api_name": None}],
-         ("bot_response",), ("process_message",)),
-    ],
-)  # fmt: skip
-def test_a_missing_endpoint_names_those_that_are_there(
-    parts: list[dict[str, Any]], missing: tuple[str, ...], found: tuple[str, ...]
-) -> None:
-    """A Space without the contract is told by name what it lacks and what it has instead."""
-    with pytest.raises(ContractNotMet) as failure:
-        contract(dependencies=dependencies(*parts))
+async def test_several_files(answering: Stage) -> None:
+    """Several files of one turn travel in one upload, and reach the model in their order."""
+    async with answering.client() as space:
+        answer = await space.areply("What colour is the second square?", media=[RED, BLUE, HUM])
 
-    assert (failure.value.missing, failure.value.found) == (missing, found)
-    assert all(name in str(failure.value) for name in missing + found)
-    assert found or "no named endpoints" in str(failure.value)
+    assert answering.steps == ["config", "upload", *TURN]
+    (uploaded,) = answering.sent("upload")
+    (filed,) = answering.sent("predict")
+    names = ["red.png", "blue.png", "hum.wav"]
+    assert [file["name"] for file in uploaded] == names
+    assert [file["path"] for file in filed["data"][1]["files"]] == [f"/uploads/{name}" for name in names]
+    assert "blue" in answer.text.lower()
+    assert answer.sent.files == tuple(names)
 
 
-NUMBERED = dependencies(
-    {"id": 9, "api_name": "process_message_old"},
-    {"id": 10, "api_name": False},
-    {"id": 11, "api_name": "lambda", "inputs": [3, 2]},
-)
+async def test_two_turns(answering: Stage) -> None:
+    """A second turn costs three requests; it says only what is new, and hands back the chat as it came."""
+    async with answering.client() as space:
+        chat = space.conversation()
+        await chat.areply("My name is Ada.")
+        answer = await chat.areply("What is my name?")
+
+    assert answering.steps == ["config", *TURN, *TURN]
+    first, second = answering.sent("predict")
+    assert [first["data"][1]["text"], second["data"][1]["text"]] == ["My name is Ada.", "What is my name?"]
+    assert (first["session_hash"], second["session_hash"]) == ("session-1", "session-1")
+    assert (first["data"][0], len(second["data"][0])) == ([], 2)
+    assert "Ada" in answer.text
 
 
-@pytest.mark.parametrize(("space", "space_id"), [(PUBLIC_SPACE, None), ("https://x.hf.space", PUBLIC_SPACE)])
-def test_the_public_space_may_lose_its_names(space: str, space_id: str | None) -> None:
-    """The public Space is known by number too, as its page had them, should its names be hidden."""
-    found = to_contract(config(dependencies=NUMBERED, space_id=space_id), space=space)
-
-    assert (found.submit.fn_index, found.answer.fn_index) == (10, 11)
-    assert (found.submit.name, found.answer.name) == ("process_message", "bot_response")
+# --- answers that grow ----------------------------------------------------------------------------------
 
 
-def test_no_other_space_is_known_by_number() -> None:
-    """Handler 10 of somebody else's app may be anything, so numbers are not tried there."""
-    with pytest.raises(ContractNotMet):
-        contract(dependencies=NUMBERED)
+async def test_growing(faulty: Stage) -> None:
+    """Each piece of the answer is one delta, whatever characters it holds."""
+    async with faulty.client() as space:
+        events = await ask(space, "one two\n\twörld 🙂")
+
+    assert [type(event) for event in events[:2]] == [p4.Queued, p4.Started]
+    assert deltas(events) == ["one", " two\n\twörld", " 🙂", " (files:", " 0,", " entries:", " 1)"]
+    assert reply(events).text == "one two\n\twörld 🙂 (files: 0, entries: 1)"
+    assert (reply(events).space, reply(events).model) == (faulty.url, "phi-4-multimodal")
 
 
-def test_the_public_space_needs_both_numbers() -> None:
-    """With one of the numbers missing it is another app, under the old name."""
-    with pytest.raises(ContractNotMet):
-        to_contract(config(dependencies=NUMBERED[:2]), space=PUBLIC_SPACE)
+async def test_in_one_piece(whole: Stage) -> None:
+    """A Space that answers in one piece gives one delta."""
+    async with whole.client() as space:
+        events = await ask(space, "one two")
+
+    assert deltas(events) == ["one two (files: 0, entries: 1)"]
+    assert reply(events).text == "one two (files: 0, entries: 1)"
+    assert whole.steps == ["config", *TURN]
 
 
-def test_names_go_before_numbers() -> None:
-    """Where the public Space shows its names, they decide."""
-    parts = [*NUMBERED, *dependencies(SUBMIT, ANSWER)]
+async def test_conversation_in_one_piece(whole: Stage) -> None:
+    """Files and several turns are no different where answers come in one piece."""
+    async with whole.client() as space:
+        chat = space.conversation()
+        answers = [await chat.areply("look", media=[RED, HUM]), await chat.areply("again")]
 
-    found = to_contract(config(dependencies=parts), space=PUBLIC_SPACE)
-
-    assert (found.submit.fn_index, found.answer.fn_index) == (1, 2)
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        None,
-        [],
-        "config",
-        {},
-        {"detail": "Not authenticated"},
-        {"version": "6.31.0"},
-        {"version": "6.31.0", "app_id": 1, "dependencies": [{"api_name": "process_message"}]},
-        {"version": "6.31.0", "app_id": 1, "dependencies": [], "components": [{"id": "x"}]},
-    ],
-)
-def test_what_is_no_config_is_refused(told: object) -> None:
-    """JSON that is not a Gradio app's is told apart from an app without the endpoints."""
-    with pytest.raises(UnexpectedAnswer, match="no Gradio Space's /config"):
-        to_contract(told, space=SPACE)
+    assert [answer.text for answer in answers] == [
+        "look (files: 2, entries: 1)",
+        "again (files: 0, entries: 3)",
+    ]
+    assert whole.steps == ["config", "upload", *TURN, *TURN]
 
 
-def test_a_call_is_filled_by_component() -> None:
-    """Each input gets what belongs there, in the handler's order; State, kept by the server, gets null."""
-    found = contract(dependencies=dependencies({**SUBMIT, "inputs": [2, 4, 3]}, ANSWER))
-    file = {"path": "/data/x.png"}
+async def test_empty_answer(faulty: Stage) -> None:
+    """An answer without a word is a reply without deltas."""
+    async with faulty.client() as space:
+        events = await ask(space, "EMPTY")
 
-    assert found.submit_data([], "hi", [file]) == [None, {"text": "hi", "files": [file]}, []]
-    assert found.answer_data([{"role": "user", "content": "hi"}]) == [
-        [{"role": "user", "content": "hi"}],
-        None,
+    assert (deltas(events), reply(events).text) == ([], "")
+
+
+def test_synchronously(faulty: Stage) -> None:
+    """The synchronous doors send the same and yield the same."""
+    with faulty.client() as space:
+        chat = space.conversation()
+        events = list(chat.stream("one"))
+        answer = chat.reply("two")
+
+    assert deltas(events) == ["one", " (files:", " 0,", " entries:", " 1)"]
+    assert (events[-1], answer.text) == (reply(events), "two (files: 0, entries: 3)")
+    assert faulty.steps == ["config", *TURN, *TURN]
+
+
+# --- conversations --------------------------------------------------------------------------------------
+
+
+async def test_history_goes_back_verbatim(faulty: Stage) -> None:
+    """What predict returned is what join hands in, files included, in whatever shape the Gradio writes it."""
+    async with faulty.client() as space:
+        chat = space.conversation()
+        await chat.areply("look", media=[RED])
+        answer = await chat.areply("again")
+
+    assert answer.text == "again (files: 0, entries: 3)"
+    (first, second), filed = faulty.sent("join"), faulty.sent("predict")[1]
+    assert [entry["role"] for entry in second["data"][0]] == ["user", "user", "assistant", "user"]
+    assert second["data"][0][:2] == first["data"][0]
+    assert second["data"][0][:3] == filed["data"][0]
+
+
+async def test_same_file_twice(faulty: Stage) -> None:
+    """A file that the Space holds already is not uploaded again."""
+    async with faulty.client() as space:
+        chat = space.conversation()
+        answers = [await chat.areply("look", media=[RED]), await chat.areply("again", media=[RED])]
+
+    assert faulty.steps == ["config", "upload", *TURN, *TURN]
+    assert [answer.text for answer in answers] == [
+        "look (files: 1, entries: 1)",
+        "again (files: 1, entries: 3)",
     ]
 
 
-def test_what_else_a_handler_takes_gets_its_own_default() -> None:
-    """A duplicate with a slider more gets what the page's slider shows; what is unknown gets null."""
-    found = contract(dependencies=dependencies(SUBMIT, {**ANSWER, "inputs": [3, 2, 5, 99]}))
+async def test_pause(faulty: Stage) -> None:
+    """After a pause the Space is asked whether it is still the same start; it was, so nothing is repeated."""
+    async with faulty.client() as space:
+        chat = space.conversation()
+        await chat.areply("one")
+        faulty.clock.now += 60
+        answer = await chat.areply("two")
 
-    assert found.answer_data([]) == [[], None, 0.7, None]
-
-
-@pytest.mark.parametrize(
-    ("inputs", "word"),
-    [([4, 2], "takes no chatbot"), ([3, 2], "no multimodaltextbox"), ([], "chatbot and no multi")],
-)
-def test_a_handler_without_the_inputs_is_not_the_contracts(inputs: list[int], word: str) -> None:
-    """A handler of the right name that takes neither chat nor message is refused before it is called."""
-    found = contract(dependencies=dependencies({**SUBMIT, "inputs": inputs}, ANSWER))
-
-    with pytest.raises(ContractNotMet, match=word) as failure:
-        found.submit_data([], "hi", [])
-
-    assert failure.value.missing == ("process_message",)
+    assert faulty.steps == ["config", *TURN, "app_id", *TURN]
+    assert answer.text == "two (files: 0, entries: 3)"
 
 
-CHAT = [{"role": "user", "content": "hi"}]
+async def test_continued_elsewhere(faulty: Stage) -> None:
+    """A conversation that was saved goes on in the same session, with another client."""
+    async with faulty.client() as space:
+        chat = space.conversation()
+        await chat.areply("one")
+    async with faulty.client() as space:
+        answer = await p4.Conversation.from_json(chat.to_json(), space=space).areply("two")
+
+    assert faulty.steps == ["config", *TURN, "config", *TURN]
+    assert {call["session_hash"] for call in faulty.sent("join")} == {"session-1"}
+    assert answer.text == "two (files: 0, entries: 3)"
 
 
-@pytest.mark.parametrize(
-    ("outputs", "data"),
-    [
-        ([3, 4, 2], [CHAT, {"__type__": "update", "interactive": False, "value": None}, None]),
-        ([3, 4, 2], [{"__type__": "update", "value": CHAT}, None, None]),
-        ([2, 4, 3], [None, {"text": "", "files": []}, CHAT]),
-        ([3], [CHAT, None]),
-    ],
-)
-def test_the_chat_is_read_from_where_it_is_returned(outputs: list[int], data: list[Any]) -> None:
-    """The chat is the chatbot's output, wherever it stands, as a list or in a gr.update."""
-    found = contract(
-        dependencies=dependencies({**SUBMIT, "outputs": outputs}, {**ANSWER, "outputs": outputs})
-    )
+async def test_step_by_step(faulty: Stage) -> None:
+    """The three calls of a turn can be made one by one."""
+    async with faulty.client() as space, space.asession() as session:
+        files = await space.aupload([RED])
+        history = await session.predict("look", files=files)
+        event_id = await session.post(history)
+        told = [type(event).__name__ async for event in session.get(event_id)]
 
-    assert found.submitted_history(data) == CHAT
-    assert found.answered_history(data) == CHAT
+    assert faulty.steps == ["config", "upload", *TURN]
+    assert (told[:2], told[-1]) == (["Queued", "Started"], "Finished")
 
 
-@pytest.mark.parametrize(
-    "data",
-    [[], [None, None, None], [{"__type__": "update"}, None, None], ["text", None, None], [None, CHAT, None]],
-)
-def test_an_answer_without_a_chat_is_an_error(data: list[Any]) -> None:
-    """What holds no chat is never taken for an empty one."""
-    with pytest.raises(UnexpectedAnswer, match="process_message returned no chat"):
-        contract().submitted_history(data)
-    with pytest.raises(UnexpectedAnswer, match="bot_response returned no chat"):
-        contract().answered_history(data)
+# --- what is told meanwhile -----------------------------------------------------------------------------
 
 
-FILE = {"file": {"path": "/data/x.png", "meta": {"_type": "gradio.FileData"}}, "alt_text": None}
+async def test_notices(faulty: Stage) -> None:
+    """What the Space tells beside its answer arrives as notices, before the answer."""
+    async with faulty.client() as space:
+        events = await ask(space, "NOTICE")
+
+    assert [event for event in events if isinstance(event, p4.Notice)] == [
+        p4.Notice("Waiting for a GPU to become available", "info", "ZeroGPU queue"),
+        p4.Notice("Falling back to IP-based quotas", "warning", "ZeroGPU client warning"),
+    ]
+    assert deltas(events) == ["Noticed."]
 
 
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        # Gradio 5
-        ("Hello\u2028 wörld 🌍", "Hello\u2028 wörld 🌍"),
-        ("", ""),
-        (FILE, ""),
-        ({"component": "plot", "value": {}}, ""),
-        # Gradio 6
-        ([{"text": "Hello", "type": "text"}], "Hello"),
-        (
-            [{"text": "Hel", "type": "text"}, {**FILE, "type": "file"}, {"text": "lo", "type": "text"}],
-            "Hello",
-        ),
-        ([], ""),
-        (["Hel", "lo"], "Hello"),
-        (None, ""),
-        ([{"text": None, "type": "text"}], ""),
-    ],
-)
-def test_the_answer_is_the_assistants_last_entry(content: object, text: str) -> None:
-    """Its words are read from a string or from blocks; a file in it carries none."""
-    assert answer_text([*CHAT, {"role": "assistant", "content": content, "metadata": None}]) == text
+async def test_progress(faulty: Stage) -> None:
+    """How far the Space is arrives as progress."""
+    async with faulty.client() as space:
+        events = await ask(space, "PROGRESS")
+
+    progress = [event for event in events if isinstance(event, p4.Progress)]
+    assert {(event.total, event.unit, event.description) for event in progress} == {(3, "steps", "Looking")}
+    assert [event.done for event in progress] == sorted({event.done or 0 for event in progress})
+    assert deltas(events) == ["Looked."]
 
 
-@pytest.mark.parametrize(
-    "history",
-    [
-        [],
-        CHAT,
-        [{"role": "assistant", "content": "before"}, *CHAT],
-        ["odd"],
-        [["hi", "tuples"]],
-        [{"role": "assistant"}],
-    ],
-)
-def test_there_is_no_answer_while_the_assistant_is_silent(history: list[Any]) -> None:
-    """Until the assistant's entry stands last there is no answer, which is not the same as an empty one."""
-    assert answer_text(history) is None
+async def test_waiting(faulty: Stage) -> None:
+    """Whoever waits is told its place in the queue, each time it moves."""
+    async with faulty.crowd(2), faulty.client() as space:
+        events = await ask(space, "one")
+
+    places = [event.position for event in events if isinstance(event, p4.Queued)]
+    assert (places[0], places[-1]) == (1, 0)
+    assert places == sorted(places, reverse=True)
+    assert reply(events).text == "one (files: 0, entries: 1)"
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-)
+async def test_status(faulty: Stage) -> None:
+    """The status names the Gradio, the contract, the largest file and the queue."""
+    async with faulty.client() as space:
+        status = await space.astatus()
+
+    assert faulty.steps == ["config", "status"]
+    assert (status.ready, status.stage, status.problem) == (True, "RUNNING", None)
+    assert (status.endpoints, status.missing) == (("process_message", "bot_response"), ())
+    assert (status.max_file_size, status.queue_size) == (100 * 1024, 0)
+    assert (status.gradio_version or "").count(".") == 2
 
 
-@given(
-    st.fixed_dictionaries(
-        {"version": st.just("6"), "app_id": st.integers(), "dependencies": json_values},
-        optional={"components": json_values, "space_id": json_values, "api_prefix": json_values},
-    )
-)
-def test_any_config_is_read_or_refused(told: dict[str, Any]) -> None:
-    """Whatever a server says at /config, a contract comes of it or an error with a name; never a crash."""
-    with pytest.raises((ContractNotMet, UnexpectedAnswer)):
-        to_contract(told, space=SPACE)
+# --- failures -------------------------------------------------------------------------------------------
 
 
-@given(json_values)
-def test_any_chat_is_read(history: Any) -> None:
-    """Whatever a handler returns as its chat, the answer in it is text or none."""
-    assert isinstance(answer_text(history), str | None)
+async def test_quota_exceeded(faulty: Stage) -> None:
+    """A quota that is used up says how much was wanted, how much is left, and when there is more."""
+    async with faulty.client() as space:
+        with pytest.raises(p4.QuotaExceeded, match="exceeded your GPU quota") as caught:
+            await space.areply("QUOTA")
+
+    error = caught.value
+    assert (error.requested, error.left, error.retry_after) == (60, 30, 1 * 3600 + 32 * 60 + 34)
+    assert (error.step, error.space, error.partial_text) == ("get", faulty.url, "")
+    assert faulty.steps == ["config", *TURN]
+
+
+async def test_gpu_aborted(faulty: Stage) -> None:
+    """A GPU that stopped before the first text is tried again, on a new session; then it is an error."""
+    async with faulty.client(max_retries=1) as space, aclosing(space.astream("ABORT")) as events:
+        notice = await anext(event async for event in events if isinstance(event, p4.Notice))
+        with pytest.raises(p4.GpuAborted, match="GPU task aborted"):
+            await anext(event async for event in events if isinstance(event, p4.Delta))
+
+    assert notice == p4.Notice("GPU task aborted; trying again", "warning", "Retry")
+    assert faulty.steps == ["config", *TURN, *TURN]
+    assert [call["session_hash"] for call in faulty.sent("join")] == ["session-1", "session-2"]
+
+
+async def test_error_shown(faulty: Stage) -> None:
+    """An error of the Space's own code carries its text and title, and is not tried again."""
+    async with faulty.client() as space:
+        with pytest.raises(p4.SpaceError, match="the weights are gone") as caught:
+            await space.areply("FAIL")
+
+    assert (caught.value.title, caught.value.hidden, caught.value.step) == ("Error", False, "get")
+    assert faulty.steps == ["config", *TURN]
+
+
+async def test_error_hidden(whole: Stage) -> None:
+    """An error that the Space keeps to itself is told as such."""
+    async with whole.client() as space:
+        with pytest.raises(p4.SpaceError) as caught:
+            await space.areply("FAIL")
+
+    assert caught.value.hidden
+    assert "weights" not in str(caught.value)
+    assert whole.steps == ["config", *TURN]
+
+
+async def test_broken_off(faulty: Stage) -> None:
+    """An answer that breaks off is an error that holds what had arrived, and is not tried again."""
+    async with faulty.client() as space:
+        with pytest.raises(p4.SpaceError, match="the weights are gone") as caught:
+            await space.areply("BREAK")
+
+    assert caught.value.partial_text == "Half an answer"
+    assert faulty.steps == ["config", *TURN]
+
+
+async def test_file_refused_by_the_model(faulty: Stage) -> None:
+    """A file that the model cannot read is an error with the model's words."""
+    async with faulty.client() as space:
+        with pytest.raises(p4.SpaceError, match=r"cat\.png is no picture: it ends after 12 bytes") as caught:
+            await space.areply("REFUSE", media=[RED])
+
+    assert (caught.value.title, caught.value.hidden) == ("Error", False)
+
+
+async def test_file_too_large(faulty: Stage) -> None:
+    """A file over the Space's limit is refused here, before anything is sent."""
+    picture = square(0, 0, 0, side=200)
+    async with faulty.client() as space:
+        with pytest.raises(p4.FileTooLarge) as caught:
+            await space.areply("look", media=[picture])
+
+    assert (caught.value.size, caught.value.limit) == (len(picture), 100 * 1024)
+    assert faulty.steps == ["config"]
+
+
+async def test_queue_full(faulty: Stage) -> None:
+    """A full queue is tried again with the turn that is filed already; then it is an error."""
+    async with faulty.crowd(3), faulty.client(max_retries=1) as space:
+        with pytest.raises(p4.QueueFull, match="Queue is full") as caught:
+            await space.areply("one")
+
+    assert (caught.value.status, caught.value.step) == (503, "post")
+    assert faulty.steps == ["config", "predict", "join", "join"]
+
+
+async def test_failed_turn_is_forgotten(faulty: Stage) -> None:
+    """After a failed turn a conversation goes on where it was, all of it told again on a new session."""
+    async with faulty.client() as space:
+        chat = space.conversation()
+        await chat.areply("one")
+        with pytest.raises(p4.SpaceError):
+            await chat.areply("BREAK")
+        answer = await chat.areply("two")
+
+    whole = "User: one\nAssistant: one (files: 0, entries: 1)\nUser: two\nAssistant:"
+    assert [call["data"][1]["text"] for call in faulty.sent("predict")] == ["one", "BREAK", whole]
+    assert faulty.sent("predict")[-1]["session_hash"] == "session-2"
+    assert "entries: 1" in answer.text

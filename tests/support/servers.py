@@ -1,0 +1,60 @@
+"""Spaces of our own, served by any Gradio, started when a test first asks for one. Knows no client."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest.mock import patch
+
+from phi4_server import running_space
+
+ROOT = Path(__file__).parents[2]
+
+KINDS = {
+    "answering": "-m phi4_server --model offline",
+    "faulty": "tests/spaces/faulty.py --at-once 1 --max-queue 2 --max-file-size 100kb",
+    "whole": "tests/spaces/faulty.py --whole --hide-errors",
+}
+"""What each kind is run with: the rehearsal model; one that fails on demand, one turn at a time; and one that
+answers several at the same time, in one piece, and keeps its failures to itself.
+"""
+
+
+@contextmanager
+def served(kind: str, python: str = sys.executable) -> Iterator[str]:
+    """A Space of its own.
+
+    Args:
+        kind: One of `KINDS`.
+        python: The interpreter to run it.
+
+    Yields:
+        Its URL.
+    """
+    words = [str(ROOT / word) if word.endswith(".py") else word for word in KINDS[kind].split()]
+    with ExitStack() as stack:
+        with patch.dict(os.environ, PYTHONPATH=str(ROOT)):  # for interpreters without phi4_server
+            url = stack.enter_context(running_space([python, *words]))
+        yield url
+
+
+@dataclass
+class Servers:
+    """One Space of each kind and interpreter, kept until the end."""
+
+    _running: ExitStack = field(default_factory=ExitStack)
+    _urls: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def url(self, kind: str, python: str = sys.executable) -> str:
+        """The URL of the Space of that kind; the first call starts it."""
+        if (kind, python) not in self._urls:
+            self._urls[kind, python] = self._running.enter_context(served(kind, python))
+        return self._urls[kind, python]
+
+    def close(self) -> None:
+        """Stops them all."""
+        self._running.close()

@@ -1,0 +1,189 @@
+"""The cassettes: complete, clean, played to their end, and written the same way each time."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from media import square
+from servers import KINDS, Servers
+from stage import CASSETTES, VERSIONS, Stage, venues
+from tape import playing, recording, source_of
+from tidy import HOME, Tidy, files_of
+from vcr.errors import CannotOverwriteExistingCassetteException
+
+import phi4_space as p4
+
+pytestmark = pytest.mark.anyio
+
+ALL = sorted(CASSETTES.rglob("*.yaml"))
+GROWING = CASSETTES / VERSIONS[-1] / "growing.yaml"
+PRIVATE = re.compile(
+    r"/(tmp|root|work|home|Users|var)/|\bhf_|bearer|cookie|authorization|token", re.IGNORECASE
+)
+
+
+def scenarios() -> set[str]:
+    """The names of the tests that have a cassette: those that take a Space."""
+    tests = ast.parse((Path(__file__).parent / "test_contract.py").read_text(encoding="utf-8")).body
+    functions = [test for test in tests if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef)]
+    taking = [test.name for test in functions if KINDS.keys() & {argument.arg for argument in test.args.args}]
+    return {name.removeprefix("test_") for name in taking if name.startswith("test_")}
+
+
+# --- what lies in the folder ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_set_is_complete(version: str) -> None:
+    """Each test of the contract has a cassette of each Gradio, and no cassette is left over."""
+    assert {path.stem for path in (CASSETTES / version).iterdir()} == scenarios()
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_cassette_is_clean(path: Path) -> None:
+    """A cassette names its source, is small, and holds no path, credential or cookie of who recorded it."""
+    text, source = path.read_text(encoding="utf-8"), source_of(path)
+    assert text.startswith("source:")
+    assert source.keys() == {"space", "server", "recorded", "gradio"}
+    assert path.parent.name in {source["gradio"], *(live.name for live in CASSETTES.glob("live/*"))}
+    assert PRIVATE.findall(text) == []
+    assert len(text.encode()) < 200_000
+
+
+def test_cassettes_are_few_enough_to_keep() -> None:
+    """All cassettes together stay under 2 MB."""
+    assert sum(path.stat().st_size for path in ALL) < 2_000_000
+
+
+# --- how they play --------------------------------------------------------------------------------------
+
+
+async def test_partly_played() -> None:
+    """A test that does not ask for all that its cassette holds fails, and is told what was left."""
+    left = r"only partly played.*run/predict.*queue/join.*queue/data"
+    with pytest.raises(AssertionError, match=left), playing(GROWING):
+        async with Stage(HOME, plays=True).client() as space, space.asession():
+            pass
+
+
+async def test_nothing_is_recorded_by_accident() -> None:
+    """What a cassette does not hold is neither sent nor added to it."""
+    before = GROWING.read_bytes()
+    with pytest.raises(CannotOverwriteExistingCassetteException), playing(GROWING):
+        async with Stage(HOME, plays=True).client() as space:
+            await space.areply("another question")
+    assert GROWING.read_bytes() == before
+
+
+def test_cassette_that_is_not_there(tmp_path: Path) -> None:
+    """A cassette that was never recorded is an error that says how to record it."""
+    with pytest.raises(FileNotFoundError, match=r"docs/recording\.md"), playing(tmp_path / "none.yaml"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- how they are written -------------------------------------------------------------------------------
+
+
+async def one_turn(stage: Stage, **options: Any) -> str:
+    async with stage.client(**options) as space:
+        return (await space.areply("look", media=[p4.Media(square(0, 0, 0), "black.png")])).text
+
+
+@pytest.mark.loopback
+async def test_recording(servers: Servers, tmp_path: Path) -> None:
+    """What is recorded plays again, without credentials; recording it again gives the same file."""
+    url, texts = servers.url("faulty"), []
+    secrets = {
+        "token_on_loopback": True,
+        "cookies": {"login": "sentinel"},
+        "zerogpu_token": "sentinel",
+        "zerogpu_uuid": "sentinel",
+    }
+    for name in ("first.yaml", "second.yaml"):
+        stage = Stage(url, token="hf_sentinel")
+        with recording(tmp_path / name, space=url, server="ours", command="a test"):
+            answer = await one_turn(stage, **secrets)
+        texts.append((tmp_path / name).read_text(encoding="utf-8"))
+
+    headers = stage.listener.heard[-2].headers
+    assert {"cookie", "x-hf-authorization", "x-zerogpu-token", "x-zerogpu-uuid"} <= headers.keys()
+    assert "sentinel" not in texts[0]
+    assert PRIVATE.findall(texts[0]) == []
+    assert texts[0] == texts[1]
+    with playing(tmp_path / "first.yaml"):
+        assert await one_turn(Stage(HOME, plays=True)) == answer == "look (files: 1, entries: 1)"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"app_id": 2**63 - 1}, {"app_id": 7}),
+        ({"event_id": "ab", "then": {"event_id": "ab"}}, {"event_id": "cd", "then": {"event_id": "cd"}}),
+        ({"rank_eta": None, "eta": 0.25}, {"rank_eta": 1.5, "eta": None}),
+        ({"duration": 0.02, "average_duration": 0.5}, {"duration": 0.03, "average_duration": 0.25}),
+        ({"path": f"/a/b/{'0' * 64}/x.png"}, {"path": f"/c/{'f' * 64}/x.png"}),
+        ({"url": "http://127.0.0.1:1/file=/x/x.png"}, {"url": "http://localhost:2/file=/x/x.png"}),
+    ],
+)
+def test_what_may_differ(one: object, other: object) -> None:
+    """Ids, times, ports and folders are the same in all cassettes, and tidying again changes nothing."""
+    assert Tidy().json(one) == Tidy().json(other) == Tidy().json(Tidy().json(one))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([{"event_id": "ab"}, {"event_id": "ab"}], [{"event_id": "ab"}, {"event_id": "cd"}]),
+        ([{"session_hash": "ab"}, {"session_hash": "ab"}], [{"session_hash": "ab"}, {"session_hash": "cd"}]),
+        ({"duration": 7}, {"duration": 10}),
+        ({"url": "http://127.0.0.1:1/"}, {"url": "http://space.test:1/"}),
+    ],
+)
+def test_what_may_not_differ(one: object, other: object) -> None:
+    """Two jobs or sessions stay two, and what a Space says stays as it is."""
+    assert Tidy().json(one) != Tidy().json(other)
+
+
+@given(data=st.binary(), boundaries=st.tuples(*[st.from_regex(r"[0-9a-f]{32}", fullmatch=True)] * 2))
+def test_uploads_are_told_by_their_content(data: bytes, boundaries: tuple[str, str]) -> None:
+    """An upload is described by its files' names, types and bytes, whatever the random boundary is."""
+    files = [("files", ("a.png", data, "image/png")), ("files", ("b c.wav", b"", "audio/wav"))]
+
+    def described(boundary: str) -> list[dict[str, Any]]:
+        kind = f"multipart/form-data; boundary={boundary}"
+        return files_of(httpx.Request("POST", HOME, files=files, headers={"content-type": kind}).read(), kind)
+
+    first, second = described(boundaries[0])
+    assert [first, second] == described(boundaries[1])
+    assert (first["sha256"], first["size"]) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert (second["field"], second["name"], second["type"]) == ("files", "b c.wav", "audio/wav")
+
+
+# --- where tests run ------------------------------------------------------------------------------------
+
+
+def test_places() -> None:
+    """Tests play all versions and ask a live Space; recording asks instead of playing; a foreign Space is
+    asked only what holds for any.
+    """
+    gradios = ["5.20.1=python5", "6.31.0=python6"]
+
+    def names(**options: Any) -> list[str]:
+        told = {"gradios": gradios, "record": False, "space": None, "anywhere": False, **options}
+        return [venue.name for venue in venues(told.pop("gradios"), **told)]
+
+    assert names(gradios=[]) == [*VERSIONS, "live-own"]
+    assert names() == [*VERSIONS, "live-5.20.1", "live-6.31.0"]
+    assert names(record=True) == ["5.20.1", "6.31.0"]
+    assert names(record=True, space="ada/phi-4") == []
+    (foreign,) = venues([], record=True, space="ada/phi-4", anywhere=True)
+    assert (foreign.cassettes, foreign.plays) == (CASSETTES / "live" / "ada--phi-4", False)
