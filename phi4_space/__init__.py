@@ -35,7 +35,8 @@ from phi4_space._errors import (
     UploadRefused,
     UrlRefused,
 )
-from phi4_space._options import MODEL, MODEL_ALIASES, VERSION, Timeouts
+from phi4_space._options import MODEL, MODEL_ALIASES, Timeouts
+from phi4_space._options import VERSION as __version__  # noqa: N811 - the name that versions have
 from phi4_space._space import Conversation, SpaceClient
 from phi4_space._turns import (
     Delta,
@@ -58,8 +59,6 @@ from phi4_space._turns import (
     Waking,
 )
 from phi4_space._urls import FetchPolicy
-
-__version__ = VERSION
 
 __all__ = [
     "MODEL",

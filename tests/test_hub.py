@@ -260,7 +260,7 @@ def test_a_quota_that_cannot_be_read_is_an_error_of_ours(answer: Any) -> None:
 
 
 def test_the_token_goes_to_the_hub_as_its_bearer_and_nothing_else_does() -> None:
-    """The Hub gets the token in its own way; the Space's cookies and ZeroGPU credentials are not the Hub's."""
+    """The Hub gets the token in its own way; the Space's cookies and ZeroGPU credentials are not its own."""
     hub = Answers({RUNTIME: RUNNING})
 
     hub.ask(lambda hub: hub.runtime(SPACE), token="hf_s3cret")

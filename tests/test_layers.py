@@ -1,0 +1,293 @@
+"""The plan of the house, proved on the installed packages: imports go down, sockets stay where they belong.
+
+Every import counts, wherever it stands: inside functions, and for type checkers alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import importlib.util
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import phi4_space
+
+FLOORS = [
+    ["_turns", "_errors"],
+    [
+        *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
+        *("_diffs", "_blocking"),
+    ],
+    ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
+    ["_pool", "_http", "_hub", "_session", "_site", "_waking", "_fetch"],
+    ["_exchange", "_asking", "_saved", "_wiring", "_space"],
+    ["__init__", "__main__", "_cli*"],
+]
+SOCKETS = {"_http", "_pool", "_hub", "_session", "_site", "_wiring", "_fetch"}
+NETWORK = {
+    "httpx",
+    "httpx_sse",
+    "httpcore",
+    "socket",
+    "socketserver",
+    "ssl",
+    "http",
+    "urllib.request",
+    "ftplib",
+}
+HARMLESS = {"httpx.URL", "httpx.InvalidURL"}  # what it takes to read URLs as httpx does
+OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "pydantic", "stamina"}
+COMMAND_NEEDS = {"rich", "typer"}
+SERVER_NEEDS = {"av", "gradio", "numpy", "PIL", "fastapi", "uvicorn"}  # the last two come with gradio
+ADAPTERS = ["langchain_phi4", "llama_index_phi4"]
+
+
+def sources(package: str) -> dict[str, ast.Module]:
+    """The modules of an installed package, by their names below it; none where it is not installed."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return {}
+    (root,) = map(Path, spec.submodule_search_locations)
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts): ast.parse(path.read_text("utf-8"))
+        for path in sorted(root.rglob("*.py"))
+    }
+
+
+def imports(package: str, name: str, tree: ast.Module) -> Iterator[str]:
+    """The full dotted names of what a module imports, anywhere in it."""
+    parents = [package, *name.split(".")][:-1]
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom():
+                start = [*parents[: len(parents) - node.level + 1]] if node.level else []
+                base = ".".join([*start, *filter(None, [node.module])])
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+            case ast.Call(args=[ast.Constant(value=str(target)), *_]) if called(node) in {
+                "import_module",
+                "importlib.import_module",
+                "__import__",
+            }:
+                yield target
+
+
+def called(node: ast.Call) -> str:
+    """What a call calls, as it is written."""
+    return ast.unparse(node.func)
+
+
+def top(name: str) -> str:
+    """The package that a full name is in."""
+    return name.partition(".")[0]
+
+
+def room(name: str, rooms: set[str]) -> str:
+    """The module of a package that a full name is from: one of its modules, or its front door."""
+    parts = name.split(".")[1:]
+    inner = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    return next(
+        (found for part in inner for found in (part, f"{part}.__init__") if found in rooms), "__init__"
+    )
+
+
+def inner_imports(package: str) -> dict[str, set[str]]:
+    """Which of a package's modules import which others."""
+    trees = sources(package)
+    return {
+        name: {room(found, set(trees)) for found in imports(package, name, tree) if top(found) == package}
+        for name, tree in trees.items()
+    }
+
+
+CLIENT = sources("phi4_space")
+SERVER = sources("phi4_server")
+COMMAND = {name for name in CLIENT if name == "__main__" or name.startswith("_cli")}
+
+
+def floor(name: str) -> int:
+    """The floor that a room of the client is on."""
+    (found,) = [
+        number
+        for number, rooms in enumerate(FLOORS)
+        if any(fnmatch.fnmatchcase(name, room) for room in rooms)
+    ]
+    return found
+
+
+def test_every_room_is_on_the_plan() -> None:
+    """Each room has one floor, and each entry of the plan has a room."""
+    planned = [entry for rooms in FLOORS for entry in rooms]
+
+    assert CLIENT
+    assert [name for name in CLIENT if sum(fnmatch.fnmatchcase(name, entry) for entry in planned) != 1] == []
+    assert [entry for entry in planned if not fnmatch.filter(CLIENT, entry)] == []
+
+
+def test_imports_go_down() -> None:
+    """No room imports one that is above it."""
+    wrong = [
+        f"{name} (floor {floor(name)}) imports {other} (floor {floor(other)})"
+        for name, others in inner_imports("phi4_space").items()
+        for other in others
+        if floor(other) > floor(name)
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["phi4_space", "phi4_server", *ADAPTERS])
+def test_imports_go_in_no_circle(package: str) -> None:
+    """Rooms can be read in an order in which each knows only what came before."""
+    order = list(TopologicalSorter(inner_imports(package)).static_order())
+
+    assert set(order) == set(sources(package))
+
+
+def test_only_the_rooms_with_sockets_import_what_opens_them() -> None:
+    """The network is reached from the rooms that say so; the others may at most read URLs."""
+    wrong = [
+        f"{name} imports {found}"
+        for name, tree in CLIENT.items()
+        for found in network_names(name, tree)
+        if name not in SOCKETS | COMMAND and found not in HARMLESS
+    ]
+
+    assert wrong == []
+
+
+def network_names(name: str, tree: ast.Module) -> Iterator[str]:
+    """What a room uses of the modules that can open sockets, by full name."""
+    for found in imports("phi4_space", name, tree):
+        if any(f"{found}.".startswith(f"{module}.") for module in NETWORK):
+            used = [
+                ast.unparse(node)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Attribute) and ast.unparse(node.value) == found
+            ]
+            yield from used or [found]
+
+
+@pytest.mark.parametrize("name", sorted(set(CLIENT) - COMMAND - {"_options"}))
+def test_one_room_reads_the_environment(name: str) -> None:
+    """Defaults come from one place: no other room of the client looks at environment variables."""
+    names = {
+        ast.unparse(node) for node in ast.walk(CLIENT[name]) if isinstance(node, ast.Attribute | ast.Name)
+    }
+
+    assert not names & {"os.environ", "os.environb", "os.getenv", "environ", "getenv"}
+
+
+def test_the_client_needs_what_it_says_it_needs() -> None:
+    """No room imports a library that its installation does not bring, the command's come with its extra."""
+    wrong = [
+        f"{name} imports {found}"
+        for name, tree in CLIENT.items()
+        for found in imports("phi4_space", name, tree)
+        if top(found) not in allowed(name)
+    ]
+
+    assert wrong == []
+
+
+def allowed(name: str) -> set[str]:
+    """The packages that a room of the client may import."""
+    command = COMMAND_NEEDS | {"phi4_server"} if name in COMMAND else set()
+    return {*sys.stdlib_module_names, "phi4_space", *OWN_NEEDS, *command}
+
+
+def test_the_server_knows_nothing_of_the_client() -> None:
+    """The server's folder can be uploaded as a Space by itself: what it imports comes with its extra."""
+    wrong = [
+        f"{name} imports {found}"
+        for name, tree in SERVER.items()
+        for found in imports("phi4_server", name, tree)
+        if top(found) not in {*sys.stdlib_module_names, "phi4_server", *SERVER_NEEDS}
+    ]
+
+    assert SERVER
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ADAPTERS)
+def test_adapters_use_public_names_alone(package: str) -> None:
+    """A framework's package stands on what everybody may use, and on no other framework's package."""
+    trees = sources(package)
+    if not trees:
+        pytest.skip(f"{package} is not installed")
+    found = {
+        f"{name} imports {item}": item
+        for name, tree in trees.items()
+        for item in imports(package, name, tree)
+    }
+    public = {"phi4_space", *(f"phi4_space.{name}" for name in phi4_space.__all__)}
+    strangers = {"phi4_server", *ADAPTERS} - {package}
+
+    assert [told for told, item in found.items() if top(item) == "phi4_space" and item not in public] == []
+    assert [told for told, item in found.items() if top(item) in strangers] == []
+    assert [
+        f"{name} reads {ast.unparse(node)}"
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) == "phi4_space"
+        and node.attr not in phi4_space.__all__
+    ] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(CLIENT) - {"__init__"}))
+def test_each_room_says_at_the_door_what_it_knows(name: str) -> None:
+    """The first lines of a room tell its one noun and what it knows, and so what it may not."""
+    door = (ast.get_docstring(CLIENT[name]) or "").partition("\n\n")
+    opening = " ".join((door[0] + " " + door[2].partition("\n\n")[0]).split())
+
+    assert "Knows " in opening
+
+
+PLANTED = """
+import a, b.c as d
+from e import f
+from . import _turns
+from ._wire import Snapshot
+from .. import above
+def lazy():
+    from g.h import i
+    importlib.import_module("j.k")
+    __import__("l")
+if TYPE_CHECKING:
+    import m
+"""
+
+
+def test_no_import_goes_unseen() -> None:
+    """The reader of imports sees relative ones, lazy ones and those for type checkers alone."""
+    found = set(imports("phi4_space", "_inner._room", ast.parse(PLANTED)))
+
+    assert found == {
+        *("a", "b.c", "e.f", "g.h.i", "j.k", "l", "m"),
+        *("phi4_space._inner._turns", "phi4_space._inner._wire.Snapshot", "phi4_space.above"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    {
+        "phi4_space": "__init__",
+        "phi4_space.SpaceClient": "__init__",
+        "phi4_space._saved": "_saved",
+        "phi4_space._wire.Snapshot": "_wire",
+        "phi4_space.inner": "inner.__init__",
+        "phi4_space.inner.deep.name": "inner.deep",
+    }.items(),
+)
+def test_a_name_is_traced_to_its_room(name: str, found: str) -> None:
+    """What is imported from a package's front is its front door's, unless it is one of its rooms."""
+    rooms = {"__init__", "_saved", "_wire", "inner.__init__", "inner.deep"}
+
+    assert room(name, rooms) == found
