@@ -1,0 +1,131 @@
+"""What the command says and returns when it fails. Knows errors and numbers; no terminal, no options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phi4_space import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ContractNotMet,
+    DeadlineExceeded,
+    GpuAborted,
+    InvalidConversation,
+    InvalidInput,
+    Phi4Error,
+    QuotaExceeded,
+    SpaceBusy,
+    SpaceError,
+    SpaceUnavailable,
+    StreamLost,
+    TurnCancelled,
+    UnexpectedAnswer,
+    UploadRefused,
+)
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """An exit status.
+
+    Attributes:
+        code: The number.
+        meaning: What it says, for people.
+        errors: The families of errors that end the command with it.
+    """
+
+    code: int
+    meaning: str
+    errors: tuple[type[BaseException], ...] = ()
+
+
+EXITS = (
+    Exit(0, "all went well"),
+    Exit(1, "something to install is missing, or a Space of one's own did not start"),
+    Exit(2, "called wrongly, or what was handed in cannot be sent", (InvalidInput,)),
+    Exit(3, "the Space does not run; doctor: no turn can be sent to it", (SpaceUnavailable,)),
+    Exit(4, "no room now: queue full, rate limited, no GPU, quota used up", (SpaceBusy, QuotaExceeded)),
+    Exit(5, "the token or login was refused", (AuthenticationFailed,)),
+    Exit(6, "it is no Phi-4 Space that this client knows", (ContractNotMet, UnexpectedAnswer)),
+    Exit(7, "no connection, answer lost, or out of time", (ConnectionFailed, StreamLost, DeadlineExceeded)),
+    Exit(8, "the Space's own code or GPU failed", (SpaceError, GpuAborted, UploadRefused, TurnCancelled)),
+    Exit(INTERRUPTED, "interrupted; the job on the Space was taken back", (KeyboardInterrupt,)),
+)
+"""Every exit status; an error that no family claims ends with 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What failed, ready to be shown or written as JSON.
+
+    Attributes:
+        error: The error's class, such as "QueueFull".
+        what: What happened, in one sentence.
+        advice: What to do about it, or "".
+        exit_code: What the command returns.
+        space: The Space, if one was asked.
+        step: The step of the turn that failed, if it was one.
+        status: The HTTP status that told so, if one did.
+        retry_after: Seconds after which trying again makes sense, if that is known.
+        retryable: Whether the same question may succeed when asked again.
+        partial_text: What had arrived of the answer.
+    """
+
+    error: str
+    what: str
+    advice: str = ""
+    exit_code: int = 1
+    space: str | None = None
+    step: str | None = None
+    status: int | None = None
+    retry_after: float | None = None
+    retryable: bool = False
+    partial_text: str = ""
+
+    @property
+    def where(self) -> str:
+        """The Space and the step, or ""."""
+        return ", ".join(part for part in (self.space, self.step and f"step {self.step}") if part)
+
+
+def to_failure(exc: BaseException) -> Failure:
+    """Reads an exception."""
+    name, code = type(exc).__name__, exit_code(exc)
+    match exc:
+        case Phi4Error():
+            return Failure(
+                error=name,
+                what=exc.what,
+                advice=_advice(exc),
+                exit_code=code,
+                space=exc.space,
+                step=exc.step,
+                status=exc.status,
+                retry_after=exc.retry_after,
+                retryable=exc.retryable,
+                partial_text=exc.partial_text,
+            )
+        case KeyboardInterrupt():
+            return Failure(error="Interrupted", what="Interrupted", exit_code=code)
+        case _:
+            return Failure(error=name, what=str(exc).strip(), exit_code=code)
+
+
+def exit_code(exc: BaseException) -> int:
+    """The exit status that an exception ends the command with."""
+    return next((known.code for known in EXITS if isinstance(exc, known.errors)), 1)
+
+
+def _advice(exc: Phi4Error) -> str:
+    """The error's advice; in the command's words where its own speak to programs."""
+    match exc:
+        case DeadlineExceeded(which="total"):
+            return "Give it longer with --timeout."
+        case AuthenticationFailed():
+            return "Set HF_TOKEN to a valid Hugging Face token that may use the Space."
+        case InvalidConversation():
+            return "Hand in, unchanged, a file that /save wrote."
+        case _:
+            return exc.advice
