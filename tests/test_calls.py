@@ -125,7 +125,7 @@ def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "text", "length", "whole"),
+    ("form", "text", "length", "complete"),
     [
         ("marked", "[]\n<|/tool_call|> x", 17, True),
         ("marked", "[]<|/tool_calls|>", 17, True),
@@ -135,7 +135,7 @@ def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
         ("fenced", "[]\n`", 4, False),
     ],
 )
-def test_a_closing_is_found(form: str, text: str, length: int, whole: bool) -> None:  # noqa: FBT001 - a table's column
+def test_a_closing_is_found(form: str, text: str, length: int, complete: bool) -> None:  # noqa: FBT001 - a table's column
     """What closes a block is told with how far it has come."""
     block = Block(form, 0)
     block.follow(text)
@@ -143,7 +143,7 @@ def test_a_closing_is_found(form: str, text: str, length: int, whole: bool) -> N
     closing = block.closing(text)
 
     assert closing is not None
-    assert (closing.end(), closing.lastgroup is not None) == (length, whole)
+    assert (closing.end(), closing.lastgroup is not None) == (length, complete)
 
 
 @pytest.mark.parametrize(("form", "text"), [("marked", "[] x"), ("fenced", "[]\n[]"), ("bare", "[]```")])
