@@ -1,0 +1,165 @@
+"""The examples run as programs of their own, anywhere, and print what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx
+import media
+import pytest
+from servers import ROOT, Servers
+
+from phi4_space import SpaceClient, Status
+
+pytestmark = pytest.mark.loopback
+EXAMPLES = ROOT / "examples"
+TRIED = {"ask", "conversation", "hub_space", "media_kinds", "notebook", "progress", "tools", "web"}
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: Servers) -> Run:
+    """Runs an example in an empty folder, warnings being errors, on a Space of our own."""
+    monkeypatch.setenv("PHI4_SPACE", servers.url("answering"))
+    (tmp_path / "cat.png").write_bytes(media.square(220, 40, 40))
+
+    def run(name: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments]
+        done = subprocess.run(  # noqa: S603 - our own program
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, bool(done.stderr)) == (status, bool(status)), done.stderr
+        return done
+
+    return run
+
+
+def test_each_example_is_tried() -> None:
+    """No example stands here that no test runs."""
+    assert {path.stem for path in EXAMPLES.iterdir() if path.suffix} == TRIED
+
+
+def test_ask_prints_the_answer_and_the_time(run: Run) -> None:
+    """Words alone, and words about a picture."""
+    told = run("ask.py", "The library closes at six. When does the library close?").stdout
+    seen = run("ask.py", "What colour is it?", "cat.png").stdout
+
+    assert re.fullmatch(r"The library closes at six\.\n\(\d+\.\d s\)\n", told)
+    assert "red" in seen
+
+
+def test_ask_says_what_is_wrong(run: Run) -> None:
+    """A file that is not there ends it with 1 and one line on stderr."""
+    assert run("ask.py", "What is it?", "dog.png", status=1).stderr.startswith("'dog.png' cannot be read")
+
+
+def test_progress_tells_what_happens(run: Run, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue, the work, how far it is, what was sent and when."""
+    monkeypatch.setenv("PHI4_SPACE", servers.url("faulty"))
+
+    lines = run("progress.py", "PROGRESS").stdout.splitlines()
+
+    assert lines[:2] == ["In the queue: 0 in front, 1 in all", "At work"]
+    assert "Looking: 1.0 of 3.0 steps" in lines
+    assert lines[-3:-1] == ["Looked.", "Sent 'PROGRESS' and 0 files"]
+    assert re.search(r"queued=\d.*started=\d.*first_text=\d.*done=\d", lines[-1])
+
+
+def test_media_come_in_every_kind(run: Run) -> None:
+    """Whatever way they are handed over, the Space sees a picture, hears a tone."""
+    told = dict(line.split(": ", 1) for line in run("media_kinds.py").stdout.splitlines())
+
+    assert len(told) == 9
+    assert all("64 x 48" in told[kind] for kind in told.keys() - {"numpy samples"})
+    assert all("440.0 Hz" in told[kind] for kind in ("numpy samples", "several"))
+    assert told["a name of its own"].startswith("holiday.png: ")
+
+
+def test_a_conversation_goes_on_in_another_process(run: Run) -> None:
+    """The second process knows what the first was told."""
+    run("conversation.py", "chat.json", "My name is Ada.")
+    told = run("conversation.py", "chat.json", "What is my name?").stdout
+
+    assert told.startswith("2 turns so far\n")
+    assert "Ada" in told.splitlines()[-1]
+
+
+def test_tools_are_called_and_their_results_told(run: Run) -> None:
+    """The model asks for the call, the example makes it, the model tells what came of it."""
+    call, *answer = run("tools.py", "What is the weather in Lima?").stdout.splitlines()
+
+    assert call == "calling get_weather({'city': 'Lima'})"
+    assert "14 degrees" in " ".join(answer)
+
+
+def test_plain_calls_work_in_a_running_loop(run: Run) -> None:
+    """All cells run, plain and awaited."""
+    told = run("notebook.py").stdout.splitlines()
+
+    assert [line.partition(":")[0] for line in told] == ["reply", "stream", "areply", "gather"]
+
+
+@contextmanager
+def server(name: str, ready: str, *arguments: str, folder: Path) -> Iterator[str]:
+    """An example that serves, and its URL; stopped by its process id."""
+    command = [sys.executable, "-u", str(EXAMPLES / name), *arguments]
+    with (
+        (folder / "log").open("w+") as log,
+        subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) as process,  # noqa: S603 - our own
+    ):
+        try:
+            yield _await_url(process, log, ready)
+        finally:
+            process.terminate()
+
+
+def _await_url(process: subprocess.Popen[bytes], log: IO[str], ready: str) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        log.seek(0)
+        if found := re.search(rf"{ready} +(http://\S+)", log.read()):
+            return found[1]
+        time.sleep(0.05)
+    log.seek(0)
+    raise AssertionError(log.read())
+
+
+def test_the_web_application_hands_on_the_answer_as_it_arrives(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first words come long before the last; a failure is told; who leaves takes the job back."""
+    monkeypatch.setenv("PHI4_SPACE", servers.url("faulty"))
+    with server("web.py", "running on", "0", folder=tmp_path) as url:
+        with httpx.stream("GET", url, params={"q": "SLOW 1"}, timeout=30) as answer:
+            times = [time.monotonic() for _ in answer.iter_text()]
+        told = httpx.get(url, params={"q": "QUOTA"}, timeout=30).text
+        with httpx.stream("GET", url, params={"q": "SLOW 60"}, timeout=30) as answer:
+            next(answer.iter_text())
+        with SpaceClient() as space:
+            _await(space.status, lambda status: status.queue_size == 0)
+
+    assert times[-1] - times[0] > 0.5
+    assert told.startswith("[QuotaExceeded: You have exceeded your GPU quota")
+
+
+def _await(look: Callable[[], Status], found: Callable[[Status], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not found(status := look()):
+        assert time.monotonic() < deadline, status
+        time.sleep(0.1)
+
+
+def test_the_app_for_the_hub_is_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Served as the Hub serves it, it answers."""
+    monkeypatch.setenv("GRADIO_SERVER_PORT", str(20_000 + os.getpid() % 20_000))
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    with server("hub_space.py", "local URL:", folder=tmp_path) as url, SpaceClient(url) as space:
+        assert "rehearsal model" in space.reply("Who are you?").text
