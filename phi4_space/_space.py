@@ -344,7 +344,8 @@ class Conversation:
     def to_json(self) -> str:
         """The conversation, files included, to be continued anywhere with `from_json`; no credentials.
 
-        Keep it as private as what was said: it holds the key to the Space's session.
+        Keep it as private as what was said: it holds the key to the Space's session. Continue it in one
+        place only: two that go on from the same JSON share that session; `copy.copy` makes twins that do not.
         """
         return _saved.to_json(self._space.space, self._standing, self._said)
 
