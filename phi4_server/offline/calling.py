@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from phi4_server.offline import choosing, reporting, words
+from phi4_server.offline import choosing, context, reporting, words
 from phi4_server.offline.choosing import Choice
 from phi4_server.offline.filling import Filled, fill
 from phi4_server.offline.gleaning import glean
@@ -114,11 +114,12 @@ def wanted(talk: Conversation) -> Wanted:
 
 def _ordered(talk: Conversation) -> tuple[str, str]:
     """What the user asked, and the orders on calling; a last turn that only orders counts among these."""
-    asked = [turn.text for turn in talk.turns if turn.role == "user"]
+    said = [turn.text for turn in talk.turns if turn.role == "user"]
     orders = talk.system
-    while len(asked) > 1 and (_FORCED.match(asked[-1]) or _ANY.match(asked[-1])):
-        orders += "\n" + asked.pop()
-    return (asked or [""])[-1], orders
+    while len(said) > 1 and (_FORCED.match(said[-1]) or _ANY.match(said[-1])):
+        orders += "\n" + said.pop()
+    brief = context.brief(talk.asking(said[-1] if said else ""))
+    return brief.question, orders
 
 
 def _next(steps: Sequence[Step], result: str) -> Iterator[Call]:

@@ -165,6 +165,8 @@ def plainest(schema: Schema, *, nth: int = 0, room: int = _ROOM) -> Any:
         if allows(schema, value):
             return value
         tried.append(value)
+    if nth:
+        return plainest(schema, room=room)
     return tried[0] if tried else None
 
 

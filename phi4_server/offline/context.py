@@ -82,6 +82,13 @@ def _refining(own: Brief, talk: Conversation) -> Brief:
     return replace(own, question=said.get("user", own.question), existing=said["assistant"])
 
 
+def parted(text: str) -> tuple[str, str]:
+    """The passages that a text gives, wherever they stand in it, and the rest of it."""
+    passages, rest = _cut(text)
+    labelled = "" if passages else _labelled(rest).get("passages", "")
+    return passages or labelled, rest.replace(labelled, "\n", 1) if labelled else rest
+
+
 def _read(text: str) -> Brief:
     passages, rest = _cut(text)
     parts = _labelled(rest)
@@ -102,7 +109,7 @@ def _read(text: str) -> Brief:
 
 def _cut(text: str) -> tuple[str, str]:
     """The passages of a text and the rest of it; passages under a label stay in the rest."""
-    tagged = [match[2].strip() for match in _TAGGED.finditer(text)]
+    tagged = [match[2].strip() for match in _TAGGED.finditer(text)] if "</" in text else []
     if tagged:
         return "\n\n".join(tagged), _TAGGED.sub("\n", text)
     rule = _RULE.search(text)

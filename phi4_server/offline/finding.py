@@ -10,16 +10,18 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from phi4_server.offline import lexicon, words
 from phi4_server.offline.colours import MENTIONED
+from phi4_server.offline.passages import Sentence, sentences
 
 _NAMED = 2.0
 _WANTED = 1.5
 _NEARBY = 0.6
 _ENOUGH = 0.6
+_ASIDE = 0.7
+_AS_GOOD = 0.75
 _MOST = 3
 
 _NAMED_TIME = "|".join(word.capitalize() for word in sorted(lexicon.CALENDAR))
@@ -53,66 +55,6 @@ _WANTS = tuple(
 )
 """What a question may want for an answer, each with how that looks."""
 
-_TITLE = re.compile(r"^#{1,6}\s+\S|^\*\*[^*]+\*\*$")
-_LABEL = re.compile(r"^.{1,80}:$")
-_ITEM = re.compile(r"^(?:[-*•+]|\d{1,3}[.)])\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence where it stands.
-
-    Attributes:
-        text: The sentence, without a list's bullet.
-        near: The terms of its heading and of what its paragraph says before it.
-        heading: Its heading, without marks; empty when it has none.
-    """
-
-    text: str
-    near: frozenset[str] = frozenset()
-    heading: str = ""
-
-
-def sentences(text: str) -> list[Sentence]:
-    """A text's sentences with what stands near them; titles, labels and list marks are no sentences."""
-    found: list[Sentence] = []
-    title = label = ""
-    near = frozenset[str]()
-    for line in _lines(text):
-        if _TITLE.search(line):
-            title, label = line.strip("#* \t"), ""
-        elif _LABEL.search(line):
-            label = line.rstrip(":")
-        if not line or _is_heading(line):
-            near = frozenset(words.terms(f"{title} {label}"))
-            continue
-        for sentence in words.sentences(_ITEM.sub("", line)):
-            found.append(Sentence(sentence, near, label or title))
-            near |= frozenset(words.terms(sentence))
-    return found
-
-
-def _is_heading(line: str) -> bool:
-    return bool(_TITLE.search(line) or _LABEL.search(line))
-
-
-def _lines(text: str) -> list[str]:
-    """The text's lines with hard wraps undone; an empty one stands between two paragraphs."""
-    lines: list[str] = []
-    for line in map(str.strip, text.splitlines()):
-        if lines and _goes_on(lines[-1], line):
-            lines[-1] += " " + line
-        else:
-            lines.append(line)
-    return lines
-
-
-def _goes_on(line: str, following: str) -> bool:
-    if not line or not following or _is_heading(line) or _ITEM.search(following):
-        return False
-    wrapped = len(line) > 60 and not _is_heading(following)  # noqa: PLR2004 - shorter lines are lines on purpose
-    return not line.endswith((".", "!", "?", "|")) and (wrapped or following[:1].islower())
-
 
 class Question:
     """A question, weighed against the sentences that may answer it."""
@@ -123,10 +65,9 @@ class Question:
         self.terms = frozenset(words.terms(text)) - self.names
         self.wanted = [given for asked, given in _WANTS if asked.search(text)][:1]
         self._asked = frozenset(words.tokens(text))
-        seen = Counter(term for sentence in among for term in set(words.terms(sentence.text)))
-        self._weights = {term: math.log1p(len(among) / max(seen[term], 1)) for term in self.terms}
+        seen = Counter(term for sentence in among for term in sentence.terms)
         heaviest = math.log1p(len(among)) or 1.0
-        self._weights = {term: weight / heaviest for term, weight in self._weights.items()}
+        self._weights = {term: math.log1p(len(among) / max(seen[term], 1)) / heaviest for term in self.terms}
 
     @property
     def weight(self) -> float:
@@ -134,28 +75,28 @@ class Question:
         return sum(self._weights.values()) + _NAMED * bool(self.names) + _WANTED * len(self.wanted)
 
     def score(self, sentence: Sentence) -> float:
-        """How much of the question's weight the sentence covers, from 0 to `weight`."""
-        own = frozenset(words.terms(sentence.text))
-        said = sum(self._weights[term] * _share(term, own, sentence.near) for term in self.terms)
-        named = sum(_share(name, own, sentence.near) for name in self.names) / (len(self.names) or 1)
+        """How much of the question's weight the sentence covers, from 0 to `weight`; code and tables less."""
+        if not sentence.terms & (self.terms | self.names):
+            return 0.0
+        said = sum(self._weights[term] * _share(term, sentence) for term in self.terms)
+        named = sum(_share(name, sentence) for name in self.names) / (len(self.names) or 1)
         given = any(
             self._is_new(match[0]) for given in self.wanted for match in given.finditer(sentence.text)
         )
-        about = bool(own & (self.terms | self.names)) or not (self.terms | self.names)
-        return (said + _NAMED * named + _WANTED * given) * about
+        return (said + _NAMED * named + _WANTED * given) * (1.0 if sentence.is_prose else _ASIDE)
 
     def fits(self, sentence: Sentence) -> bool:
         """Whether a sentence says enough of what is asked to call it an answer."""
         asked = self.terms | self.names
-        says_all = len(asked) > 1 and asked <= frozenset(words.terms(sentence.text))
+        says_all = len(asked) > 1 and asked <= sentence.terms
         return says_all or (self.weight > 0 and self.score(sentence) / self.weight > _ENOUGH)
 
     def _is_new(self, given: str) -> bool:
         return not frozenset(words.tokens(given)) <= self._asked
 
 
-def _share(term: str, own: frozenset[str], near: frozenset[str]) -> float:
-    return 1.0 if term in own else _NEARBY if term in near else 0.0
+def _share(term: str, sentence: Sentence) -> float:
+    return 1.0 if term in sentence.terms else _NEARBY if term in sentence.near else 0.0
 
 
 def _names(text: str) -> frozenset[str]:
@@ -173,34 +114,30 @@ def find(question: str, text: str) -> tuple[Sentence, ...]:
 def best(question: str, among: Sequence[Sentence]) -> tuple[Sentence, ...]:
     """The sentence that covers most of the question, and up to two more that cover what it leaves open."""
     asked = Question(question, among)
-    ranked = sorted(enumerate(among), key=lambda item: (-asked.score(item[1]), item[0]))
-    if not ranked or not asked.fits(ranked[0][1]):
+    scores = [asked.score(sentence) for sentence in among]
+    ranked = sorted(range(len(among)), key=lambda index: (-scores[index], index))
+    if not ranked or not asked.fits(among[ranked[0]]):
         return ()
-    chosen = [ranked[0]]
-    for index, sentence in ranked[1:]:
-        if len(chosen) < _MOST and _adds(asked, sentence, [other for _, other in chosen]):
-            chosen.append((index, sentence))
-    return tuple(sentence for _, sentence in sorted(chosen, key=lambda item: item[0]))
-
-
-def _adds(asked: Question, sentence: Sentence, chosen: Iterable[Sentence]) -> bool:
-    """Whether a sentence fits by itself, and says a term of the question that none of the chosen says."""
-    said = frozenset(term for other in chosen for term in words.terms(other.text))
-    fresh = (asked.terms | asked.names) & frozenset(words.terms(sentence.text)) - said
-    return bool(fresh) and asked.fits(sentence)
+    chosen = ranked[:1]
+    for index in ranked[1:]:
+        left = (asked.terms | asked.names).difference(*(among[other].terms for other in chosen))
+        as_good = scores[index] >= _AS_GOOD * scores[ranked[0]]
+        if len(chosen) < _MOST and as_good and left & among[index].terms and asked.fits(among[index]):
+            chosen.append(index)
+    return tuple(among[index] for index in sorted(chosen))
 
 
 def summary(text: str, *, limit: int = 3) -> str:
     """The sentences that carry most of the text's frequent terms, in the text's order."""
     among = sentences(text)
-    counts = Counter(term for sentence in among for term in set(words.terms(sentence.text)))
+    counts = Counter(term for sentence in among for term in sentence.terms)
     central = sorted(range(len(among)), key=lambda index: -_centrality(among[index], counts))[:limit]
     return " ".join(among[index].text for index in sorted(central))
 
 
 def _centrality(sentence: Sentence, counts: Counter[str]) -> float:
-    said = frozenset(words.terms(sentence.text))
-    return sum(counts[term] - 1 for term in said) / math.sqrt(len(said) + 1)
+    shared = sum(counts[term] - 1 for term in sentence.terms)
+    return shared * sentence.is_prose / math.sqrt(len(sentence.terms) + 1)
 
 
 def keywords(text: str, *, limit: int) -> list[str]:

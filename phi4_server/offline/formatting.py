@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phi4_server.offline import words
+from phi4_server.offline import context, words
 from phi4_server.offline.gleaning import glean
 from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.schema import KINDS
@@ -23,6 +23,7 @@ _DEMAND = re.compile(
 _KEYS = re.compile(r"\b(?:keys?|fields?|propert(?:y|ies)|attributes?)\b:?", re.IGNORECASE)
 _BARE = re.compile(r"^[\s:]*((?:[\w-]+(?:\s*,\s*(?:and\s+)?|\s+and\s+))*[\w-]+)")
 _TRIED = 200
+_TAIL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +41,43 @@ class Form:
 
 def form(talk: Conversation) -> Form | None:
     """The form that the conversation's end asks for; None where it asks for no JSON."""
-    asked, schema = _parted(talk.asked)
+    asked, schema = _read(talk.asked)
     if schema is None:
-        _, schema = _parted(talk.system)
+        _, schema = _read(talk.system)
     if schema is not None:
         return Form(schema, asked)
     for text in (talk.asked, talk.system):
-        if demand := _DEMAND.search(text):
-            return Form(_of_keys(text[demand.start() :]), asked if text is talk.asked else talk.asked)
+        if demand := _DEMAND.search(context.parted(text)[1]):
+            return Form(_of_keys(demand.string[demand.start() :]), asked)
     return None
 
 
-def _parted(text: str) -> tuple[str, Mapping[str, Any] | None]:
-    """A text without its schema and what it says about it, and the schema."""
+def _read(text: str) -> tuple[str, Mapping[str, Any] | None]:
+    """A text without its schema and what it says about it, and the schema.
+
+    Passages may hold schemas of their own. One counts only where nothing tells where the passages end, and
+    it stands at that end.
+    """
+    passages, rest = context.parted(text)
+    if not passages or not text.rstrip().endswith(passages):
+        bare, schema, _ = _parted(rest)
+        return f"{passages}\n{bare}".strip(), schema
+    bare, schema, after = _parted(text)
+    return (bare, schema) if after <= _TAIL else (text, None)
+
+
+def _parted(text: str) -> tuple[str, Mapping[str, Any] | None, int]:
+    """A text without its schema and what it says about it; the schema; and how much text comes after that."""
     if not _TALK.search(text):
-        return text, None
+        return text, None, 0
     # some templates leave the braces doubled that they had escaped
     read = [
         (written, list(_objects(written))) for written in (text, text.replace("{{", "{").replace("}}", "}"))
     ]
     written, objects = max(read, key=lambda item: max((end - start for start, end, _ in item[1]), default=0))
-    schemas = [value for _, _, value in objects if _is_schema(value)]
-    return _without(written, [(start, end) for start, end, _ in objects]), schemas[-1] if schemas else None
+    schemas = [(value, len(written) - end) for _, end, value in objects if _is_schema(value)]
+    schema, after = schemas[-1] if schemas else (None, 0)
+    return _without(written, [(start, end) for start, end, _ in objects]), schema, after
 
 
 def _objects(text: str) -> Iterator[tuple[int, int, Mapping[str, Any]]]:

@@ -50,7 +50,7 @@ _FORMS = """
     ring rang rung; rise rose risen; run ran; say said; see saw seen; sell sold; send sent; show shown;
     sing sang sung; sit sat; sleep slept; speak spoke spoken; spend spent; stand stood; steal stole
     stolen; swim swam swum; take took taken; teach taught; tell told; think thought; throw threw thrown;
-    understand understood; wear wore worn; win won; write wrote written; child children; foot feet; man
+    understand understood; wake woke woken; wear wore worn; win won; write wrote written; child children; foot feet; man
     men; mouse mice; person people; tooth teeth; woman women
 """
 IRREGULAR = {form: forms[0] for line in _FORMS.split(";") for forms in [line.split()] for form in forms[1:]}

@@ -6,7 +6,8 @@ import re
 
 from phi4_server.offline import finding, gleaning, words
 from phi4_server.offline.context import Brief
-from phi4_server.offline.finding import Question, Sentence
+from phi4_server.offline.finding import Question
+from phi4_server.offline.passages import Sentence, sentences
 from phi4_server.offline.prompt import Conversation
 
 UNKNOWN = "I don't know: the context does not say."
@@ -47,11 +48,12 @@ def _titled(brief: Brief) -> str:
 def _found(brief: Brief) -> str:
     """The sentences that answer best; the existing answer where they do no better."""
     existing = "" if _UNANSWERED.search(brief.existing) else brief.existing
-    among = finding.sentences(brief.passages)
+    among = sentences(brief.passages)
     found = finding.best(brief.question, among)
     if existing:
-        asked = Question(brief.question, [*among, Sentence(existing)])
-        if not found or asked.score(Sentence(existing)) >= max(map(asked.score, found)):
+        kept = Sentence.of(existing)
+        asked = Question(brief.question, [*among, kept])
+        if not found or asked.score(kept) >= max(map(asked.score, found)):
             return existing
     if _CITED.search(brief.instruction):
         return " ".join(map(_sourced, found))

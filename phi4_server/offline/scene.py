@@ -16,6 +16,8 @@ Value = str | int | float | bool | None
 _PARTED = re.compile(r"[.!?;\n]")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _NEAR = 5
+_MOST = 1000
+"""How many values of a text are bid for: a schema with many places would take too long over more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Scene:
         tokens = tuple(
             Token(words.stem(match[0].casefold()), *match.span()) for match in _WORD.finditer(text)
         )
-        return cls(text, tuple(glean(text, but=but)), tokens, but, facts or {})
+        return cls(text, tuple(glean(text, but=but)[:_MOST]), tokens, but, facts or {})
 
     def without(self, taken: Sequence[Bid]) -> Scene:
         """The same, less the values that are taken."""
@@ -94,12 +96,13 @@ class Scene:
         return max(map(self._trimmed, edges[::2], edges[1::2]), key=len)
 
     def _trimmed(self, start: int, end: int) -> str:
-        kept = [
-            token
-            for token in self.tokens
-            if start <= token.start and token.end <= end and not self._only_asks(token)
-        ]
+        inside = self.tokens[self._first(start) : self._first(end)]
+        kept = [token for token in inside if not self._only_asks(token)]
         return self.text[kept[0].start : kept[-1].end] if kept else ""
+
+    def _first(self, place: int) -> int:
+        """The first token that begins at a place or after it."""
+        return bisect_left(self.tokens, place, key=lambda token: token.start)
 
     def _only_asks(self, token: Token) -> bool:
         word = self.text[token.start : token.end].casefold()
@@ -114,8 +117,7 @@ class Scene:
             terms: Stems of the words.
             hints: Stems of words that count a third of them.
         """
-        first = bisect_left(self.tokens, start, key=lambda token: token.start)
-        after = bisect_left(self.tokens, end, key=lambda token: token.start)
+        first, after = self._first(start), self._first(end)
         before = enumerate(reversed(self.tokens[max(first - _NEAR, 0) : first]))
         behind = enumerate(self.tokens[after : after + _NEAR])
         nearest = 0.0

@@ -79,7 +79,9 @@ def sentences(text: str) -> list[str]:
     """The sentences of a paragraph, each with its closing mark."""
     found, start = [], 0
     for match in _STOP.finditer(text):
-        if match["dot"] == "." and _is_abbreviated(text[start : match.start()], text[match.end() :]):
+        if match["dot"] == "." and _is_abbreviated(
+            text[start : match.start()], text[match.end() : match.end() + 1]
+        ):
             continue
         found.append(text[start : match.end()].strip())
         start = match.end()
@@ -89,7 +91,7 @@ def sentences(text: str) -> list[str]:
 
 def _is_abbreviated(before: str, after: str) -> bool:
     last = before.rsplit(maxsplit=1)[-1].lstrip("(\"'").casefold() if before.strip() else ""
-    return (len(last) == 1 and last.isalpha()) or last in ABBREVIATIONS or after[:1].islower()
+    return (len(last) == 1 and last.isalpha()) or last in ABBREVIATIONS or after.islower()
 
 
 def turned(sentence: str) -> str:

@@ -1,0 +1,92 @@
+"""Passages: the sentences of a text, each with what stands near it. Knows Markdown's lines, no question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from phi4_server.offline import words
+
+_TITLE = re.compile(r"^#{1,6}\s+\S|^\*\*[^*]+\*\*$")
+_LABEL = re.compile(r"^.{1,80}:$")
+_ITEM = re.compile(r"^(?:[-*•+]|\d{1,3}[.)])\s+")
+_FENCE = re.compile(r"^(?:```|~~~)")
+_WRAPPED = 60
+"""How long a line is, at least, that ends because it is full; shorter ones end on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence where it stands.
+
+    Attributes:
+        text: The sentence, without a list's bullet.
+        terms: Its terms.
+        near: The terms of its heading and of what its paragraph says before it.
+        heading: Its heading, without marks; empty when it has none.
+        is_prose: Whether it is no line of code and no row of a table.
+    """
+
+    text: str
+    terms: frozenset[str]
+    near: frozenset[str] = frozenset()
+    heading: str = ""
+    is_prose: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> Sentence:
+        """A sentence that stands alone."""
+        return cls(text, frozenset(words.terms(text)))
+
+
+def sentences(text: str) -> list[Sentence]:
+    """A text's sentences with what stands near them; titles, labels and list marks are no sentences."""
+    found: list[Sentence] = []
+    title = label = ""
+    near = frozenset[str]()
+    for line, is_prose in _lines(text):
+        if is_prose and _TITLE.search(line):
+            title, label = line.strip("#* \t"), ""
+        elif is_prose and _LABEL.search(line):
+            label = line.rstrip(":")
+        if not line or (is_prose and _is_heading(line)):
+            near = frozenset(words.terms(f"{title} {label}"))
+            continue
+        for sentence in words.sentences(_ITEM.sub("", line)) if is_prose else [line]:
+            terms = frozenset(words.terms(sentence))
+            found.append(Sentence(sentence, terms, near, label or title, is_prose))
+            near |= terms
+    return found
+
+
+def _is_heading(line: str) -> bool:
+    return bool(_TITLE.search(line) or _LABEL.search(line))
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """The lines with hard wraps undone, and whether each is prose; an empty one parts two paragraphs."""
+    held, in_code = "", False
+    for line in map(str.strip, text.splitlines()):
+        is_fence = bool(_FENCE.search(line))
+        if in_code or is_fence or line.startswith("|"):
+            yield held, True
+            held = ""
+            if not is_fence:
+                yield line, False
+            in_code ^= is_fence
+        elif held and _goes_on(held, line):
+            held += " " + line
+        else:
+            yield held, True
+            held = line
+            if not line:
+                yield "", True
+    yield held, True
+
+
+def _goes_on(line: str, following: str) -> bool:
+    if not line or not following or _is_heading(line) or _ITEM.search(following):
+        return False
+    is_full = len(line) > _WRAPPED and not _is_heading(following)
+    return not line.endswith((".", "!", "?")) and (is_full or following[:1].islower())
