@@ -62,6 +62,7 @@ QUOTA = [
         259201.0,
     ),
     ("ZeroGPU quota exceeded", "You have exceeded your ZeroGPU runs limit. ", None, None, None),
+    ("ZeroGPU quota exceeded", "in words that are not known yet", None, None, None),
     (
         None,
         (
