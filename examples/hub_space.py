@@ -1,6 +1,6 @@
 """The `app.py` of a Space on Hugging Face, with the rehearsal model behind it; docs/own-space.md tells how.
 
-python hub_space.py        serves the same page on this machine
+    python hub_space.py        (serves the same page on this machine)
 """
 
 from phi4_server.app import build

@@ -24,6 +24,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
 import phi4_space as p4
+from phi4_server import __main__ as serving
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
@@ -146,6 +147,18 @@ def test_the_page_of_errors_is_the_tree() -> None:
         assert set(vars(kind("")).keys() - vars(p4.Phi4Error("")).keys()) <= set(_code(carried))
         assert all(hasattr(kind(""), name) for name in _code(carried))
         assert kind.retryable == again.startswith("yes")
+
+
+def test_the_page_of_the_own_space_tells_each_option() -> None:
+    """Each option of `phi4 serve`, and no other, with its default where it has one."""
+    rows = _rows("own-space.md")
+    told = {word: row for row in rows.values() for word in _code(row[0]) if word.startswith("--")}
+    known = {word: one for one in serving._parser(serving.MODELS)._actions for word in one.option_strings}
+
+    assert told.keys() == known.keys() - {"-h", "--help"}
+    for word, row in told.items():
+        default = known[word].default
+        assert _code(row[1]) == ([] if default in {None, True, False} else [str(default)])
 
 
 def test_the_page_of_errors_tells_what_all_carry() -> None:
