@@ -1,6 +1,8 @@
-"""The `app.py` of a Space on Hugging Face, with the rehearsal model behind it; docs/own-space.md tells how.
+"""The `app.py` of a Space on Hugging Face, with the rehearsal model behind it. It needs `phi4-space[server]`.
 
-    python hub_space.py        (serves the same page on this machine)
+    python hub_space.py
+
+serves the same page on this machine; docs/own-space.md tells what else goes to the Hub.
 """
 
 from phi4_server.app import build

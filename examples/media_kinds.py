@@ -1,6 +1,8 @@
 """Every way to hand over a picture or a recording. It needs `pip install pillow numpy` for the last two.
 
-python media_kinds.py
+    python media_kinds.py
+
+The Space is the one that PHI4_SPACE names, else the public one.
 """
 
 import base64

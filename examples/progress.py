@@ -1,6 +1,8 @@
 """Shows what happens in a turn besides its text, and what each step took.
 
-python progress.py "What is this?" cat.png
+    python progress.py "What is this?" cat.png
+
+The Space is the one that PHI4_SPACE names, else the public one.
 """
 
 import asyncio

@@ -1,6 +1,8 @@
 """A question that takes tools: offer them, run what the model calls, hand back the results.
 
-python tools.py "What is the weather in Lima, and what is it in Oslo?"
+    python tools.py "What is the weather in Lima, and what is it in Oslo?"
+
+The Space is the one that PHI4_SPACE names, else the public one.
 """
 
 import sys
