@@ -33,13 +33,15 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract, live, on three Gradios
-	$(BIN)/python -m pytest tests/test_contract_live.py $(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
+	$(BIN)/python -m pytest tests/test_contract.py tests/test_contract_live.py \
+		$(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
 
 record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
-	$(BIN)/python tests/record.py $(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
+	$(BIN)/python -m pytest tests/test_contract.py --record $(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
 
 record-live: $(VENV)/wheel.stamp ## a cassette set from any Space: PHI4_SPACE=owner/name make record-live
-	$(BIN)/python tests/record.py --space "$(PHI4_SPACE)"
+	@test -n "$(PHI4_SPACE)" || { echo 'Say which Space: PHI4_SPACE=owner/name make record-live'; exit 2; }
+	$(BIN)/python -m pytest tests/test_contract.py --record --space "$(PHI4_SPACE)" --timeout 1800 -r fE
 
 bench: $(VENV)/wheel.stamp
 	$(BIN)/python benchmarks/peers.py

@@ -30,7 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Takes the token for `--space` before the tests' environment is cleared."""
+    """Takes the token for `--space` before the tests' environment is cleared.
+
+    Raises:
+        pytest.UsageError: The options do not say what to record, or a Space that is not to be recorded.
+    """
+    record, space, gradio = (config.getoption(name) for name in ("record", "space", "gradio"))
+    if record != bool(space or gradio) and (record or space):
+        raise pytest.UsageError("--record goes with --gradio or --space, and --space with --record")
     config.stash[TOKEN] = os.environ.get("HF_TOKEN")
     config.stash[MEASURED] = []
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from proxy import proxied
 from servers import Servers, served
-from stage import Clock, Stage
+from stage import Clock, Listener, Stage
 
 import phi4_space as p4
 from phi4_space._wiring import Outside
@@ -22,9 +22,16 @@ SOON = 10.0  # seconds; what is left early would take 30
 
 
 @pytest.fixture
-async def patient(servers: Servers, gradio_python: str) -> AsyncIterator[p4.SpaceClient]:
+def listener() -> Listener:
+    """Hears what `patient` sends."""
+    return Listener()
+
+
+@pytest.fixture
+async def patient(servers: Servers, gradio_python: str, listener: Listener) -> AsyncIterator[p4.SpaceClient]:
     """A client of a Space that answers one turn at a time."""
-    async with p4.SpaceClient(servers.url("faulty", gradio_python)) as space:
+    outside = Outside(transport=listener)
+    async with p4.SpaceClient(servers.url("faulty", gradio_python), outside=outside) as space:
         yield space
 
 
@@ -52,27 +59,38 @@ async def cancelled(space: p4.SpaceClient) -> None:
 
 async def out_of_time(space: p4.SpaceClient) -> None:
     """Gives an answer of thirty seconds one second."""
-    async with p4.SpaceClient(space.url, timeouts=p4.Timeouts(total=1)) as hasty:
-        with pytest.raises(p4.DeadlineExceeded):
-            await hasty.areply("SLOW 30")
+    hasty = p4.SpaceClient(space.url, timeouts=1, outside=space._wiring.outside)
+    with pytest.raises(p4.DeadlineExceeded):
+        await hasty.areply("SLOW 30")
 
 
 @pytest.mark.parametrize("leave", [first_words, cancelled, out_of_time])
 async def test_leaving_frees_the_space(
-    patient: p4.SpaceClient, leave: Callable[[p4.SpaceClient], Awaitable[object]]
+    patient: p4.SpaceClient, listener: Listener, leave: Callable[[p4.SpaceClient], Awaitable[object]]
 ) -> None:
-    """A turn that nobody listens to any more ends on the Space, and the next is answered at once."""
+    """A turn that nobody listens to any more is taken back, and the next is answered at once."""
     await leave(patient)
+    assert listener.steps[-1] == "cancel"
     with anyio.fail_after(SOON):
         assert (await patient.areply("hi")).text == "hi (files: 0, entries: 1)"
 
 
-async def test_leaving_the_queue(patient: p4.SpaceClient) -> None:
-    """A turn that is left while it waits never runs."""
+async def test_leaving_the_queue(patient: p4.SpaceClient, listener: Listener) -> None:
+    """A turn that is left while it waits is taken back, and never runs."""
     async with Stage(patient.url).crowd(1), aclosing(patient.astream("SLOW 30")) as events:
         assert isinstance(await anext(events), p4.Queued)
+    assert listener.steps[-1] == "cancel"
     with anyio.fail_after(SOON):
         assert (await patient.areply("hi")).text == "hi (files: 0, entries: 1)"
+
+
+async def test_leaving_behind_a_proxy(servers: Servers, gradio_python: str) -> None:
+    """A turn is taken back also where a proxy keeps from the Space that nobody listens any more."""
+    url = servers.url("faulty", gradio_python)
+    async with proxied(url, discreet=True) as door, p4.SpaceClient(door.url) as space:
+        await first_words(space)
+        with anyio.fail_after(SOON):
+            assert (await space.areply("hi")).text == "hi (files: 0, entries: 1)"
 
 
 async def test_restart_between_two_turns(servers: Servers, gradio_python: str) -> None:

@@ -15,50 +15,59 @@ class Proxy:
 
     Attributes:
         target: URL of the server behind it; new connections go there.
+        discreet: Whether the server does not learn that a client left.
         url: Its own URL.
         connections: How many have come in.
     """
 
     target: str
+    discreet: bool = False
     url: str = ""
     connections: int = 0
-    _carrying: dict[asyncio.StreamWriter, asyncio.Task[object] | None] = field(default_factory=dict)
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _carrying: set[asyncio.Task[object] | None] = field(default_factory=set)
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carries one connection's bytes both ways until either side ends it."""
         self.connections += 1
-        self._carrying[writer] = asyncio.current_task()
+        self._carrying.add(asyncio.current_task())
         parts = urlsplit(self.target)
         back, forth = await asyncio.open_connection(parts.hostname, parts.port)
-        await asyncio.gather(_pump(reader, forth), _pump(back, writer))
-        del self._carrying[writer]
+        self._open |= {writer, forth}
+        await asyncio.gather(self._pump(reader, forth, leave_open=self.discreet), self._pump(back, writer))
+        self._open -= {writer, forth}
+        for end in (writer, forth):
+            with suppress(ConnectionError):
+                await end.wait_closed()
 
     async def hang_up(self) -> None:
         """Ends all connections."""
-        ending = [task for task in self._carrying.values() if task is not None]
-        for writer in self._carrying:
+        for writer in self._open:
             writer.close()
-        await asyncio.gather(*ending)
+        await asyncio.gather(*(task for task in self._carrying if task is not None))
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(2**16):
-            writer.write(data)
-            await writer.drain()
-    with suppress(ConnectionError):
-        writer.close()
-        await writer.wait_closed()
+    @staticmethod
+    async def _pump(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, leave_open: bool = False
+    ) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(2**16):
+                if not writer.is_closing():
+                    writer.write(data)
+                    await writer.drain()
+        if not leave_open:
+            writer.close()
 
 
 @asynccontextmanager
-async def proxied(target: str) -> AsyncIterator[Proxy]:
+async def proxied(target: str, *, discreet: bool = False) -> AsyncIterator[Proxy]:
     """A proxy on a free port of this machine.
 
     Args:
         target: URL of the server behind it.
+        discreet: Whether the server does not learn that a client left, as behind some proxies.
     """
-    proxy = Proxy(target)
+    proxy = Proxy(target, discreet)
     server = await asyncio.start_server(proxy.carry, "127.0.0.1", 0)
     async with server:
         proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -90,6 +90,11 @@ class Listener(httpx.AsyncBaseTransport):
         default_factory=lambda: httpx.AsyncHTTPTransport(verify=ssl_context())
     )
 
+    @property
+    def steps(self) -> list[str]:
+        """What was asked, by the last word of its path."""
+        return [request.url.path.rpartition("/")[2] for request in self.heard]
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
         self.heard.append(request)
@@ -140,8 +145,8 @@ class Stage:
 
     @property
     def steps(self) -> list[str]:
-        """What was asked, by the last word of its path."""
-        return [request.url.path.rpartition("/")[2] for request in self.listener.heard]
+        """What was asked; see `Listener.steps`."""
+        return self.listener.steps
 
     def sent(self, step: str) -> list[Any]:
         """What was sent for a step, each time: JSON, with names that are the same on all stages."""
