@@ -12,20 +12,19 @@ async def notebook() -> None:
     """Four cells."""
     # --- a plain call, though a loop runs: no nest_asyncio, no await
     space = SpaceClient()
-    print("reply:", space.reply("What is a notebook?").text)
+    print("reply:", space.reply("Who are you?").text)
 
     # --- a plain loop over what happens
-    print("stream:", sum(isinstance(event, Delta) for event in space.stream("Tell me more.")), "deltas")
+    print("stream:", sum(isinstance(event, Delta) for event in space.stream("Who are you?")), "deltas")
 
     # --- the same with await
-    print("areply:", (await space.areply("What is a notebook?")).text)
+    print("areply:", (await space.areply("The library opens at nine. When does the library open?")).text)
 
     # --- several at once
-    replies = await asyncio.gather(*(space.areply(f"What is {n} + {n}?") for n in (1, 2, 3)))
+    replies = await asyncio.gather(*(space.areply(f"Who are you, for the {n}th time?") for n in (4, 5, 6)))
     print("gather:", len(replies), "replies")
 
-    space.close()  # what the plain calls opened
-    await space.aclose()  # what this loop opened
+    await space.aclose()  # closes what either kind of call opened
 
 
 if __name__ == "__main__":
