@@ -186,7 +186,7 @@ def describe(event: Waking | Queued | Started | Progress) -> str:
             place = "next" if position == 0 else f"{position} in front"
             return f"In the queue: {place}, {size} in all{_about(eta)}"
         case Started(eta):
-            return f"Phi-4 is at work{_about(eta)}"
+            return f"The Space is at work{_about(eta)}"
         case Progress():
             return _describe_progress(event)
 
@@ -203,7 +203,7 @@ def describe_timing(timing: Timing) -> str:
 
 
 def _describe_progress(progress: Progress) -> str:
-    doing = progress.description or "Phi-4 is at work"
+    doing = progress.description or "The Space is at work"
     if progress.fraction is not None:
         return f"{doing}: {progress.fraction:.0%}"
     if progress.done is None:

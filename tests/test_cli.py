@@ -69,7 +69,7 @@ def test_ask(phi4: Run) -> None:
     """The answer alone goes to standard output; what happens meanwhile goes to standard error."""
     result = phi4("ask", "Hello there")
     assert (result.exit_code, result.stdout) == (0, "Hello there (files: 0, entries: 1)\n")
-    assert result.stderr.splitlines()[1:] == ["In the queue: next, 1 in all", "Phi-4 is at work"]
+    assert result.stderr.splitlines()[1:] == ["In the queue: next, 1 in all", "The Space is at work"]
 
 
 @loopback

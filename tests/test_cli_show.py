@@ -23,10 +23,10 @@ def reply(text: str) -> Reply:
         (Waking("BUILDING", 12.4), "The Space is not up yet (BUILDING); waiting, 12 s so far"),
         (Queued(0, 1), "In the queue: next, 1 in all"),
         (Queued(2, 5, 12.3), "In the queue: 2 in front, 5 in all, about 12 s"),
-        (Started(), "Phi-4 is at work"),
-        (Started(0.2), "Phi-4 is at work"),
-        (Started(3.0), "Phi-4 is at work, about 3 s"),
-        (Progress(1.0, 3.0, "steps"), "Phi-4 is at work: 1 of 3 steps"),
+        (Started(), "The Space is at work"),
+        (Started(0.2), "The Space is at work"),
+        (Started(3.0), "The Space is at work, about 3 s"),
+        (Progress(1.0, 3.0, "steps"), "The Space is at work: 1 of 3 steps"),
         (Progress(7.0, None, "tokens", description="Writing"), "Writing: 7 tokens"),
         (Progress(fraction=0.5, description="Looking"), "Looking: 50%"),
         (Progress(description="Loading"), "Loading"),
@@ -87,7 +87,7 @@ def test_aside(capsys: pytest.CaptureFixture[str]) -> None:
     narration.tell(reply("Hi there"))
     out, err = capsys.readouterr()
     assert out == "Hi there\n"
-    assert err == "In the queue: next, 1 in all\nPhi-4 is at work\nGPU: Careful\nLate\n"
+    assert err == "In the queue: next, 1 in all\nThe Space is at work\nGPU: Careful\nLate\n"
 
 
 def test_rewritten(capsys: pytest.CaptureFixture[str]) -> None:

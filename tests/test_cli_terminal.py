@@ -73,7 +73,7 @@ def test_an_interrupt_frees_the_space(start: Start, number: int, code: int, word
     slow.send_signal(number)
     returned, out, err = ended(slow)
     assert (returned, out[-1]) == (code, "\n")
-    assert err.endswith(f"Phi-4 is at work\n{words}")
+    assert err.endswith(f"The Space is at work\n{words}")
     # The Space works on one turn at a time: this one would wait for the other's sixty seconds.
     assert ended(start("ask", "free?"))[:2] == (0, "free? (files: 0, entries: 1)\n")
 
