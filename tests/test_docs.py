@@ -169,14 +169,18 @@ def test_the_page_of_errors_tells_what_all_carry() -> None:
 
 
 def test_the_page_of_the_client_names_all_there_is() -> None:
-    """Each public name, and each of the two doors' methods and attributes."""
+    """Each public name, the two doors' methods and attributes, and the fields of each value."""
     text = (ROOT / "docs" / "client.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     told = set(re.findall(r"\w+", " ".join([*_code(text), *blocks])))
     doors = {name for kind in (p4.SpaceClient, p4.Conversation) for name in vars(kind) if name[0] != "_"}
 
+    values = [kind for kind in vars(p4).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)]
+    fields = {field.name for kind in values for field in dataclasses.fields(kind)}
+
     assert set() == set(p4.__all__) - {kind.__name__ for kind in ERRORS} - told
     assert set() == doors - told
+    assert set() == fields - told
 
 
 @pytest.mark.parametrize("kind", [p4.Timeouts, p4.FetchPolicy])
