@@ -1,9 +1,8 @@
-"""The Space's contract, over the wire as any client sees it, and the command that runs it."""
+"""The Space's contract and the functions of its page, over the wire as any client sees them."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -12,14 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-
-from phi4_server import running_space
-
-FAULTY = str(Path(__file__).parent / "spaces" / "faulty.py")
-PYTHON = os.environ.get("PHI4_SPACE_PYTHON", sys.executable)
-"""The interpreter that serves the Space, so that one can run these tests against another Gradio."""
-
-loopback = pytest.mark.loopback
+from servers import Servers
 
 
 class Visitor:
@@ -75,35 +67,39 @@ def completed(events: list[dict[str, Any]]) -> dict[str, Any]:
     return next(event for event in events if event["msg"] == "process_completed")
 
 
+def bubbles(event: dict[str, Any]) -> list[str]:
+    return [words(message["content"]) for message in event["output"]["data"][0]]
+
+
+def words(content: Any) -> str:
+    """The text of a bubble: Gradio 5 has a string, or a dict for a file; Gradio 6 has blocks."""
+    if isinstance(content, list):
+        return "".join(block.get("text", "") for block in content)
+    return content if isinstance(content, str) else ""
+
+
 def answer(event: dict[str, Any]) -> str:
-    content = event["output"]["data"][0][-1]["content"]
-    return str(content if isinstance(content, str) else "".join(block["text"] for block in content))
+    return bubbles(event)[-1]
 
 
 def kinds(events: list[dict[str, Any]]) -> list[str]:
     return [event["msg"] for event in events]
 
 
-@pytest.fixture(scope="module")
-def streamed() -> Iterator[str]:
-    with running_space(
-        [PYTHON, FAULTY, "--at-once", "1", "--max-queue", "1", "--max-file-size", "100kb"]
-    ) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def whole() -> Iterator[str]:
-    with running_space([PYTHON, FAULTY, "--whole", "--hide-errors"]) as url:
-        yield url
-
-
 @pytest.fixture
-def visit(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Visitor]]:
+def visit(
+    request: pytest.FixtureRequest, servers: Servers, gradio_python: str
+) -> Iterator[Callable[[str], Visitor]]:
+    """Arrives at a kind of Space, with a session that no other test has.
+
+    "faulty" answers one question at a time, lets two wait and shows its errors; "whole" answers in one piece
+    and hides them.
+    """
     visitors: list[Visitor] = []
 
-    def arrive(url: str) -> Visitor:
-        visitors.append(Visitor(url, f"{request.node.name}{len(visitors)}"))
+    def arrive(kind: str) -> Visitor:
+        session = f"{request.node.name}{len(visitors)}"
+        visitors.append(Visitor(servers.url(kind, gradio_python), session))
         return visitors[-1]
 
     yield arrive
@@ -111,13 +107,10 @@ def visit(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Visitor]]:
         visitor.http.close()
 
 
-@loopback
-@pytest.mark.parametrize(("space", "grows"), [("streamed", True), ("whole", False)])
-def test_contract_of_the_public_space(
-    space: str, *, grows: bool, request: pytest.FixtureRequest, visit: Callable[[str], Visitor]
-) -> None:
+@pytest.mark.parametrize(("space", "grows"), [("faulty", True), ("whole", False)])
+def test_contract_of_the_public_space(space: str, *, grows: bool, visit: Callable[[str], Visitor]) -> None:
     """The two functions have the public Space's numbers, names, wiring and queueing."""
-    config = visit(request.getfixturevalue(space)).config()
+    config = visit(space).config()
     kind_of = {component["id"]: component["type"] for component in config["components"]}
     filed, answered = (next(d for d in config["dependencies"] if d["id"] == number) for number in (10, 11))
 
@@ -133,60 +126,52 @@ def test_contract_of_the_public_space(
     assert (filed["types"]["generator"], answered["types"]["generator"]) == (False, grows)
 
 
-@loopback
-def test_public_names_are_the_two(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_public_names_are_the_two(visit: Callable[[str], Visitor]) -> None:
     """What the page's buttons do is no public endpoint."""
-    info = visit(streamed).http.get("/gradio_api/info").json()
+    info = visit("faulty").http.get("/gradio_api/info").json()
     assert set(info["named_endpoints"]) == {"/process_message", "/bot_response"}
     parameters = [p["parameter_name"] for p in info["named_endpoints"]["/process_message"]["parameters"]]
     assert parameters == ["history", "message"]
 
 
-@loopback
-def test_answer_grows(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_answer_grows(visit: Callable[[str], Visitor]) -> None:
     """A streamed answer arrives in full first, then as appended text, and in full at the end."""
-    events = visit(streamed).turn("one two")
+    events = visit("faulty").turn("one two")
     growing = [event["output"]["data"][0] for event in events if event["msg"] == "process_generating"]
     appended = "".join(value for diff in growing[1:] for action, _, value in diff if action == "append")
     assert answer(events[kinds(events).index("process_generating")]) == "one"
     assert "one" + appended == answer(completed(events)) == "one two (files: 0, entries: 1)"
 
 
-@loopback
-def test_answer_in_one_piece(whole: str, visit: Callable[[str], Visitor]) -> None:
+def test_answer_in_one_piece(visit: Callable[[str], Visitor]) -> None:
     """With --whole nothing comes before the completed answer."""
-    events = visit(whole).turn("one two")
+    events = visit("whole").turn("one two")
     assert "process_generating" not in kinds(events)
     assert answer(completed(events)) == "one two (files: 0, entries: 1)"
 
 
-@loopback
-@pytest.mark.parametrize("space", ["streamed", "whole"])
-def test_text_arrives_verbatim(
-    space: str, request: pytest.FixtureRequest, visit: Callable[[str], Visitor]
-) -> None:
+@pytest.mark.parametrize("space", ["faulty", "whole"])
+def test_text_arrives_verbatim(space: str, visit: Callable[[str], Visitor]) -> None:
     """Tabs, indentation and blank lines survive both ways, though Gradio tidies text that it shows."""
     text = '  {\n    "a":\t1,\n\n    <|tool_call|>  \n  }\n'
-    visitor = visit(request.getfixturevalue(space))
+    visitor = visit(space)
     events = visitor.turn(text)
-    assert answer(completed(events)) == f"{text} (files: 0, entries: 1)"
+    assert bubbles(completed(events)) == [text, f"{text} (files: 0, entries: 1)"]
     diffs = [d for e in events if e["msg"] == "process_generating" for d in e["output"]["data"][0]]
     assert {d[0] for d in diffs if isinstance(d, list)} <= {"append"}
 
 
-@loopback
-def test_each_session_has_its_own_chat(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_each_session_has_its_own_chat(visit: Callable[[str], Visitor]) -> None:
     """The chat is kept by the Space: a second turn knows of the first, another session does not."""
-    ada, bob = visit(streamed), visit(streamed)
+    ada, bob = visit("faulty"), visit("faulty")
     assert ada.ask("a") == "a (files: 0, entries: 1)"
     assert ada.ask("b") == "b (files: 0, entries: 3)"
     assert bob.ask("c") == "c (files: 0, entries: 1)"
 
 
-@loopback
-def test_files_reach_the_model(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_files_reach_the_model(visit: Callable[[str], Visitor]) -> None:
     """Files are shown before the text and handed to the model; a turn may be files alone."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     picture = visitor.upload("a.png", b"\x89PNG\r\n\x1a\n")
     shown = visitor.file("look", [picture, picture]).json()["data"][0]
     assert ["file" in json.dumps(message["content"]) for message in shown] == [True, True, False]
@@ -205,20 +190,18 @@ from gradio_client.utils import is_valid_file
 for ending in "jpg png gif webp bmp tiff wav mp3 flac ogg opus m4a".split():
     assert is_valid_file(f"a.{ending}", ["image", "audio"]), ending
 """
-    subprocess.run([PYTHON, "-c", command], check=True)  # noqa: S603  this very command
+    subprocess.run([sys.executable, "-c", command], check=True)  # noqa: S603  this very command
 
 
-@loopback
-def test_upload_limit(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_upload_limit(visit: Callable[[str], Visitor]) -> None:
     """--max-file-size is announced and kept."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     assert visitor.config()["max_file_size"] == 100 * 1024
     refused = visitor.http.post("/gradio_api/upload", files={"files": ("a.png", b"x" * 300_000)})
     assert refused.status_code == 413
 
 
-@loopback
-@pytest.mark.parametrize("space", ["streamed", "whole"])
+@pytest.mark.parametrize("space", ["faulty", "whole"])
 @pytest.mark.parametrize(
     ("word", "text", "title"),
     [
@@ -232,66 +215,58 @@ def test_messages_pass(
     word: str,
     text: str,
     title: str,
-    request: pytest.FixtureRequest,
     visit: Callable[[str], Visitor],
 ) -> None:
     """A gr.Error passes through untouched, and a refused file is told, even where errors are hidden."""
-    failed = completed(visit(request.getfixturevalue(space)).turn(word))
+    failed = completed(visit(space).turn(word))
     assert failed["success"] is False
     assert failed["output"]["error"].startswith(text)
     assert failed["output"]["title"] == title
 
 
-@loopback
-@pytest.mark.parametrize(("space", "told"), [("streamed", "the weights are gone"), ("whole", None)])
+@pytest.mark.parametrize(("space", "told"), [("faulty", "the weights are gone"), ("whole", None)])
 @pytest.mark.parametrize("word", ["FAIL", "BREAK"])
-def test_unforeseen_errors(
-    space: str, told: str | None, word: str, request: pytest.FixtureRequest, visit: Callable[[str], Visitor]
-) -> None:
+def test_unforeseen_errors(space: str, told: str | None, word: str, visit: Callable[[str], Visitor]) -> None:
     """The text of any other error is shown by default and kept back with --hide-errors."""
-    failed = completed(visit(request.getfixturevalue(space)).turn(word))
+    failed = completed(visit(space).turn(word))
     assert (failed["success"], failed["output"]["error"]) == (False, told)
 
 
-@loopback
-def test_failed_turn_leaves_no_answer(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_failed_turn_leaves_no_answer(visit: Callable[[str], Visitor]) -> None:
     """The session keeps the question of a turn that broke off, and no half of an answer."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     visitor.turn("BREAK")
     assert visitor.ask("again") == "again (files: 0, entries: 2)"
 
 
-@loopback
 @pytest.mark.parametrize("text", [None, "", " \n"])
-def test_nothing_asked(streamed: str, text: str | None, visit: Callable[[str], Visitor]) -> None:
+def test_nothing_asked(text: str | None, visit: Callable[[str], Visitor]) -> None:
     """An answer without a question, or to an empty one, is refused in plain words."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     if text is not None:
         assert visitor.file(text).json()["data"][0] == []
     visitor.join([])
     assert "There is no question" in completed(list(visitor.events()))["output"]["error"]
 
 
-@loopback
-def test_notices_and_progress(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_notices_and_progress(visit: Callable[[str], Visitor]) -> None:
     """What a model says beside its answer reaches the client."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     logs = [(e["level"], e["title"]) for e in visitor.turn("NOTICE") if e["msg"] == "log"]
     assert logs == [("info", "ZeroGPU queue"), ("warning", "ZeroGPU client warning")]
     assert "progress" in kinds(visitor.turn("PROGRESS"))
 
 
-@loopback
-def test_full_queue_and_cancelled_answer(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_full_queue_and_cancelled_answer(visit: Callable[[str], Visitor]) -> None:
     """--at-once and --max-queue hold; an answer given up frees its place for the next."""
-    busy, waiting, late = visit(streamed), visit(streamed), visit(streamed)
+    busy, waiting, *others = (visit("faulty") for _ in range(4))
     history = busy.file("SLOW 60").json()["data"][0]
     event_id = busy.join(history).json()["event_id"]
     stream = busy.events()
     next(event for event in stream if event["msg"] == "process_generating")
 
     waiting.join(waiting.file("next").json()["data"][0]).raise_for_status()
-    refused = late.join(late.file("late").json()["data"][0])
+    *_, refused = (other.join(other.file("late").json()["data"][0]) for other in others)
     assert (refused.status_code, "Queue is full" in refused.text) == (503, True)
 
     stream.close()
@@ -300,18 +275,16 @@ def test_full_queue_and_cancelled_answer(streamed: str, visit: Callable[[str], V
     assert answer(completed(list(waiting.events()))) == "next (files: 0, entries: 1)"
 
 
-@loopback
-def test_browser_stays_on_the_space(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_browser_stays_on_the_space(visit: Callable[[str], Visitor]) -> None:
     """Every response forbids the browser to load from elsewhere."""
-    http = visit(streamed).http
+    http = visit("faulty").http
     for path in ("/", "/config", "/theme.css"):
         assert http.get(path).headers["content-security-policy"].startswith("default-src 'self'")
 
 
-@loopback
-def test_examples_fill_the_box(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_examples_fill_the_box(visit: Callable[[str], Visitor]) -> None:
     """An example's question comes with its files, which the browser may fetch and which can be sent."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     boxes = [visitor.call(number).json()["data"][0] for number in range(7)]
     assert all(box["text"] for box in boxes)
     files = [file for box in boxes for file in box["files"]]
@@ -321,10 +294,9 @@ def test_examples_fill_the_box(streamed: str, visit: Callable[[str], Visitor]) -
     assert visitor.ask("all", sent) == f"all (files: {len(files)}, entries: 1)"
 
 
-@loopback
-def test_undo(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_undo(visit: Callable[[str], Visitor]) -> None:
     """The last question goes back into the box, and what came before stays."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     visitor.ask("a")
     visitor.ask("b", [visitor.upload("a.png", b"\x89PNG")])
     shown, box, _ = visitor.call(7, None).json()["data"]
@@ -332,10 +304,9 @@ def test_undo(streamed: str, visit: Callable[[str], Visitor]) -> None:
     assert visitor.ask("c") == "c (files: 0, entries: 3)"
 
 
-@loopback
-def test_retry(streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_retry(visit: Callable[[str], Visitor]) -> None:
     """The last answer is taken back and given anew."""
-    visitor = visit(streamed)
+    visitor = visit("faulty")
     visitor.ask("a")
     shown = visitor.call(8, None).json()["data"][0]
     assert len(shown) == 1
@@ -343,8 +314,7 @@ def test_retry(streamed: str, visit: Callable[[str], Visitor]) -> None:
     assert answer(completed(list(visitor.events()))) == "a (files: 0, entries: 1)"
 
 
-@loopback
 @pytest.mark.parametrize("number", [7, 8])
-def test_undo_and_retry_of_nothing(number: int, streamed: str, visit: Callable[[str], Visitor]) -> None:
+def test_undo_and_retry_of_nothing(number: int, visit: Callable[[str], Visitor]) -> None:
     """In an empty chat there is nothing to take back, and no error either."""
-    assert visit(streamed).call(number, None).json()["data"][0] == []
+    assert visit("faulty").call(number, None).json()["data"][0] == []

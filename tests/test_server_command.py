@@ -8,19 +8,16 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from servers import ROOT
 
 from phi4_server import embedded_space, running_space
 from phi4_server.__main__ import main
 
-FAULTY = str(Path(__file__).parent / "spaces" / "faulty.py")
-PYTHON = os.environ.get("PHI4_SPACE_PYTHON", sys.executable)
-"""The interpreter that serves the Space, so that one can run these tests against another Gradio."""
-
+FAULTY = str(ROOT / "tests" / "spaces" / "faulty.py")
 loopback = pytest.mark.loopback
 
 GUARD = """
@@ -48,16 +45,18 @@ exec(compile(open(program).read(), program, "exec"), {"__name__": "__main__"})
 
 
 def start(*command: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603  own
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # for interpreters without phi4_server
+    return subprocess.Popen(  # noqa: S603  commands of this file
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
 
 
-@loopback
 @pytest.mark.parametrize("word", ["SLOW 60", "WAIT 60"])
-def test_stops_at_once(word: str) -> None:
+def test_stops_at_once(word: str, gradio_python: str) -> None:
     """It runs without the client's dependencies and calls no other host; SIGTERM ends it with 0, soon, though
     a stream is open, and even though a model's thread can't be interrupted.
     """
-    with start(PYTHON, "-c", GUARD, FAULTY, "--port", "0") as process:
+    with start(gradio_python, "-c", GUARD, FAULTY, "--port", "0") as process:
         assert process.stdout is not None
         ready = process.stdout.readline()
         assert " is ready at http://127.0.0.1:" in ready
@@ -86,7 +85,7 @@ def test_does_not_outlive_its_parent() -> None:
     parent = f"""
 import time
 from phi4_server import running_space
-with running_space([{PYTHON!r}, {FAULTY!r}]) as url:
+with running_space([{sys.executable!r}, {FAULTY!r}]) as url:
     print(url, flush=True)
     time.sleep(60)
 """
@@ -108,7 +107,7 @@ def _answers(host: str, port: int) -> bool:
 @loopback
 def test_embedded_space() -> None:
     """The Space of the rehearsal model is there within the block, and gone after it."""
-    with embedded_space(python=PYTHON) as url:
+    with embedded_space() as url:
         assert httpx.get(f"{url}/config", trust_env=False).json()["title"] == "Phi-4-multimodal"
     host, port = url.removeprefix("http://").split(":")
     assert not _answers(host, int(port))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,23 +10,13 @@ from typing import Any
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
-
-from phi4_server import embedded_space
-
-PYTHON = os.environ.get("PHI4_SPACE_PYTHON", sys.executable)
-
-pytestmark = pytest.mark.loopback
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedded_space(python=PYTHON) as url:
-        yield url
+from servers import Servers
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[Client]:
+def client(servers: Servers, gradio_python: str) -> Iterator[Client]:
     """A client with a session of its own; it shall not fetch back the files that it has sent."""
+    url = servers.url("answering", gradio_python)
     client = Client(url, download_files=False, verbose=False, analytics_enabled=False)
     yield client
     client.close()

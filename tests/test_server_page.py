@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-
-from phi4_server import embedded_space
+from servers import Servers
 
 selenium = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 
@@ -22,7 +19,6 @@ from selenium.webdriver import Chrome, ChromeOptions  # noqa: E402  only where s
 from selenium.webdriver.chrome.service import Service  # noqa: E402  see above
 from selenium.webdriver.common.keys import Keys  # noqa: E402  see above
 
-PYTHON = os.environ.get("PHI4_SPACE_PYTHON", sys.executable)
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "headless",
@@ -37,7 +33,6 @@ FLAGS = (
 )
 
 pytestmark = [
-    pytest.mark.loopback,
     pytest.mark.browser,
     pytest.mark.skipif(
         not (CHROMIUM and CHROMEDRIVER), reason="Debian's chromium and chromium-driver are not installed"
@@ -65,6 +60,15 @@ class Person:
         self.find("button")
         next(b for b in self.browser.find_elements("css selector", "button") if b.text == label).click()
 
+    def attach(self, file: Path) -> None:
+        """Attaches a picture, and waits until it is uploaded."""
+        self.find("#box input[type=file]").send_keys(str(file))
+        self.find("#box img")
+
+    def ask(self, text: str) -> None:
+        """Types a question and sends it."""
+        self.box().send_keys(text, Keys.ENTER)
+
     def box(self) -> Any:
         """The box, once one may type into it."""
         box = self.find("#box textarea")
@@ -78,12 +82,6 @@ class Person:
             assert time.monotonic() < deadline, self.read()
             time.sleep(0.05)
         return found
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedded_space(python=PYTHON, options=["--words-per-second", "8"]) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
@@ -105,81 +103,102 @@ def log_of(browser: Chrome) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def person(browser: Chrome, url: str) -> Person:
-    """A person who has just opened the page."""
-    log_of(browser)  # what earlier pages did
-    browser.get(url)
-    person = Person(browser)
-    person.box()
-    return person
+def visit(browser: Chrome, servers: Servers, gradio_python: str) -> Callable[[str], Person]:
+    """Opens the page of a kind of Space."""
+
+    def arrive(kind: str) -> Person:
+        log_of(browser)  # what earlier pages did
+        browser.get(servers.url(kind, gradio_python))
+        person = Person(browser)
+        person.box()
+        return person
+
+    return arrive
 
 
-def test_question_with_a_picture(person: Person, tmp_path: Path) -> None:
-    """One types a question, attaches a picture, and watches the answer grow."""
+def test_question_with_a_picture(visit: Callable[[str], Person], tmp_path: Path) -> None:
+    """The page says what answers; one types a question, attaches a picture, and reads what is in it."""
+    person = visit("answering")
+    assert "rehearsal" in person.find("#title").text.lower()
     Image.new("RGB", (64, 48), "red").save(tmp_path / "square.png")
-    person.find("#box input[type=file]").send_keys(str(tmp_path / "square.png"))
-    person.find("#box img")
-    person.box().send_keys("What is the main colour of this picture?", Keys.ENTER)
+    person.attach(tmp_path / "square.png")
+    person.ask("What is the main colour of this picture?")
+    person.await_that(lambda: "red" in person.read().lower().partition("picture?")[2])
+    assert person.find("#chat img")
+    person.box()
+
+
+def test_broken_picture(visit: Callable[[str], Person], tmp_path: Path) -> None:
+    """A file that is no picture is refused in words, and the next question can be typed."""
+    person = visit("answering")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
+    person.attach(tmp_path / "broken.png")
+    person.ask("What is this?")
+    person.await_that(lambda: "broken.png cannot be seen" in person.find("body").text)
+    person.box()
+
+
+def test_answer_grows(visit: Callable[[str], Person]) -> None:
+    """One watches an answer being written."""
+    person = visit("faulty")
+    person.ask("SLOW 2")
     seen: list[str] = []
 
-    def grown() -> bool:
+    def finished() -> bool:
         if (now := person.read()) not in seen:
             seen.append(now)
-        return "red" in now.lower().partition("picture?")[2] and person.find("#box textarea").is_enabled()
+        return "18 19" in now
 
-    person.await_that(grown)
-    assert len(seen) > 3
-    assert person.find("#chat img")
-
-
-def test_nature_is_told(person: Person) -> None:
-    """The page says what answers there."""
-    assert "rehearsal" in person.find("#title").text.lower()
+    person.await_that(finished)
+    assert len(seen) > 5
 
 
-def test_example_and_new_chat(person: Person) -> None:
-    """An example fills the box, a second turn follows, and New chat forgets both, even during an answer."""
+def test_example_and_second_turn(visit: Callable[[str], Person]) -> None:
+    """An example fills the box, and the second turn follows the first."""
+    person = visit("faulty")
     person.press("Who are you?")
-    box = person.await_that(lambda: person.box().get_attribute("value") and person.box())
-    box.send_keys(Keys.ENTER)
-    person.await_that(lambda: "Who are you?" in person.read())
-    person.box().send_keys("And now?", Keys.ENTER)
-    person.await_that(lambda: "And now?" in person.read())
-    person.press("New chat")
-    person.await_that(lambda: "Who are you?" not in person.read())
-    time.sleep(1)
-    assert "now" not in person.read()
+    person.await_that(lambda: person.box().get_attribute("value"))
+    person.ask("")
+    person.await_that(lambda: "entries: 1" in person.read())
+    person.ask("And now?")
+    person.await_that(lambda: "And now? (files: 0, entries: 3)" in person.read())
 
 
-def test_stop(person: Person) -> None:
+def test_stop(visit: Callable[[str], Person]) -> None:
     """Stop ends an answer under way, and the next question can be typed at once."""
-    person.box().send_keys("Who are you?", Keys.ENTER)
-    person.await_that(lambda: "".join(person.read().partition("you?")[2:]).strip())
+    person = visit("faulty")
+    person.ask("SLOW 60")
+    person.await_that(lambda: "3 4 5" in person.read())
     person.press("Stop")
-    person.await_that(person.find("#box textarea").is_enabled)
+    person.box()
     cut = person.read()
     time.sleep(1)
     assert person.read() == cut
 
 
-def test_broken_picture(person: Person, tmp_path: Path) -> None:
-    """A file that is no picture is refused in words, and the next question can be typed."""
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
-    person.find("#box input[type=file]").send_keys(str(tmp_path / "broken.png"))
-    person.find("#box img")
-    person.box().send_keys("What is this?", Keys.ENTER)
-    person.await_that(lambda: "broken.png cannot be seen" in person.find("body").text)
-    person.box()
+def test_new_chat(visit: Callable[[str], Person]) -> None:
+    """New chat forgets everything, even while an answer is under way."""
+    person = visit("faulty")
+    person.ask("SLOW 60")
+    person.await_that(lambda: "3 4 5" in person.read())
+    person.press("New chat")
+    person.await_that(lambda: "SLOW" not in person.read())
+    time.sleep(1)
+    assert "SLOW" not in person.read()
+    person.ask("hello")
+    person.await_that(lambda: "hello (files: 0, entries: 1)" in person.read())
 
 
-def test_no_other_host(person: Person, url: str) -> None:
+def test_no_other_host(visit: Callable[[str], Person]) -> None:
     """The page needs no network: whatever it asks of another host, the browser is forbidden to send."""
-    person.read()
+    browser = visit("faulty").browser
     asked, refused = set(), set()
-    for message in log_of(person.browser):
+    for message in log_of(browser):
         parameters = message["params"]
         if message["method"] == "Network.requestWillBeSent":
-            if not parameters["request"]["url"].startswith((url, "data:", "blob:", "chrome:")):
+            if not parameters["request"]["url"].startswith(
+                (browser.current_url, "data:", "blob:", "chrome:")
+            ):
                 asked.add(parameters["requestId"])
         elif message["method"] == "Network.loadingFailed" and parameters.get("blockedReason") == "csp":
             refused.add(parameters["requestId"])
