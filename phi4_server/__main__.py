@@ -65,23 +65,33 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
 
 def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParser:
     what = "Serve a Space with the contract of the public Phi-4-multimodal Space, until SIGTERM or Ctrl-C."
-    form = argparse.ArgumentDefaultsHelpFormatter
-    parser = argparse.ArgumentParser(
-        "phi4_server", description=what, formatter_class=form, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser("phi4_server", description=what, allow_abbrev=False)
     offer = parser.add_argument
-    offer("--model", choices=[*models], default=next(iter(models)), help="what answers")
-    offer("--host", default="127.0.0.1", help="the address to serve on, 0.0.0.0 for all")
-    offer("--port", type=_port, default=7860, help="the port, 0 for a free one")
+    offer(
+        "--model", choices=[*models], default=next(iter(models)), help="what answers (default: %(default)s)"
+    )
+    offer("--host", default="127.0.0.1", help="where to listen; 0.0.0.0 is everywhere (default: %(default)s)")
+    offer("--port", type=_port, default=7860, help="0 takes a free one (default: %(default)s)")
     offer("--whole", action="store_true", help="answer in one piece, not word by word")
     offer("--words-per-second", type=_positive(float), metavar="R", help="the fastest pace of an answer")
-    offer("--at-once", type=_positive(int), default=8, metavar="N", help="answers given at the same time")
     offer(
-        "--max-queue", type=_positive(int), metavar="N", help="questions that may wait, None for any number"
+        "--at-once",
+        type=_positive(int),
+        default=8,
+        metavar="N",
+        help="answers at a time (default: %(default)s)",
     )
-    offer("--max-file-size", type=_size, metavar="SIZE", help="the largest upload, such as 20mb")
-    offer("--show-error", action="store_true", default=True, help="tell users of unforeseen errors")
-    offer("--hide-errors", action="store_false", dest="show_error", help="keep them to the log")
+    offer("--max-queue", type=_positive(int), metavar="N", help="questions that may wait (default: no limit)")
+    offer(
+        "--max-file-size", type=_size, metavar="SIZE", help="the largest upload, as 20mb (default: no limit)"
+    )
+    offer(
+        "--show-error",
+        action="store_true",
+        default=True,
+        help="tell users of unforeseen errors (the default)",
+    )
+    offer("--hide-errors", action="store_false", dest="show_error", help="keep those to the log")
     offer("--with-parent", action="store_true", help="stop when standard input ends")
     return parser
 
