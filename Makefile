@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL := build/wheel
 SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server -name '*.py' -o -name py.typed -o -path '*/examples/*')
 GRADIOS := 5.20.1 5.50.0 6.31.0
+AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)
 
 .PHONY: demo test lint types unit format matrix record record-live bench clean
 
@@ -33,11 +34,10 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract, live, on three Gradios
-	$(BIN)/python -m pytest tests/test_contract.py tests/test_contract_live.py \
-		$(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
+	$(BIN)/python -m pytest tests/test_contract.py tests/test_contract_live.py $(AT_GRADIOS)
 
 record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
-	$(BIN)/python -m pytest tests/test_contract.py --record $(GRADIOS:%=--gradio %=.venv-gradio-%/bin/python)
+	$(BIN)/python -m pytest tests/test_contract.py --record $(AT_GRADIOS)
 
 record-live: $(VENV)/wheel.stamp ## a cassette set from any Space: PHI4_SPACE=owner/name make record-live
 	@test -n "$(PHI4_SPACE)" || { echo 'Say which Space: PHI4_SPACE=owner/name make record-live'; exit 2; }
