@@ -26,7 +26,6 @@ types: $(VENV)/test.stamp
 unit: $(VENV)/wheel.stamp
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 format: $(VENV)/test.stamp
@@ -34,7 +33,8 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract, live, on three Gradios
-	$(BIN)/python -m pytest tests/test_contract.py tests/test_contract_live.py $(AT_GRADIOS)
+	$(BIN)/python -m pytest tests/test_contract.py tests/test_contract_live.py tests/test_server_app.py \
+		tests/test_server_gradio_client.py $(AT_GRADIOS)
 
 record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
 	$(BIN)/python -m pytest tests/test_contract.py --record $(AT_GRADIOS)
