@@ -72,7 +72,7 @@ def running_space(command: Sequence[str], *, timeout: float = 60.0) -> Iterator[
             stdout=printed,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for the program at the terminal, and may mean one answer of ours
+            start_new_session=True,  # Ctrl-C is for the program at the terminal, which may go on
         ) as process,
     ):
         try:
