@@ -126,6 +126,8 @@ class Exchange:
         self._spoke = False
         self._forgot = False
         self._again: bool | float = False
+        self._failure: Phi4Error | None = None
+        self._done = False
 
     async def run(self) -> AsyncGenerator[Event, None]:
         """Takes the turn.
@@ -137,28 +139,32 @@ class Exchange:
             Phi4Error: The turn failed, retries included; `partial_text` holds what had arrived.
         """
         tries = self._settings.max_retries + 1
-        done = False
         try:
             async for attempt in stamina.retry_context(
                 on=lambda _: self._again, attempts=tries, timeout=self._settings.timeouts.total
             ):
-                self._again, failure = False, None
                 with attempt:
-                    self._answer = Answer(self._question.tools, self._new_call_id)
-                    try:
-                        async with aclosing(self._attempt(attempt.num)) as events:
-                            async for event in events:
-                                done = isinstance(event, Reply)
-                                yield event
-                    except Phi4Error as exc:
-                        failure = exc
-                        self._learn_from(exc)
-                        raise
-                if failure is not None and self._again is not False and attempt.num < tries:
-                    yield Notice(f"{failure.what}; trying again", "warning", "Retry")
+                    async with aclosing(self._try(attempt.num)) as events:
+                        async for event in events:
+                            yield event
+                if self._failure is not None and self._again is not False and attempt.num < tries:
+                    yield Notice(f"{self._failure.what}; trying again", "warning", "Retry")
         finally:
-            if not done:
+            if not self._done:
                 self._standing.leave()
+
+    async def _try(self, number: int) -> AsyncGenerator[Event, None]:
+        self._again, self._failure = False, None
+        self._answer = Answer(self._question.tools, self._new_call_id)
+        try:
+            async with aclosing(self._attempt(number)) as events:
+                async for event in events:
+                    self._done = isinstance(event, Reply)
+                    yield event
+        except Phi4Error as exc:
+            self._failure = exc
+            self._learn_from(exc)
+            raise
 
     async def _attempt(self, number: int) -> AsyncGenerator[Event, None]:
         self._stopwatch.restart()

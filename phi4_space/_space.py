@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal, Never, Self, Unpack, cast
 
 from pydantic import SecretStr
 
-from phi4_space import _saved
 from phi4_space._asking import Message, Options, Request, Said, refuse_unknown, to_request
 from phi4_space._blocking import Turnstile, call, iterate
 from phi4_space._errors import Phi4Error
@@ -22,6 +21,7 @@ from phi4_space._exchange import Standing
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._prompt import PromptStyle
+from phi4_space._saved import from_json, to_json
 from phi4_space._session import Session
 from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
 from phi4_space._urls import FetchPolicy
@@ -347,7 +347,7 @@ class Conversation:
         Keep it as private as what was said: it holds the key to the Space's session. Continue it in one
         place only: two that go on from the same JSON share that session; `copy.copy` makes twins that do not.
         """
-        return _saved.to_json(self._space.space, self._standing, self._said)
+        return to_json(self._space.space, self._standing, self._said)
 
     @classmethod
     def from_json(cls, text: str | bytes, *, space: SpaceClient | None = None) -> Self:
@@ -361,7 +361,7 @@ class Conversation:
         Raises:
             InvalidConversation: The text is not what `to_json` returned.
         """
-        saved = _saved.from_json(text)
+        saved = from_json(text)
         conversation = cls(SpaceClient(saved.space) if space is None else space)
         conversation._said = saved.said
         if conversation.space.space == saved.space:
@@ -370,7 +370,7 @@ class Conversation:
 
     def __reduce__(self) -> tuple[Callable[..., Conversation], tuple[str, SpaceClient]]:
         """Pickles and copies what was said; each copy goes on from there on a session of its own."""
-        return _unpickled, (_saved.to_json(self._space.space, Standing(), self._said), self._space)
+        return _unpickled, (to_json(self._space.space, Standing(), self._said), self._space)
 
     def __repr__(self) -> str:
         """The Space and how much was said."""
