@@ -241,14 +241,19 @@ def test_what_gradio_does_not_send_is_refused(line: str | bytes) -> None:
         '[[["explode",[0,"content"],"x"]],[]]',
     ],
 )
-def test_edits_that_do_not_fit_are_refused(edits: str) -> None:
-    """Edits of other outputs than there are, or of places that are not there, never yield a wrong answer."""
+def test_edits_that_do_not_fit_wait_for_the_end(edits: str) -> None:
+    """Edits of what is not there yield no wrong answer and no error: the end brings the answer in full."""
     generating = '{"msg":"process_generating","event_id":null,"output":{"data":%s},"success":true}'
     reader = QueueReader(JOB)
     reader.read(generating % '[[{"role":"assistant","content":"Hello"}],null]')
 
-    with pytest.raises(UnexpectedAnswer):
-        reader.read(generating % edits)
+    fitting = '[[["append",[0,"content"],"x"]],[]]'
+    assert reader.read(generating % edits) == [Heartbeat()]
+    assert reader.read(generating % fitting) == [Heartbeat()]
+    completed = (
+        '{"msg":"process_completed","event_id":null,"output":{"data":[["whole"],null]},"success":true}'
+    )
+    assert reader.read(completed) == [Finished([["whole"], None])]
 
 
 def test_a_snapshot_stays_as_it_was_told() -> None:
