@@ -167,10 +167,12 @@ def _step(choice: Choice, part: str, before: str, last: Step | None) -> Step | N
         step = Step.of(tool, part, before=before)
         if last is None or tool is not last.tool or not step.filled.missing:
             return step
-    if last is not None and not last.filled.missing and _stands_alone(part):
-        again = Step.of(last.tool, part)
-        return again if again.filled.found and not again.filled.missing else None
-    return None
+    if last is None or last.filled.missing or not _stands_alone(part):
+        return None
+    # what the last step still has a place for belongs to it
+    again, fuller = Step.of(last.tool, part), _fill(last.tool, f"{last.text} {part}")
+    is_new = again.filled.found and not again.filled.missing and fuller.found <= last.filled.found
+    return again if is_new else None
 
 
 def _stands_alone(part: str) -> bool:

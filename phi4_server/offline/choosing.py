@@ -35,10 +35,14 @@ class Choice:
     def fits(self, text: str) -> list[tuple[float, Tool]]:
         """How well each tool fits a text, in the order of the tools; 0 where it speaks of something else."""
         text = _TIMES.sub(" * ", text)
-        said = frozenset(words.terms(text)) | _implied(text)
+        said, implied = frozenset(words.terms(text)), _implied(text)
         spoken = f" {' '.join(words.tokens(words.spelled(text)))} "
         return [
-            (self._fit(weights, said, tool) + _NAMED * (_spoken(tool) in spoken), tool)
+            (
+                self._fit({**weights, **_raised(weights, implied)}, said | implied, tool)
+                + _NAMED * (_spoken(tool) in spoken),
+                tool,
+            )
             for weights, tool in zip(self._weights, self._offered, strict=True)
         ]
 
@@ -83,6 +87,11 @@ def _parameters(schema: Mapping[str, Any]) -> Iterator[str]:
             yield str(spec.get("description") or "")
             chosen = spec.get("enum")
             yield " ".join(map(str, chosen)) if isinstance(chosen, list) else ""
+
+
+def _raised(weights: Mapping[str, float], implied: frozenset[str]) -> Mapping[str, float]:
+    """What a sum implies counts as much as a tool's name: it can be meant for nothing else."""
+    return dict.fromkeys(implied & weights.keys(), _NAME)
 
 
 def _implied(text: str) -> frozenset[str]:

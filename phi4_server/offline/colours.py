@@ -21,7 +21,7 @@ _ANCHORS = {
     "salmon": "fa8072 e9967a",
     "pink": "ffc0cb ff69b4 ffb6c1",
     "orange": "ffa500 ff8c00 ff7f50 ff6a00",
-    "brown": "8b4513 a0522d 654321 5c4033",
+    "brown": "8b4513 a0522d a52a2a 654321 5c4033",
     "light brown": "d2b48c c19a6b",
     "beige": "f5f5dc ffe4c4 f5deb3",
     "yellow": "ffff00 ffd700 e6c800",

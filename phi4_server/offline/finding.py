@@ -21,7 +21,7 @@ _WANTED = 1.5
 _NEARBY = 0.6
 _ENOUGH = 0.6
 _ASIDE = 0.7
-_AS_GOOD = 0.75
+_AS_GOOD = 0.7
 _MOST = 3
 
 _NAMED_TIME = "|".join(word.capitalize() for word in sorted(lexicon.CALENDAR))
@@ -64,6 +64,8 @@ class Question:
         self.names = _names(text)
         self.terms = frozenset(words.terms(text)) - self.names
         self.wanted = [given for asked, given in _WANTS if asked.search(text)][:1]
+        if re.search(_TIME, text) and [given.pattern for given in self.wanted] == [_TIME]:
+            self.wanted = []  # a question that says "on Tuesday" wants no other time
         self._asked = frozenset(words.tokens(text))
         seen = Counter(term for sentence in among for term in sentence.terms)
         heaviest = math.log1p(len(among)) or 1.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from phi4_server.offline import words
+from phi4_server.offline import lexicon, words
 from phi4_server.offline.bidding import Slot, bids
 from phi4_server.offline.checking import allows
 from phi4_server.offline.scene import Scene
@@ -19,6 +20,12 @@ _PAIR = re.compile(
     r"(?:^|[,;{(]|\band\b)\s*[\"']?(\w[\w -]{0,40}?)[\"']?\s*[:=]\s*([^,;\n})]+)", re.MULTILINE
 )
 _CLAUSE = re.compile(r"(?:[.!?;\n]+|,?\s+(?:and|while|whereas|but)\s|,)\s*")
+_SERIES = re.compile(r"[^,.;:!?\n]+(?:, [^,.;:!?\n]+)*,? (?:and|or) [^,.;:!?\n]+")
+_JOINING = "|".join(sorted(lexicon.JOINING - {"and", "or"}))
+_LEAD = re.compile(rf"^.*\b(?:{_JOINING})\s+(?:(?:the|an?|my)\s+)?", re.IGNORECASE)
+_TRAIL = re.compile(rf"\s+(?:{_JOINING})\b.*$", re.IGNORECASE)
+_LONGEST = 3
+_APART = 0.8
 _LEADING = re.compile(r"^\W*(?:(?:is|are|like|such as|of)\s)?[\s:=\[]*")
 _END = re.compile(r"[.!?;\n]|\s(?:in|with|for|from|to|at)\s")
 
@@ -29,12 +36,25 @@ def items(slot: Slot, item: Schema, scene: Scene) -> list[Any]:
     if named:
         return named
     one = Slot.of(slot.name, item, required=True)
-    offers = sorted(bids(one, scene), key=lambda bid: bid.start)
+    # the word before the first of them says nothing of the others
+    uncued = replace(scene, finds=tuple(replace(find, cue="") for find in scene.finds))
+    offers = sorted(bids(one, uncued), key=lambda bid: bid.start)
     best = max((bid.worth for bid in offers), default=0.0)
-    if not slot.required and best < 1:
-        return []
     # values of the best sort only: names beside a quotation are none of the list
-    return [bid.value for bid in offers if bid.worth >= best - 0.8]
+    found = [bid.value for bid in offers if item.chosen is not None or bid.worth >= best - _APART]
+    if best >= 1 or not slot.required:
+        return found if best >= 1 else []
+    return found if len(found) > 1 else [text for text in _series(scene.text) if allows(item, text)] or found
+
+
+def _series(text: str) -> list[str]:
+    """The first series of things in a text, as in "with ham, cheese and olives"."""
+    for match in _SERIES.finditer(text):
+        first, *others = [part.strip() for part in _COMMA.split(match[0])]
+        parts = [_LEAD.sub("", first), *others[:-1], _TRAIL.sub("", others[-1])]
+        if all(0 < len(part.split()) <= _LONGEST for part in parts):
+            return parts
+    return []
 
 
 def _read(schema: Schema, text: str) -> Any:

@@ -10,7 +10,9 @@ from typing import Literal
 
 from phi4_server.offline import lexicon, words
 
-Sort = Literal["number", "date", "day", "time", "email", "url", "quoted", "name", "said", "topic", "sum"]
+Sort = Literal[
+    "number", "date", "day", "time", "email", "url", "quoted", "name", "phrase", "said", "topic", "sum"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ _TOPIC = re.compile(
     r"([^\n,.;?!]+?)(?=\s*(?:$|[\n,.;?!])|\s+(?:and|with|to|for|from|saying|in the style)\s)",
     re.IGNORECASE,
 )
+_AFTER_COLON = re.compile(r"^[^\W\d]+(?: [\w'-]+){1,8}:\s+(\S[^\n]*)$", re.MULTILINE)
+_PHRASE = re.compile(
+    r"\b(?:in|at|on|from|to|for|near|with|into)\s+(?:the|my|our|his|her|their|an?)\s+"
+    rf"([a-z]+(?:\s(?!(?:{'|'.join(sorted(lexicon.JOINING))})\b)[a-z]+){{0,3}})(?=\s|[,.;!?]|$)"
+)
 _WORD = re.compile(r"[^\W\d_](?:[\w&]|['\u2019.-](?=\w))*")
 _JOINING = re.compile(r"(?: (?:of|de|da|di|do|du|del|der|den|van|von|la|le|el|al|bin|ibn|y))* ")
 _REGION = re.compile(r", (?:[A-Z]{2}\b|[A-Z][a-z]+(?=\s*(?:$|[.?!;])|\s+(?!and\b|or\b)[a-z]))")
@@ -88,6 +95,8 @@ def glean(text: str, *, but: frozenset[str] = frozenset()) -> list[Find]:
     numbers = [find for find in _numbers(text) if not _inside(find, [*sure, *timed])]
     days = [find for find in _all("day", _DAY, text) if not _inside(find, sure)]
     loose = [
+        *_all("said", _AFTER_COLON, text),
+        *_all("phrase", _PHRASE, text),
         *_quotes(text),
         *days,
         *_all("said", _SAID, text),
@@ -207,4 +216,11 @@ def _named(text: str, start: int, end: int) -> Find:
     before = cue(text, start)
     region = _REGION.match(text, end) if before in lexicon.PLACING else None
     end = region.end() if region else end
-    return Find("name", re.sub(r"['\u2019]s$|[.]$", "", text[start:end]), start, end, before)
+    return Find("name", _bare(text[start:end], text[end : end + 20]), start, end, before)
+
+
+def _bare(name: str, following: str) -> str:
+    """A name without a possessive's ending: "Ada's house" is of Ada, "at Ada's" is a place."""
+    owned = re.match(r"\s+([^\W\d_]+)", following)
+    owns = owned is not None and owned[1].casefold() not in lexicon.STOP_WORDS
+    return re.sub(r"['\u2019]s$", "", name) if owns else name.rstrip(".")

@@ -27,7 +27,7 @@ STOP_WORDS = _words("""
 
 COMMANDS = _words("""
     answer ask call check describe explain fetch find get give help know let like look make need perform
-    please run say see show tell try use want
+    please run say see show tell try use using want tool function
 """)
 """Words by which people ask for something, whatever it is."""
 
@@ -50,8 +50,8 @@ _FORMS = """
     ring rang rung; rise rose risen; run ran; say said; see saw seen; sell sold; send sent; show shown;
     sing sang sung; sit sat; sleep slept; speak spoke spoken; spend spent; stand stood; steal stole
     stolen; swim swam swum; take took taken; teach taught; tell told; think thought; throw threw thrown;
-    understand understood; wake woke woken; wear wore worn; win won; write wrote written; child children; foot feet; man
-    men; mouse mice; person people; tooth teeth; woman women
+    understand understood; wake woke woken; wear wore worn; win won; write wrote written; child children;
+    foot feet; man men; mouse mice; person people; tooth teeth; woman women
 """
 IRREGULAR = {form: forms[0] for line in _FORMS.split(";") for forms in [line.split()] for form in forms[1:]}
 """Irregular forms, each with the word it is a form of."""
@@ -75,8 +75,11 @@ PERSONS = {
     "your": "my",
     "yours": "mine",
     "you're": "I'm",
+    "i was": "you were",
+    "you are": "I am",
+    "you were": "I was",
 }
-"""What each word of person becomes when the other one says it."""
+"""What words of person become when the other one says them."""
 
 MONTHS = _numbered("jan feb mar apr may jun jul aug sep oct nov dec", start=1)
 """The beginnings of the months' names, with their numbers."""
@@ -88,6 +91,9 @@ CALENDAR = DAYS | _words(
     "january february march april may june july august september october november december"
 )
 """Words that name a day or a month."""
+
+JOINING = _words("in at on to for with from and or is are by of that which into as about under per")
+"""Words that end a phrase before them."""
 
 PLACING = _words("in at near from to for around of")
 """Words that a place's name follows."""

@@ -70,7 +70,8 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
     for line in map(str.strip, text.splitlines()):
         is_fence = bool(_FENCE.search(line))
         if in_code or is_fence or line.startswith("|"):
-            yield held, True
+            if held:
+                yield held, True
             held = ""
             if not is_fence:
                 yield line, False

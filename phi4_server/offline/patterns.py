@@ -30,11 +30,10 @@ def glean(pattern: str, text: str) -> Iterator[re.Match[str]]:
     inner = pattern.removeprefix("^").removesuffix("$")
     if not inner or not _is_quick(pattern):
         return
-    for start in range(0, min(len(text), 20 * _LONGEST), _LONGEST):
-        try:
-            yield from re.compile(rf"(?<!\w)(?:{inner})(?!\w)").finditer(text, start, start + _LONGEST)
-        except re.error:
-            return
+    whole = _compiled(rf"(?<!\w)(?:{inner})(?!\w)")
+    if whole is not None:
+        for start in range(0, min(len(text), 20 * _LONGEST), _LONGEST):
+            yield from whole.finditer(text, start, start + _LONGEST)
 
 
 def sample(pattern: str) -> str | None:
@@ -44,9 +43,15 @@ def sample(pattern: str) -> str | None:
 
 
 def _found(pattern: str, text: str) -> re.Match[str] | None:
+    compiled = _compiled(pattern)
+    return compiled.search(text) if compiled else None
+
+
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """The pattern, if it is one of Python's too, and clear in what it means."""
     try:
-        return re.search(pattern, text)
-    except (re.error, OverflowError, RecursionError):
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, Warning):
         return None
 
 

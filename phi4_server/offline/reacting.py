@@ -22,7 +22,8 @@ _DESCRIBED = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _LISTED = re.compile(
-    r"^(?P<name>[\w.-]+)(?:\((?P<signature>[^()\n]*)\)(?: *-> *[^\s]+)?)? *(?:-|:) +(?P<description>\S.*)$",
+    r"^(?!(?:Question|Thought|Action|Observation)\b)(?P<name>[\w.-]+)"
+    r"(?:\((?P<signature>[^()\n]*)\)(?: *-> *[^\s]+)?)? *(?:-|:) +(?P<description>\S.*)$",
     re.MULTILINE,
 )
 _PARAMETER = re.compile(r"(?P<name>\w+) *: *(?P<type>[\w.\[\]| ]+)(?P<default>=)?")

@@ -105,10 +105,8 @@ def noted(talk: Conversation) -> str | None:
 
 
 def _last_question(text: str) -> str | None:
-    asked = [
-        sentence for sentence in _sentences(text) if not _is_statement(sentence) or _MEMORY.search(sentence)
-    ]
-    return asked[-1] if asked and asked[-1] == _sentences(text)[-1] else None
+    said = _sentences(text)
+    return None if not said or _is_statement(said[-1]) else said[-1]
 
 
 def _sentences(text: str) -> list[str]:

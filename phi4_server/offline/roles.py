@@ -49,8 +49,8 @@ _ROLES = (
         whole=True,
     ),
     Role(
-        _stems("city place location town country region address destination origin area state where"),
-        {"name": 1.6},
+        _stems("city place location town country region address destination origin area state room where"),
+        {"name": 1.6, "phrase": 1},
         cues=lexicon.PLACING,
     ),
     Role(
@@ -64,6 +64,9 @@ _PLAIN: Mapping[Sort, float] = {
     "said": 1,
     "topic": 0.9,
     "name": 0.9,
+    "email": 0.9,
+    "url": 0.9,
+    "phrase": 0.3,
     "day": 0.2,
     "date": 0.2,
     "number": -0.5,
@@ -72,8 +75,8 @@ _PLAIN: Mapping[Sort, float] = {
 
 _CUES = {
     "from": _stems("origin source start sender departure base"),
-    "to": _stems("destination target end recipient receiver arrival"),
-    "into": _stems("to target destination"),
+    "to": _stems("destination target end recipient receiver arrival language"),
+    "into": _stems("to target destination language"),
     "by": _stems("author creator writer artist director"),
     "in": _stems("to target city location language country"),
     "on": _stems("date day topic"),

@@ -15,9 +15,20 @@ _STOP = re.compile(r"(?P<dot>[.!?…]+)[\"'”\u2019)\]]*\s+|[。\uff01\uff1f]+"
 _VOWEL = re.compile(r"[aeiouy]")
 _ENDINGS = tuple(
     (ending, re.compile(last))
-    for ending, last in (("ing", "."), ("ed", "[^e]$"), ("ion", "[st]$"), ("or", "[st]$"), ("e", "."))
+    for ending, last in (
+        ("ing", "."),
+        ("ed", "[^e]$"),
+        ("ion", "[st]$"),
+        ("or", "[st]$"),
+        ("er", "..[^aeiou]$"),
+        ("e", "."),
+    )
 )
 """Endings that forms of one word differ in, each with how the rest of the word must end."""
+_PERSON = re.compile(r"\b(?:i was|you are|you were)\b|[A-Za-z]+(?:['\u2019][A-Za-z]+)?", re.IGNORECASE)
+_OBJECT = re.compile(
+    r"\b(?!(?:and|but|or|if|when|because|that|what|as|so|do|did|can|will|than)\b)[a-z]+\s$", re.IGNORECASE
+)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+")
 
 
@@ -96,13 +107,15 @@ def _is_abbreviated(before: str, after: str) -> bool:
 
 def turned(sentence: str) -> str:
     """The sentence as the other one would say it: "I live in my house" is "You live in your house"."""
-    said = re.sub(r"\bI was\b", "you were", sentence)
-    said = re.sub(r"[A-Za-z]+(?:['\u2019][A-Za-z]+)?", _turned_word, said)
+    said = _PERSON.sub(_turned_word, sentence)
     return said[:1].upper() + said[1:]
 
 
 def _turned_word(match: re.Match[str]) -> str:
-    return PERSONS.get(match[0].replace("\u2019", "'").casefold(), match[0])
+    word = match[0].replace("\u2019", "'").casefold()
+    if word == "you" and _OBJECT.search(match.string, 0, match.start()):
+        return "me"
+    return PERSONS.get(word, match[0])
 
 
 def lowered(sentence: str) -> str:

@@ -1,0 +1,110 @@
+"""What the rehearsal model finds in a text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phi4_server.offline.finding import find, keywords, summary
+from phi4_server.offline.passages import sentences
+
+TEXT = """# Harbour bridge
+The bridge is 330 metres long. It was opened in 1889 by the engineer Nils
+Holm, who had planned it for a long time and had drawn every part of it himself.
+It stands in Norwick.
+
+# Museum
+The Museum of Glass is the largest museum of the region, and holds about 38,000 pieces.
+Opening hours:
+- Monday: 9 to 18
+- Tuesday: closed
+
+The capital of Arland is Norwick. "Dunes" is a novel of 1965 by Frank Herrick.
+The sea is green there. Glass melts at 1500 degrees because of its salts.
+
+| ticket | price |
+| adult | 12 crowns |
+
+```python
+museum = open("museum.txt")
+```
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long is the bridge?", "The bridge is 330 metres long."),
+        ("Who opened the harbour bridge?", "It was opened in 1889 by the engineer Nils Holm, who"),
+        ("When was the bridge opened?", "It was opened in 1889"),
+        ("Where does the bridge stand?", "It stands in Norwick."),
+        ("What is the capital of Arland?", "The capital of Arland is Norwick."),
+        ("who wrote dunes?", '"Dunes" is a novel of 1965 by Frank Herrick.'),
+        ("What colour is the sea?", "The sea is green there."),
+        ("Why does glass melt?", "Glass melts at 1500 degrees"),
+        ("What is the melting point of glass?", "Glass melts at 1500 degrees"),
+        ("How many pieces does the museum hold?", "holds about 38,000 pieces."),
+        ("When is the museum open on Tuesday?", "Tuesday: closed"),
+        ("What is the price for an adult?", "| adult | 12 crowns |"),
+    ],
+)
+def test_the_sentence_that_answers_is_found(question: str, answer: str) -> None:
+    """Other forms of the words, wrapped lines, headings and what is wanted ("when") lead to the sentence."""
+    assert answer in " ".join(sentence.text for sentence in find(question, TEXT))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the capital of Borland?",
+        "What is the population of Arland?",
+        "Who built the Museum of Glass?",
+        "Who won the match?",
+        "What is photosynthesis?",
+        "Hello",
+        "",
+    ],
+)
+def test_nothing_is_found_where_nothing_fits(question: str) -> None:
+    """A sentence that shares a word with the question does not answer it yet."""
+    assert find(question, TEXT) == ()
+
+
+def test_what_one_sentence_leaves_open_another_may_say() -> None:
+    """A question with two parts gets two sentences, in the text's order."""
+    text = "Ada sells bread. It rains. Bob sells fish."
+
+    assert [sentence.text for sentence in find("What do Bob and Ada sell?", text)] == [
+        "Ada sells bread.",
+        "Bob sells fish.",
+    ]
+
+
+def test_code_and_tables_are_lines_of_their_own() -> None:
+    """Lines of code and rows of a table are never run together with prose."""
+    lines = {sentence.text: sentence.is_prose for sentence in sentences(TEXT)}
+
+    assert lines['museum = open("museum.txt")'] is False
+    assert lines["| adult | 12 crowns |"] is False
+    assert lines["Tuesday: closed"] is True
+    assert "```python" not in lines
+
+
+@given(st.text(), st.text())
+def test_only_sentences_of_the_text_are_found(question: str, text: str) -> None:
+    """What is found stands in the text, word by word: nothing is made up."""
+    for sentence in find(question, text):
+        assert "".join(sentence.text.split()) in "".join(text.split())
+
+
+def test_a_summary_is_the_sentences_most_others_speak_of() -> None:
+    """A summary is made of the text's own sentences, and leaves out what stands apart."""
+    text = "Bees make honey. Bees live in hives. Some say so. The train was late."
+
+    assert summary(text, limit=2) == "Bees make honey. Bees live in hives."
+
+
+def test_keywords_are_the_frequent_words() -> None:
+    """The words said most often come first, and words without meaning are none."""
+    assert keywords("The bee and the hive. A bee. A bee in the hive.", limit=2) == ["bee", "hive"]
