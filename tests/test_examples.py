@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import httpx
 import media
@@ -107,29 +107,54 @@ def test_plain_calls_work_in_a_running_loop(run: Run) -> None:
     assert [line.partition(":")[0] for line in told] == ["reply", "stream", "areply", "gather"]
 
 
+@dataclass
+class Server:
+    """An example that serves, in a process of its own.
+
+    Attributes:
+        process: The process, to be stopped.
+        log: What it prints.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def url(self, ready: str) -> str:
+        """Where it serves, once it says so."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if found := re.search(rf"{ready} +(http://\S+)", self.log.read_text()):
+                return found[1]
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+
 @contextmanager
-def server(name: str, ready: str, *arguments: str, folder: Path) -> Iterator[str]:
-    """An example that serves, and its URL; stopped by its process id."""
+def serving(name: str, *arguments: str, folder: Path, **environment: str) -> Iterator[Server]:
+    """An example that serves, for as long as a `with` block."""
     command = [sys.executable, "-u", str(EXAMPLES / name), *arguments]
+    log = folder / "log"
     with (
-        (folder / "log").open("w+") as log,
-        subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) as process,  # noqa: S603 - our own
+        log.open("wb") as out,
+        subprocess.Popen(  # noqa: S603 - our own program
+            command, cwd=folder, stdout=out, stderr=out, env={**os.environ, **environment}
+        ) as process,
     ):
         try:
-            yield _await_url(process, log, ready)
+            yield Server(process, log)
         finally:
             process.terminate()
 
 
-def _await_url(process: subprocess.Popen[bytes], log: IO[str], ready: str) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        log.seek(0)
-        if found := re.search(rf"{ready} +(http://\S+)", log.read()):
-            return found[1]
-        time.sleep(0.05)
-    log.seek(0)
-    raise AssertionError(log.read())
+@pytest.fixture(scope="module", autouse=True)
+def app_for_the_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The slowest to start, so that it starts first, while the other tests run."""
+    port = str(20_000 + os.getpid() % 20_000)  # where it begins to look for a free one
+    folder = tmp_path_factory.mktemp("hub")
+    with serving(
+        "hub_space.py", folder=folder, GRADIO_SERVER_PORT=port, GRADIO_ANALYTICS_ENABLED="False"
+    ) as server:
+        yield server
 
 
 def test_the_web_application_hands_on_the_answer_as_it_arrives(
@@ -137,7 +162,8 @@ def test_the_web_application_hands_on_the_answer_as_it_arrives(
 ) -> None:
     """The first words come long before the last; a failure is told; who leaves takes the job back."""
     monkeypatch.setenv("PHI4_SPACE", servers.url("faulty"))
-    with server("web.py", "running on", "0", folder=tmp_path) as url:
+    with serving("web.py", "0", folder=tmp_path) as server:
+        url = server.url("running on")
         with httpx.stream("GET", url, params={"q": "SLOW 1"}, timeout=30) as answer:
             times = [time.monotonic() for _ in answer.iter_text()]
         told = httpx.get(url, params={"q": "QUOTA"}, timeout=30).text
@@ -157,9 +183,7 @@ def _await(look: Callable[[], Status], found: Callable[[Status], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_the_app_for_the_hub_is_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_for_the_hub_is_a_space(app_for_the_hub: Server) -> None:
     """Served as the Hub serves it, it answers."""
-    monkeypatch.setenv("GRADIO_SERVER_PORT", str(20_000 + os.getpid() % 20_000))
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    with server("hub_space.py", "local URL:", folder=tmp_path) as url, SpaceClient(url) as space:
+    with SpaceClient(app_for_the_hub.url("local URL:")) as space:
         assert "rehearsal model" in space.reply("Who are you?").text
