@@ -1,4 +1,4 @@
-"""How a client is set up: every default, in one place, and the only reader of the environment.
+"""How a client is set up: every setting, checked; and the only reader of the environment.
 
 Knows no sockets. Settings are values: comparable, copyable, and picklable once their credentials are out.
 """
@@ -87,18 +87,18 @@ class Settings:
     """
 
     address: Address
-    token: SecretStr | None = None
-    token_is_ambient: bool = False
-    token_on_loopback: bool = False
-    model: str = MODEL
-    proxy: str | None = field(default=None, repr=False)  # a proxy's URL may hold a password
-    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
-    zerogpu_token: SecretStr | None = None
-    zerogpu_uuid: str | None = field(default=None, repr=False)
-    prompt_style: PromptStyle = "transcript"
-    timeouts: Timeouts = Timeouts()
-    max_retries: int = 2
-    fetch: FetchPolicy = field(default_factory=FetchPolicy)
+    token: SecretStr | None
+    token_is_ambient: bool
+    token_on_loopback: bool
+    model: str
+    proxy: str | None = field(repr=False)  # a proxy's URL may hold a password
+    cookies: Mapping[str, str] = field(repr=False)
+    zerogpu_token: SecretStr | None
+    zerogpu_uuid: str | None = field(repr=False)
+    prompt_style: PromptStyle
+    timeouts: Timeouts
+    max_retries: int
+    fetch: FetchPolicy
 
     def headers(self) -> dict[str, str]:
         """What every request to the Space carries."""

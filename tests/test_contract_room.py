@@ -18,7 +18,7 @@ CONFIG_5 = """{
 "version": "5.20.1", "api_prefix": "/gradio_api", "app_id": 7006055753637045728, "protocol": "sse_v3",
 "max_file_size": null, "space_id": null, "root": "http://127.0.0.1:7860",
 "components": [
-  {"id": 2, "type": "state", "props": {"name": "state"}},
+  {"id": 2, "type": "state", "props": {"value": ["the page's own"]}},
   {"id": 3, "type": "chatbot", "props": {"value": [], "type": "messages"}},
   {"id": 4, "type": "multimodaltextbox", "props": {"value": null, "file_count": "multiple"}},
   {"id": 5, "type": "slider", "props": {"value": 0.7, "minimum": 0}}],
@@ -36,7 +36,7 @@ CONFIG_6 = """{
 "version": "6.31.0", "api_prefix": "/gradio_api", "app_id": 18446744073709551557, "protocol": "sse_v3",
 "max_file_size": 1024, "space_id": "owner/name", "root": "http://127.0.0.1:7860",
 "components": [
-  {"id": 2, "type": "state", "props": {"name": "state"}},
+  {"id": 2, "type": "state", "props": {"value": ["the page's own"]}},
   {"id": 3, "type": "chatbot", "props": {"value": []}},
   {"id": 4, "type": "multimodaltextbox", "props": {"value": {"text": "", "files": []}}},
   {"id": 5, "type": "slider", "props": {"value": 0.7, "minimum": 0}}],
@@ -80,7 +80,7 @@ def test_the_endpoints_are_found_by_name(text: str) -> None:
     chat, box, state = (
         Slot("chatbot", []),
         Slot("multimodaltextbox", found.submit.inputs[1].default),
-        Slot("state"),
+        Slot("state", ["the page's own"]),
     )
     assert (found.submit.name, found.submit.fn_index) == ("process_message", 1)
     assert (found.answer.name, found.answer.fn_index) == ("bot_response", 2)
@@ -163,9 +163,12 @@ NUMBERED = dependencies(
 
 
 @pytest.mark.parametrize(("space", "space_id"), [(PUBLIC_SPACE, None), ("https://x.hf.space", PUBLIC_SPACE)])
-def test_the_public_space_may_lose_its_names(space: str, space_id: str | None) -> None:
+@pytest.mark.parametrize("parts", [NUMBERED, NUMBERED[1:]])
+def test_the_public_space_may_lose_its_names(
+    space: str, space_id: str | None, parts: list[dict[str, Any]]
+) -> None:
     """The public Space is known by number too, as its page had them, should its names be hidden."""
-    found = to_contract(config(dependencies=NUMBERED, space_id=space_id), space=space)
+    found = to_contract(config(dependencies=parts, space_id=space_id), space=space)
 
     assert (found.submit.fn_index, found.answer.fn_index) == (10, 11)
     assert (found.submit.name, found.answer.name) == ("process_message", "bot_response")

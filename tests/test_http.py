@@ -104,6 +104,7 @@ def test_foreign_errors_mean_something(
     assert type(error) is meaning
     assert getattr(error, "which", None) == which
     assert getattr(error, "seconds", None) == (getattr(TIMEOUTS, which) if which else None)
+    assert not which or error.what.endswith(f"for {getattr(TIMEOUTS, which)} s")
 
 
 def test_a_timeout_of_the_systems_own_needs_no_setting() -> None:

@@ -271,6 +271,23 @@ def test_the_token_goes_to_the_hub_as_its_bearer_and_nothing_else_does() -> None
     assert not {"cookie", "x-hf-authorization", "x-zerogpu-token", "x-zerogpu-uuid"} & set(request.headers)
 
 
+def test_a_closed_hub_holds_no_connection() -> None:
+    """Closing closes the client that was opened for the Hub."""
+    clients: list[httpx.AsyncClient] = []
+
+    def open_client() -> httpx.AsyncClient:
+        clients.append(httpx.AsyncClient(transport=httpx.MockTransport(Answers({RUNTIME: RUNNING}))))
+        return clients[-1]
+
+    async def main() -> list[bool]:
+        hub = Hub(settings(), open_client)
+        await hub.runtime(SPACE)
+        await hub.aclose()
+        return [client.is_closed for client in clients]
+
+    assert asyncio.run(main()) == [True]
+
+
 def test_without_a_token_nothing_is_authorized() -> None:
     """A public Space's stage needs no token."""
     hub = Answers({RUNTIME: RUNNING})

@@ -250,6 +250,28 @@ def test_each_room_says_at_the_door_what_it_knows(name: str) -> None:
     assert "Knows " in opening
 
 
+CHANGING = {
+    "_calls.Block",  # follows a text as it grows
+    "_exchange.Standing",  # how far a conversation has come on the Space
+}
+
+
+@pytest.mark.parametrize("name", sorted(CLIENT))
+def test_values_are_frozen(name: str) -> None:
+    """What travels between the rooms is never changed on its way, and its class says so."""
+    loose = [
+        node.name
+        for node in ast.walk(CLIENT[name])
+        if isinstance(node, ast.ClassDef) and f"{name}.{node.name}" not in CHANGING
+        for decorator in node.decorator_list
+        if "dataclass" in ast.unparse(decorator)
+        and not {"frozen=True", "slots=True"}
+        <= set(ast.unparse(decorator).strip(")").split("(")[-1].split(", "))
+    ]
+
+    assert loose == []
+
+
 PLANTED = """
 import a, b.c as d
 from e import f

@@ -56,7 +56,9 @@ def test_the_defaults_reach_the_public_space() -> None:
     assert plain.address.name == "microsoft/phi-4-multimodal"
     assert plain.model == "phi-4-multimodal"
     assert (plain.token, plain.proxy, dict(plain.cookies), plain.max_retries) == (None, None, {}, 2)
-    assert plain.timeouts == Timeouts()
+    assert plain.timeouts == Timeouts(
+        connect=10, request=60, idle=3 * 15, queue=10 * 60, total=20 * 60, wake=5 * 60
+    )
     assert plain.headers() == plain.job_headers() == {
         "User-Agent": f"phi4-space/{VERSION}",
         "Referer": "https://microsoft-phi-4-multimodal.hf.space?__theme=light",

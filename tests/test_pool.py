@@ -184,6 +184,22 @@ def test_a_generator_that_is_ended_with_its_loop_keeps_its_client_to_the_end() -
     assert opened.open == 0
 
 
+def test_a_client_is_in_use_until_the_last_one_gives_it_back() -> None:
+    """Of several turns on one loop, each keeps the client open for itself."""
+    pool = Pool(Opened())
+
+    async def main() -> list[bool]:
+        async with pool.borrow() as client:
+            await use(pool)
+            closing = asyncio.create_task(pool.aclose())
+            await asyncio.sleep(0.01)
+            while_in_use = client.is_closed
+        await closing
+        return [while_in_use, client.is_closed]
+
+    assert asyncio.run(main()) == [False, True]
+
+
 def test_a_client_in_use_for_too_long_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who does not give the client back in time does not keep the others from closing."""
     monkeypatch.setattr(_pool, "_GRACE", 0.01)
@@ -240,15 +256,15 @@ def test_closing_closes_other_loops_clients() -> None:
             await asyncio.sleep(0.001)
         return client.is_closed
 
-    async def close() -> None:
+    async def close() -> int:
         await use(pool)
         await pool.aclose()
+        return opened.open
 
     with ThreadPoolExecutor() as threads:
         result = threads.submit(asyncio.run, elsewhere())
         used.wait(5)
-        asyncio.run(close())
-        still_open = opened.open
+        still_open = asyncio.run(close())
         closed.set()
 
     assert result.result(5)
