@@ -115,7 +115,7 @@ def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
             "A prompt is sent as it is, without a message or system text", advice="Leave one of them out."
         )
     turns = _with_media(_said(message if prompt is None else prompt), options.get("media", ()))
-    if not any(turn.text.strip() or turn.media or turn.tool_calls for turn in turns):
+    if not any(turn.text.strip() or turn.media or turn.tool_calls or turn.role == "tool" for turn in turns):
         raise EmptyPrompt("There is nothing to send")
     return (Turn(role="system", text=system), *turns) if system else turns
 
@@ -208,6 +208,7 @@ async def ask(
         match held:
             case [*_, Reply() as reply] if not request.is_met_by(reply):
                 if asked_again:
+                    standing.leave()  # its session heard a question that was never answered
                     raise _unmet(request, reply)
             case _:
                 break

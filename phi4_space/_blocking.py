@@ -1,4 +1,4 @@
-"""The bridge for synchronous callers, and a lock that holds across loops. Knows asyncio; no Space.
+"""The bridge for synchronous callers. Knows asyncio; no Space.
 
 One daemon thread runs one loop, so that synchronous calls share connections and work where a loop runs
 already, as in notebooks. It is made on first use, and made anew after a fork.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextvars
 import os
 import threading
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from contextlib import aclosing, suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from phi4_space._errors import BlockingCallRefused
+from phi4_space._locks import held_up
 
 T = TypeVar("T")
 _END_WITHIN = 2.0  # seconds that the loop gets when the program ends
@@ -84,6 +84,13 @@ def _running() -> _Background:
     return _background
 
 
+def _loop_here() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class _Job(Generic[T]):
     """An async generator, drained in one task of the background loop."""
 
@@ -92,8 +99,9 @@ class _Job(Generic[T]):
         self._place = _running()
         self.items: SimpleQueue[tuple[T] | None] = SimpleQueue()
         self.ended = threading.Event()
-        # call_soon_threadsafe carries the caller's context variables along.
-        self._place.loop.call_soon_threadsafe(self._begin)
+        context = contextvars.copy_context()  # the caller's, so that what it set holds for the work, too
+        context.run(held_up.set, _loop_here())
+        self._place.loop.call_soon_threadsafe(self._begin, context=context)
 
     def _begin(self) -> None:
         self.task = self._place.loop.create_task(self._drain())
@@ -158,58 +166,3 @@ def call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     (result,) = iterate(alone)
     return result
-
-
-class Turnstile:
-    """Lets one through at a time, in order of arrival, whatever loops they come on.
-
-    asyncio's own lock serves one loop; a conversation may be used from synchronous code and from a loop.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._taken = False
-        self._waiting: deque[Future[None]] = deque()
-
-    def passage(self) -> AbstractAsyncContextManager[None]:
-        """Waits for its turn and keeps the others waiting until left."""
-        return _Passage(self)
-
-    async def enter(self) -> None:
-        """Waits for its turn."""
-        with self._guard:
-            if not self._taken:
-                self._taken = True
-                return
-            place: Future[None] = Future()
-            self._waiting.append(place)
-        try:
-            await asyncio.wrap_future(place)
-        except asyncio.CancelledError:
-            # Called in the moment of giving up: the next one's turn, then.
-            if not place.cancel():
-                self.leave()
-            raise
-
-    def leave(self) -> None:
-        """Lets the next one in."""
-        with self._guard:
-            while self._waiting:
-                place = self._waiting.popleft()
-                if place.set_running_or_notify_cancel():
-                    place.set_result(None)
-                    return
-            self._taken = False
-
-
-class _Passage:
-    """One way through; a class, since a loop that shuts down ends generators before the turns they serve."""
-
-    def __init__(self, turnstile: Turnstile) -> None:
-        self._turnstile = turnstile
-
-    async def __aenter__(self) -> None:
-        await self._turnstile.enter()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._turnstile.leave()

@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-Step = Literal["prepare", "fetch", "connect", "upload", "predict", "post", "get", "cancel", "status"]
+Step = Literal["prepare", "fetch", "connect", "upload", "predict", "post", "get", "status"]
 """Where in a turn something failed: `predict`, `post` and `get` are the three calls of one turn."""
 
 
@@ -140,7 +140,7 @@ class UrlRefused(InvalidInput):
 
 
 class FileTooLarge(InvalidInput):
-    """A file larger than the Space takes.
+    """A file larger than the Space takes, as found out here or, with a `status` of 413, by the Space.
 
     Attributes:
         size: Its size in bytes, if known.
@@ -188,7 +188,7 @@ class SpaceNotFound(SpaceUnavailable):
 class SpaceNotReady(SpaceUnavailable):
     """The Space sleeps, builds or starts; waiting helps."""
 
-    usual_advice = 'Wait and ask again, or let "phi4 doctor --wake" or SpaceClient.awake() wait for it.'
+    usual_advice = 'Wait and ask again, or let "phi4 doctor --wake 300" or SpaceClient.awake() wait for it.'
     retryable = True
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import cache
@@ -94,28 +95,36 @@ class Pool:
         loop = asyncio.get_running_loop()
         if loop not in self._held:
             self._forget_closed()
-            keeper = self._keep(loop)
-            await anext(keeper)
+            keeper = _keep(weakref.ref(self), loop, self._open_client())
+            self._held[loop] = await anext(keeper)
             self._keepers[loop] = keeper
         return self._held[loop]
-
-    async def _keep(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Held, None]:
-        # asyncio.run ends every async generator that was started on its loop, this one too, before it
-        # closes the loop. That is the one hook that a library has for closing its sockets in time.
-        held = self._held[loop] = _Held(self._open_client())
-        try:
-            yield held
-        finally:
-            self._held.pop(loop, None)
-            self._keepers.pop(loop, None)
-            try:
-                with suppress(TimeoutError):  # whoever uses it after that has had the time
-                    await asyncio.wait_for(held.unused.wait(), _GRACE)
-            finally:
-                await held.client.aclose()
 
     def _forget_closed(self) -> None:
         for loop in list(self._held):  # a copy, since other threads' loops come and go
             if loop.is_closed():
-                self._held.pop(loop, None)
-                self._keepers.pop(loop, None)
+                self.forget(loop)
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Lends nothing on that loop any more, until it is asked again."""
+        self._held.pop(loop, None)
+        self._keepers.pop(loop, None)
+
+
+async def _keep(
+    pool: weakref.ref[Pool], loop: asyncio.AbstractEventLoop, client: httpx.AsyncClient
+) -> AsyncGenerator[_Held, None]:
+    # asyncio.run ends every async generator that was started on its loop, this one too, before it closes the
+    # loop. That is the one hook that a library has for closing its sockets in time. A pool that nobody holds
+    # any more lets go of this generator, and the loop ends it: hence the weak reference.
+    held = _Held(client)
+    try:
+        yield held
+    finally:
+        if (owner := pool()) is not None:
+            owner.forget(loop)
+        try:
+            with suppress(TimeoutError):  # whoever uses it after that has had the time
+                await asyncio.wait_for(held.unused.wait(), _GRACE)
+        finally:
+            await client.aclose()

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 
-from phi4_space._blocking import Turnstile
 from phi4_space._contract import Contract, to_contract
 from phi4_space._errors import FileTooLarge, Phi4Error, Step, UploadRefused
 from phi4_space._http import ask_json, border, to_httpx
+from phi4_space._locks import LoopLock
 from phi4_space._options import Settings
 from phi4_space._pool import Pool
 from phi4_space._session import Session
@@ -51,8 +51,8 @@ class Site:
         self._failure: Phi4Error | None = None
         self._failed = -math.inf
         self._uploaded: dict[str, str] = {}
-        self._looking = Turnstile()
-        self._uploading = Turnstile()
+        self._looking = LoopLock()
+        self._uploading = LoopLock()
 
     async def contract(self) -> Contract:
         """What the Space expects, as it runs now; asks again after a restart.
@@ -62,7 +62,7 @@ class Site:
             Phi4Error: The Space cannot be asked; the class says why.
         """
         arrived = self._clock()
-        async with self._looking.passage():
+        async with self._looking.here():
             if self._failure is not None and self._failed > arrived:
                 raise copy.copy(self._failure)  # what one found while the others waited holds for all
             try:
@@ -88,7 +88,7 @@ class Site:
         """
         contract = await self.contract()
         self._check_sizes(files, contract)
-        async with self._uploading.passage():
+        async with self._uploading.here():
             digests = [file.digest for file in files]
             new = {key: file for key, file in zip(digests, files, strict=True) if key not in self._uploaded}
             if new:

@@ -14,10 +14,11 @@ from typing import Any, ClassVar, Literal, Never, Self, Unpack, cast
 
 from pydantic import SecretStr
 
-from phi4_space._asking import Message, Options, Request, Said, refuse_unknown, to_request
-from phi4_space._blocking import Turnstile, call, iterate
+from phi4_space._asking import Message, Options, Request, Said, refuse_unknown
+from phi4_space._blocking import call, iterate
 from phi4_space._errors import Phi4Error
 from phi4_space._exchange import Standing
+from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._prompt import PromptStyle
@@ -134,8 +135,7 @@ class SpaceClient:
             InvalidInput: What was handed in cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
-        request = to_request(message, options)
-        news = await self._wiring.read(request.turns)
+        request, news = await self._wiring.prepare(message, options)
         async with aclosing(self._wiring.ask(request, Standing(), known=(), news=news)) as events:
             async for event in events:
                 yield event
@@ -315,8 +315,8 @@ class Conversation:
 
     async def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
         """Says something, and yields what happens; see `SpaceClient.astream`."""
-        request = to_request(message, options)
-        news = await self._space._wiring.read(request.turns)  # noqa: SLF001 - the two doors share one wiring
+        wiring = self._space._wiring  # noqa: SLF001 - the two doors share one
+        request, news = await wiring.prepare(message, options)
         async with self._turnstile.passage(), aclosing(self._turn(request, news)) as events:
             async for event in events:
                 yield event

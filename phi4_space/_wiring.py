@@ -6,19 +6,20 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import httpx
 
-from phi4_space._asking import Request, Said, ask, read_turns
-from phi4_space._errors import InvalidOption
+from phi4_space._asking import Message, Options, Request, Said, ask, read_turns, to_request
+from phi4_space._errors import InvalidOption, Phi4Error, UrlRefused
 from phi4_space._exchange import Exchange, Question, Standing
 from phi4_space._fetch import fetch
 from phi4_space._hub import Hub
 from phi4_space._options import Settings
 from phi4_space._pool import ssl_context
 from phi4_space._site import Site
-from phi4_space._turns import Event, Turn
+from phi4_space._turns import Event
 from phi4_space._waking import Watch
 
 
@@ -62,17 +63,28 @@ class Wiring:
     def __init__(self, settings: Settings, outside: Outside) -> None:
         self.settings = settings
         self.outside = outside
-        self.site = Site(settings, open_client=lambda: self._open(settings.cookies), clock=outside.clock)
-        self.hub = Hub(settings, open_client=lambda: self._open({}))
+        to_space = partial(_open, settings, outside, settings.cookies)
+        to_hub = partial(_open, settings, outside, {})
+        self.site = Site(settings, open_client=to_space, clock=outside.clock)
+        self.hub = Hub(settings, open_client=to_hub)
         self.watch = Watch(self.site, self.hub, clock=outside.clock, sleep=outside.sleep)
 
-    async def read(self, turns: Sequence[Turn]) -> tuple[Said, ...]:
-        """Reads the files of the turns."""
-        return await read_turns(turns, fetch=self.fetch)
+    async def prepare(self, message: Message, options: Options) -> tuple[Request, tuple[Said, ...]]:
+        """Checks what a call was given and reads its files."""
+        try:
+            request = to_request(message, options)
+            return request, await read_turns(request.turns, fetch=self.fetch)
+        except Phi4Error as exc:
+            exc.locate(step="prepare", space=str(self.settings.address))
+            raise
 
     async def fetch(self, url: str) -> bytes:
         """Loads media from a URL, under the client's policy."""
-        return await fetch(url, policy=self.settings.fetch)
+        try:
+            return await fetch(url, policy=self.settings.fetch)
+        except UrlRefused as exc:
+            exc.locate(step="fetch", space=str(self.settings.address))
+            raise
 
     def ask(
         self, request: Request, standing: Standing, *, known: Sequence[Said], news: Sequence[Said]
@@ -97,18 +109,19 @@ class Wiring:
             new_call_id=self.outside.new_call_id,
         )
 
-    def _open(self, cookies: Mapping[str, str]) -> httpx.AsyncClient:
-        try:
-            return httpx.AsyncClient(
-                transport=self.outside.transport,
-                proxy=self.settings.proxy,
-                cookies=dict(cookies),
-                verify=ssl_context(),
-                # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            )
-        except (ValueError, ImportError, httpx.InvalidURL) as exc:
-            raise InvalidOption(
-                f"The proxy cannot be used: {exc}",
-                advice="Give a URL such as http://host:8080; for socks5:// install httpx[socks].",
-            ) from exc
+
+def _open(settings: Settings, outside: Outside, cookies: Mapping[str, str]) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            transport=outside.transport,
+            proxy=settings.proxy,
+            cookies=dict(cookies),
+            verify=ssl_context(),
+            # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as exc:
+        raise InvalidOption(
+            f"The proxy cannot be used: {exc}",
+            advice="Give a URL such as http://host:8080; for socks5:// install httpx[socks].",
+        ) from exc
