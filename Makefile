@@ -33,15 +33,15 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract, live, on three Gradios
-	$(BIN)/python -m pytest tests/test_contract.py tests/test_contract_live.py tests/test_server_app.py \
+	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_server_app.py \
 		tests/test_server_gradio_client.py $(AT_GRADIOS)
 
 record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
-	$(BIN)/python -m pytest tests/test_contract.py --record $(AT_GRADIOS)
+	$(BIN)/pytest tests/test_contract.py --record $(AT_GRADIOS)
 
 record-live: $(VENV)/wheel.stamp ## a cassette set from any Space: PHI4_SPACE=owner/name make record-live
 	@test -n "$(PHI4_SPACE)" || { echo 'Say which Space: PHI4_SPACE=owner/name make record-live'; exit 2; }
-	$(BIN)/python -m pytest tests/test_contract.py --record --space "$(PHI4_SPACE)" --timeout 1800 -r fE
+	$(BIN)/pytest tests/test_contract.py --record --space "$(PHI4_SPACE)" --timeout 1800 -r fE
 
 bench: $(VENV)/wheel.stamp
 	$(BIN)/python benchmarks/peers.py

@@ -37,6 +37,7 @@ class Proxy:
         await asyncio.gather(self._pump(reader, forth, leave_open=self.discreet), self._pump(back, writer))
         self._open -= {writer, forth}
         for end in (writer, forth):
+            end.close()
             with suppress(ConnectionError):
                 await end.wait_closed()
 
@@ -52,7 +53,7 @@ class Proxy:
     ) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(2**16):
-                if not writer.is_closing():
+                with suppress(ConnectionError):  # whoever left misses what is still said
                     writer.write(data)
                     await writer.drain()
         if not leave_open:
