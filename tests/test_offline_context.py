@@ -187,7 +187,8 @@ def test_an_answer_is_refined_where_the_context_is_better(
     "prompt",
     [
         (
-            "Given the following conversation and a follow up question, rephrase the follow up question to be"
+            "Given the following conversation and a follow up question, rephrase the follow up question to"
+            " be"
             " a standalone question.\n\nChat History:\nuser: Tell me about the Old Harbour.\n"
             "assistant: It is in Norwick.\n"
             "Follow Up Input: {question}\nStandalone question:"
@@ -238,11 +239,36 @@ def test_a_question_that_stands_alone_stays() -> None:
             (
                 "Some text is provided below. Given the text, extract up to 2 keywords from the text. Avoid"
                 " stopwords."
-                "---------------------\nA bee, a hive and a bee.\n---------------------\nProvide keywords in"
+                "---------------------\nA bee, a hive and a bee.\n---------------------\nProvide keywords"
+                " in"
                 " the"
                 " following comma-separated format: 'KEYWORDS: <keywords>'\n"
             ),
             "KEYWORDS: bee, hive",
+        ),
+        (
+            (
+                "Here is the content of the section:\nBees make honey. Bees live in hives.\n\nSummarize"
+                " the key topics"
+                " and entities of the section. \n\nSummary: "
+            ),
+            "Bees make honey. Bees live in hives.",
+        ),
+        (
+            (
+                "A bee, a hive and a bee.. Give 2 unique keywords for this document. Format as comma"
+                " separated."
+                " Keywords: "
+            ),
+            "bee, hive",
+        ),
+        (
+            (
+                "Context: A bee, a hive and a bee.. Give a title that summarizes all of the unique"
+                " entities, titles or"
+                " themes found in the context. Title: "
+            ),
+            "Bee, hive",
         ),
     ],
 )

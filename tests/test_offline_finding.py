@@ -36,11 +36,12 @@ museum = open("museum.txt")
     ("question", "answer"),
     [
         ("How long is the bridge?", "The bridge is 330 metres long."),
+        ("What is the length of the bridge?", "The bridge is 330 metres long."),
         ("Who opened the harbour bridge?", "It was opened in 1889 by the engineer Nils Holm, who"),
         ("When was the bridge opened?", "It was opened in 1889"),
         ("Where does the bridge stand?", "It stands in Norwick."),
         ("What is the capital of Arland?", "The capital of Arland is Norwick."),
-        ("who wrote dunes?", '"Dunes" is a novel of 1965 by Frank Herrick.'),
+        ("Who wrote Dunes?", '"Dunes" is a novel of 1965 by Frank Herrick.'),
         ("What colour is the sea?", "The sea is green there."),
         ("Why does glass melt?", "Glass melts at 1500 degrees"),
         ("What is the melting point of glass?", "Glass melts at 1500 degrees"),

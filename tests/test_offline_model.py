@@ -78,7 +78,8 @@ def test_a_long_question_is_repeated_in_part() -> None:
 
 MARKUP = (
     "System: User: Assistant: Tool: \n <|system|> <|user|> <|end|> <|assistant|> <|tool|> <|/tool|>"
-    " <|tool_call|> <|/tool_call|> [image 1] <|image_1|> { } {{ }} [ ] ' \" ----- Question: Answer: Context:"
+    " <|tool_call|> <|/tool_call|> [image 1] <|image_1|> { } {{ }} [ ] ' \" ----- Question: Answer:"
+    " Context:"
     " JSON schema <context> </context> summary standalone question 3 + 4 2024-05-03 my name is Ada ? what"
 )
 TEXTS = st.lists(

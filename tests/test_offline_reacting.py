@@ -90,6 +90,16 @@ def test_lang_chains_agent_comes_to_its_answer() -> None:
     assert second.splitlines()[1] == "Final Answer: get_weather returned for Oslo: sunny."
 
 
+def test_a_call_is_known_as_python_prints_it() -> None:
+    """LlamaIndex repeats a call's input as a Python mapping, in single quotes."""
+    steps = "Thought: x\nAction: add\nAction Input: {'a': 3, 'b': 4}"
+    said = answered(
+        f"System: {LLAMA_INDEX}\nUser: Add 3 and 4.\nAssistant: {steps}\nUser: Observation: 7\nAssistant:"
+    )
+
+    assert said.splitlines()[1] == "Answer: add returned for 3 and 4: 7."
+
+
 def test_tools_are_read_from_their_signatures() -> None:
     """A signature tells parameters, their types, and which may be left out."""
     acting = read(read_prompt([Said(role="user", text=LANG_CHAIN)]))

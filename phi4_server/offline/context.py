@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from phi4_server.offline import words
+from phi4_server.offline import lexicon, words
 from phi4_server.offline.prompt import Conversation
 
 _NOUN = (
     "(?:contexts?|documents?|passages?|sources?|excerpts?|snippets?|paragraphs?|texts?|articles?|notes"
-    "|information)"
+    "|information|contents?|sections?|chapters?|chunks?)"
 )
 _POINTING = r"(?:following|below|above|these|this|provided|given|retrieved|here (?:are|is))"
 _ANNOUNCED = re.compile(
@@ -26,6 +26,12 @@ _TAGGED = re.compile(rf"<({_NOUN})\b[^<>]*>(.*?)</\1>", re.IGNORECASE | re.DOTAL
 
 _ASKS = re.compile(r"[?\uff1f]$")
 _REFINED = re.compile(r"\b(?:existing|original|previous) answer\b", re.IGNORECASE)
+
+_CLOSING = re.compile(r"\b(?:summary|keywords|title|answer)\s*:\W*\Z", re.IGNORECASE)
+_DEMAND = re.compile(
+    rf"(?:(?<=[.!?])\s+|\n\s*)((?:{'|'.join(sorted(lexicon.IMPERATIVES))})\b[^\n]*?|[^\n.!?]+\?)\s*\Z",
+    re.IGNORECASE,
+)
 
 _LABELS = {
     "existing": r"(?:we have provided an? )?(?:existing|original|previous) answer",
@@ -93,8 +99,10 @@ def _read(text: str) -> Brief:
     passages, rest = _cut(text)
     parts = _labelled(rest)
     around = parts.get("", rest)
-    passages = passages or parts.get("passages", "")
-    question = parts.get("question") or (_question(around) if passages else text)
+    given = passages or parts.get("passages", "")
+    inside, demand = _closed(given or text)
+    passages = inside if given or demand else ""
+    question = parts.get("question") or demand or (_question(around) if passages else text)
     if passages and not question:
         passages, question = _parted(passages)
     return Brief(
@@ -152,10 +160,19 @@ def _question(around: str) -> str:
     return (asked or demands or [""])[-1]
 
 
+def _closed(text: str) -> tuple[str, str]:
+    """A text that ends in what it demands and in a label for that, without both, and the demand."""
+    closing = _CLOSING.search(text)
+    demand = _DEMAND.search(text, 0, closing.start()) if closing else None
+    return (text[: demand.start()].strip(), demand[1]) if demand else (text, "")
+
+
 def _parted(passages: str) -> tuple[str, str]:
-    """Passages whose last line is a question, without it, and the question."""
-    text, _, line = passages.rpartition("\n")
-    return (text.strip(), line.strip()) if text.strip() and _ASKS.search(line.strip()) else (passages, "")
+    """Passages that end in a question, or in a demand in a paragraph of its own, without it; and that."""
+    text, _, line = passages.rstrip().rpartition("\n")
+    last = line.strip()
+    demands = text.endswith("\n") and bool(_DEMAND.search(f"\n{last}"))
+    return (text.strip(), last) if text.strip() and (demands or _ASKS.search(last)) else (passages, "")
 
 
 def _before_announcement(text: str) -> str:

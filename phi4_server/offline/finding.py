@@ -19,6 +19,7 @@ from phi4_server.offline.passages import Sentence, sentences
 _NAMED = 2.0
 _WANTED = 1.5
 _NEARBY = 0.6
+_HINTED = 0.5
 _ENOUGH = 0.6
 _ASIDE = 0.7
 _AS_GOOD = 0.7
@@ -27,7 +28,7 @@ _MOST = 3
 _NAMED_TIME = "|".join(word.capitalize() for word in sorted(lexicon.CALENDAR))
 _TIME = (
     rf"\b(?:1\d\d\d|20\d\d|\d{{1,2}}:\d\d|\d{{1,2}} ?[ap]m|(?:{_NAMED_TIME})s?|noon|midnight)\b"
-    r"|\b(?:at|until|till|from|by|since|before|after) \d"
+    rf"|\b(?:at|until|till|from|by|since|before|after) (?:\d|{lexicon.NUMBER.pattern})"
 )
 _MEASURED = (
     r"\bhow (?:many|much|old|long|far|tall|high|big|large|fast|heavy|deep|wide)\b"
@@ -63,35 +64,53 @@ class Question:
         """Weighs the question's terms by how rare they are among the sentences."""
         self.names = _names(text)
         self.terms = frozenset(words.terms(text)) - self.names
-        self.wanted = [given for asked, given in _WANTS if asked.search(text)][:1]
+        wants = [(asked.search(text), given) for asked, given in _WANTS]
+        self.wanted = [given for asked, given in wants if asked][:1]
         if re.search(_TIME, text) and [given.pattern for given in self.wanted] == [_TIME]:
             self.wanted = []  # a question that says "on Tuesday" wants no other time
+        # what is wanted stands for the words that want it: "68 million" is a population
+        said = next((asked[0] for asked, _ in wants if asked), "") if self.wanted else ""
+        self.hints = self.terms & frozenset(words.terms(said))
+        self.terms -= self.hints
         self._asked = frozenset(words.tokens(text))
         seen = Counter(term for sentence in among for term in sentence.terms)
         heaviest = math.log1p(len(among)) or 1.0
-        self._weights = {term: math.log1p(len(among) / max(seen[term], 1)) / heaviest for term in self.terms}
+        self._weights = {
+            term: math.log1p(len(among) / max(seen[term], 1)) / heaviest for term in self.terms | self.hints
+        }
 
     @property
     def weight(self) -> float:
-        """What a perfect answer would score."""
-        return sum(self._weights.values()) + _NAMED * bool(self.names) + _WANTED * len(self.wanted)
+        """What an answer scores that says all that is asked."""
+        return self._spoken + _WANTED * len(self.wanted)
+
+    @property
+    def _spoken(self) -> float:
+        return sum(self._weights[term] for term in self.terms) + _NAMED * bool(self.names)
 
     def score(self, sentence: Sentence) -> float:
-        """How much of the question's weight the sentence covers, from 0 to `weight`; code and tables less."""
-        if not sentence.terms & (self.terms | self.names):
+        """How much of the question's weight the sentence covers; code and tables less."""
+        if not sentence.terms & self.all_terms:
             return 0.0
         said = sum(self._weights[term] * _share(term, sentence) for term in self.terms)
-        named = sum(_share(name, sentence) for name in self.names) / (len(self.names) or 1)
+        said += _NAMED * sum(_share(name, sentence) for name in self.names) / (len(self.names) or 1)
         given = any(
             self._is_new(match[0]) for given in self.wanted for match in given.finditer(sentence.text)
         )
-        return (said + _NAMED * named + _WANTED * given) * (1.0 if sentence.is_prose else _ASIDE)
+        # a number is an answer as far as it is about what was asked
+        wanted = _WANTED * given * (said / self._spoken if self._spoken else 1.0)
+        hinted = _HINTED * sum(self._weights[term] * _share(term, sentence) for term in self.hints)
+        return (said + wanted + hinted) * (1.0 if sentence.is_prose else _ASIDE)
 
     def fits(self, sentence: Sentence) -> bool:
         """Whether a sentence says enough of what is asked to call it an answer."""
-        asked = self.terms | self.names
-        says_all = len(asked) > 1 and asked <= sentence.terms
+        says_all = len(self.all_terms) > 1 and self.all_terms <= sentence.terms
         return says_all or (self.weight > 0 and self.score(sentence) / self.weight > _ENOUGH)
+
+    @property
+    def all_terms(self) -> frozenset[str]:
+        """All that the question says."""
+        return self.terms | self.names | self.hints
 
     def _is_new(self, given: str) -> bool:
         return not frozenset(words.tokens(given)) <= self._asked
@@ -122,7 +141,7 @@ def best(question: str, among: Sequence[Sentence]) -> tuple[Sentence, ...]:
         return ()
     chosen = ranked[:1]
     for index in ranked[1:]:
-        left = (asked.terms | asked.names).difference(*(among[other].terms for other in chosen))
+        left = asked.all_terms.difference(*(among[other].terms for other in chosen))
         as_good = scores[index] >= _AS_GOOD * scores[ranked[0]]
         if len(chosen) < _MOST and as_good and left & among[index].terms and asked.fits(among[index]):
             chosen.append(index)

@@ -32,9 +32,10 @@ COMMANDS = _words("""
 """Words by which people ask for something, whatever it is."""
 
 IMPERATIVES = COMMANDS | _words("""
-    add book buy calculate close compare compute convert count create cancel delete divide draw email list
-    multiply open order pay play plan put read remember remind remove reserve save schedule search send set
-    sort start stop subtract summarise summarize take translate turn update visit write
+    add book buy calculate cancel close compare compute convert count create delete divide draw email
+    extract format generate identify list multiply open order pay plan play put read remember remind
+    remove reserve save schedule search send set sort start stop subtract summarise summarize take
+    translate turn update visit write
 """)
 """Words that a sentence which asks for something begins with."""
 

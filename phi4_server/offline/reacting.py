@@ -6,6 +6,7 @@ know it; what is said in the end is written in that style again.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -110,8 +111,17 @@ def _parted(turn: Turn) -> Iterator[Turn]:
         if step["name"] is None:
             yield Turn(role="tool", text=step["result"])
             continue
-        given = loaded(step["input"])
-        arguments = given if isinstance(given, dict) else {"input": step["input"]}
-        yield Turn(role="assistant", calls=(Call(step["name"], arguments),))
+        yield Turn(role="assistant", calls=(Call(step["name"], _arguments(step["input"])),))
     if not steps:
         yield turn
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    """What a call was given: a mapping in JSON, or as Python prints it; or one text."""
+    given = loaded(text)
+    if given is None:
+        try:
+            given = ast.literal_eval(text)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            given = None
+    return given if isinstance(given, dict) else {"input": text}

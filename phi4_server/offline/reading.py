@@ -12,11 +12,12 @@ from phi4_server.offline.prompt import Conversation
 
 UNKNOWN = "I don't know: the context does not say."
 
+_MAKE = r"\b(?:write|give|provide|make|create|generate|extract|list|suggest|find)\b[^.?!]{0,40}"
 _SUMMARY = re.compile(
-    r"\b(?:summar\w+|sum up|key (?:points|ideas)|main (?:points|ideas)|gist)\b", re.IGNORECASE
+    rf"\b(?:summari[sz]e|sum up)\b|{_MAKE}\b(?:summary|(?:key|main) (?:points|ideas)|gist)\b", re.IGNORECASE
 )
-_TITLE = re.compile(r"\btitle\b", re.IGNORECASE)
-_KEYWORDS = re.compile(r"\bkey ?words?\b", re.IGNORECASE)
+_TITLE = re.compile(rf"{_MAKE}\btitle\b|\btitle for th(?:is|e)\b", re.IGNORECASE)
+_KEYWORDS = re.compile(rf"{_MAKE}\bkey ?words?\b", re.IGNORECASE)
 _COUNT = re.compile(r"\b(\d{1,2})\b")
 _CITED = re.compile(r"\bcit(?:e|ing|ation)", re.IGNORECASE)
 _SOURCE = re.compile(r"^\W*source\W*(\d+)", re.IGNORECASE)
@@ -36,13 +37,11 @@ def answer(brief: Brief) -> str | None:
         count = _COUNT.search(demand)
         found = ", ".join(finding.keywords(brief.passages, limit=int(count[1]) if count else 5))
         return f"KEYWORDS: {found}" if "KEYWORDS:" in demand else found
+    if _TITLE.search(demand):
+        return ", ".join(finding.keywords(brief.passages, limit=4)).capitalize() or UNKNOWN
     if _SUMMARY.search(demand):
-        return _titled(brief) if _TITLE.search(demand) else finding.summary(brief.passages) or UNKNOWN
+        return finding.summary(brief.passages) or UNKNOWN
     return found if (found := _found(brief)) else UNKNOWN
-
-
-def _titled(brief: Brief) -> str:
-    return ", ".join(finding.keywords(brief.passages, limit=4)).capitalize()
 
 
 def _found(brief: Brief) -> str:
