@@ -1,5 +1,6 @@
 """Use Microsoft's Phi-4-multimodal (text, images and audio in; text out) from a Hugging Face Space."""
 
+from phi4_space._asking import Message, Options
 from phi4_space._errors import (
     AuthenticationFailed,
     BlockingCallRefused,
@@ -37,11 +38,14 @@ from phi4_space._errors import (
 )
 from phi4_space._options import MODEL, MODEL_ALIASES, Timeouts
 from phi4_space._options import VERSION as __version__  # noqa: N811 - the name that versions have
+from phi4_space._prompt import PromptStyle
+from phi4_space._session import Session
 from phi4_space._space import Conversation, SpaceClient
 from phi4_space._turns import (
     Delta,
     Event,
     Media,
+    MediaLike,
     Notice,
     Progress,
     Queued,
@@ -59,12 +63,15 @@ from phi4_space._turns import (
     Waking,
 )
 from phi4_space._urls import FetchPolicy
+from phi4_space._wire import Cancelled, Failed, Finished, Heartbeat, SessionLost, Snapshot
+from phi4_space._wiring import Outside
 
 __all__ = [
     "MODEL",
     "MODEL_ALIASES",
     "AuthenticationFailed",
     "BlockingCallRefused",
+    "Cancelled",
     "ConnectionFailed",
     "ContractNotMet",
     "Conversation",
@@ -72,19 +79,27 @@ __all__ = [
     "Delta",
     "EmptyPrompt",
     "Event",
+    "Failed",
     "FetchPolicy",
     "FileTooLarge",
+    "Finished",
     "GpuAborted",
+    "Heartbeat",
     "InvalidConversation",
     "InvalidInput",
     "InvalidOption",
     "InvalidSpaceName",
     "Media",
+    "MediaLike",
     "MediaNotReadable",
+    "Message",
     "NoGpuAvailable",
     "Notice",
+    "Options",
+    "Outside",
     "Phi4Error",
     "Progress",
+    "PromptStyle",
     "QueueFull",
     "Queued",
     "Quota",
@@ -93,6 +108,9 @@ __all__ = [
     "Reply",
     "Rewritten",
     "Sent",
+    "Session",
+    "SessionLost",
+    "Snapshot",
     "SpaceBroken",
     "SpaceBusy",
     "SpaceClient",

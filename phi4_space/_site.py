@@ -68,7 +68,7 @@ class Site:
             try:
                 self._contract = await self._look()
             except Phi4Error as exc:
-                self._failed, self._failure = self._clock(), exc
+                self._failed, self._failure = self._clock(), copy.copy(exc)  # without its frames
                 raise
             self._seen = self._clock()
             return self._contract

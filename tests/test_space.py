@@ -722,3 +722,104 @@ def test_a_proxy_is_used_for_all_requests() -> None:
         return asked
 
     assert asyncio.run(through_a_proxy()) == [f"GET {URL}/config HTTP/1.1"]
+
+
+# --- loops that wait for each other -------------------------------------------------------------------
+
+
+def test_a_synchronous_call_never_waits_for_the_loop_it_holds_up() -> None:
+    """While a loop looks the contract up, a plain call made on that loop looks it up for itself."""
+    space = ScriptedSpace()
+
+    async def slow(_request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        return httpx.Response(200, json=config(app_id=space.app_id))
+
+    space.script["config"] = [slow]
+
+    async def cell() -> list[str]:
+        async with client(space) as door:
+            turn = asyncio.ensure_future(door.areply("one", media=[PNG]))
+            await asyncio.sleep(0.01)
+            return [door.reply("two", media=[PNG]).text, (await turn).text]
+
+    assert asyncio.run(cell()) == ["an answer", "an answer"]
+
+
+def test_a_conversation_refuses_to_wait_for_itself() -> None:
+    """A plain call that would wait for a turn on the loop it holds up is refused, and that turn goes on."""
+
+    async def cell() -> str:
+        chat = client(ScriptedSpace()).conversation()
+        turn = asyncio.ensure_future(chat.areply("one"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with pytest.raises(p4.BlockingCallRefused, match="holds up"):
+            chat.reply("two")
+        return (await turn).text
+
+    assert asyncio.run(cell()) == "an answer"
+
+
+def test_a_call_that_never_came_leaves_the_session() -> None:
+    """The session heard a question that was not answered, so the next turn goes to another."""
+    space = ScriptedSpace()
+
+    async def converse() -> p4.Conversation:
+        chat = client(space).conversation()
+        with pytest.raises(p4.ToolChoiceNotMet):
+            await chat.areply("add", tools=[p4.ToolSpec("add")], tool_choice="add")
+        return chat
+
+    chat = asyncio.run(converse())
+
+    assert (chat.turns, chat.session_hash) == ((), "")
+
+
+def test_an_empty_result_of_a_tool_is_a_message() -> None:
+    """A tool that returns nothing has said so."""
+    space = ScriptedSpace()
+    result = p4.Turn(role="tool", name="ring", tool_call_id="call_1")
+
+    assert "ring" in asyncio.run(client(space).areply(result)).sent.prompt
+
+
+@pytest.mark.parametrize(
+    ("message", "media", "step"),
+    [
+        ("", [], "prepare"),
+        ("hi", [b"nothing known"], "prepare"),
+        ("hi", ["http://u:p@x.test/cat.png"], "fetch"),
+    ],
+)
+def test_input_that_is_refused_says_its_step_and_space(message: str, media: list[Any], step: str) -> None:
+    """What is wrong before anything is sent tells where, too."""
+    with pytest.raises(p4.InvalidInput) as caught:
+        asyncio.run(client(ScriptedSpace()).areply(message, media=media))
+
+    assert (caught.value.step, caught.value.space) == (step, URL)
+
+
+@pytest.mark.loopback
+def test_a_client_that_is_dropped_lets_its_connections_go() -> None:
+    """Without a close, connections end with the client that opened them, and nothing is left to warn of."""
+
+    async def drop() -> bool:
+        closed = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
+            await reader.read()
+            closed.set()
+            writer.close()
+            await writer.wait_closed()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            door = p4.SpaceClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            assert not (await door.astatus()).ready
+            del door
+            await asyncio.wait_for(closed.wait(), 10)
+        return True
+
+    assert asyncio.run(drop())
