@@ -25,7 +25,7 @@ types: $(VENV)/test.stamp
 # The tests run against the installed wheel: pytest does not put this folder on the path.
 unit: $(VENV)/wheel.stamp
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run $(BIN)/pytest
 	$(BIN)/coverage report
 
 format: $(VENV)/test.stamp

@@ -201,9 +201,19 @@ class Exchange:
     async def _send(self, session: Session, script: Script) -> str:
         standing, within = self._standing, self._stopwatch.within
         if standing.filed is None:
+            connections = self._site.connections
             files = await within(self._site.upload(script.files)) if script.files else []
             standing.filed = await within(session.predict(script.text, files=files, history=standing.history))
+            if standing.is_known and self._site.connections > connections:
+                await self._check_start()
         return await within(session.post(standing.filed))
+
+    async def _check_start(self) -> None:
+        """Asks whether the Space restarted, where a connection that was thought to be open was not."""
+        self._site.doubt()
+        contract = await self._stopwatch.within(self._site.contract())
+        if contract.app_id != self._standing.app_id:
+            raise StreamLost("The Space restarted, and forgot the conversation")
 
     async def _follow(
         self, session: Session, contract: Contract, event_id: str

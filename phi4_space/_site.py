@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -26,9 +27,29 @@ from phi4_space._wire import file_data
 _TRUSTED = 5.0
 """Seconds for which a Space is taken to be the same start as before, without asking.
 
-No Gradio app restarts faster, and after as long uvicorn closes idle connections anyway, so that the question
-costs one round trip where a new connection is paid for already.
+After as long uvicorn closes idle connections, so that the question costs one round trip where a new
+connection is paid for already. A Space that restarts faster shows by the connections it broke.
 """
+
+
+class _Connections:
+    """Counts the connections that a client opens."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+
+    async def watch(self, request: httpx.Request) -> None:
+        """Has the request tell what it does."""
+        request.extensions = {**request.extensions, "trace": self._trace}
+
+    async def _trace(self, name: str, _info: object) -> None:
+        self.opened += name == "connection.connect_tcp.started"
+
+
+def _watched(open_client: Callable[[], httpx.AsyncClient], connections: _Connections) -> httpx.AsyncClient:
+    client = open_client()
+    client.event_hooks = {"request": [connections.watch]}
+    return client
 
 
 class Site:
@@ -44,7 +65,8 @@ class Site:
         self, settings: Settings, *, open_client: Callable[[], httpx.AsyncClient], clock: Callable[[], float]
     ) -> None:
         self.settings = settings
-        self._pool = Pool(open_client)
+        self._connections = _Connections()
+        self._pool = Pool(partial(_watched, open_client, self._connections))
         self._clock = clock
         self._contract: Contract | None = None
         self._seen = -math.inf
@@ -53,6 +75,11 @@ class Site:
         self._uploaded: dict[str, str] = {}
         self._looking = LoopLock()
         self._uploading = LoopLock()
+
+    @property
+    def connections(self) -> int:
+        """How many connections to the Space were opened so far."""
+        return self._connections.opened
 
     async def contract(self) -> Contract:
         """What the Space expects, as it runs now; asks again after a restart.

@@ -20,8 +20,8 @@ import pytest
 
 from phi4_space import _blocking
 from phi4_space._blocking import call, iterate
-from phi4_space._locks import Turnstile
 from phi4_space._errors import BlockingCallRefused
+from phi4_space._locks import Turnstile
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 

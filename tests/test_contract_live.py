@@ -111,6 +111,21 @@ async def test_restart_between_two_turns(servers: Servers, gradio_python: str) -
     assert after.text.endswith("(files: 0, entries: 1)")
 
 
+async def test_restart_within_seconds(servers: Servers, gradio_python: str) -> None:
+    """A Space that restarts faster than anyone asks is noticed by the connections that broke."""
+    with ExitStack() as running:
+        first = running.enter_context(served("faulty", gradio_python))
+        async with proxied(first) as door, p4.SpaceClient(door.url) as space:
+            chat = space.conversation()
+            before = await chat.areply("one")
+            door.target = servers.url("faulty", gradio_python)
+            await door.hang_up()
+            after = await chat.areply("two")
+
+    assert after.sent.prompt == f"User: one\nAssistant: {before.text}\nUser: two\nAssistant:"
+    assert after.sent.session_hash != before.sent.session_hash
+
+
 async def test_two_conversations_at_once(servers: Servers, gradio_python: str) -> None:
     """Two conversations run at the same time, and neither hears of the other."""
     async with p4.SpaceClient(servers.url("whole", gradio_python)) as space:

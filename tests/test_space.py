@@ -308,6 +308,27 @@ def test_a_restarted_space_is_told_everything_again() -> None:
     assert space.steps().count("upload") == 2
 
 
+@pytest.mark.parametrize(("restarts", "sessions"), [(True, 2), (False, 1)])
+def test_a_connection_that_broke_makes_one_ask_for_a_restart(*, restarts: bool, sessions: int) -> None:
+    """A restart within seconds shows by its connections: the Space is asked before the turn is joined."""
+    space = ScriptedSpace()
+
+    async def across_a_restart() -> None:
+        chat = client(space).conversation()
+        await chat.areply("my name is Ada")
+        space.reconnects = True
+        space.app_id += restarts
+        await chat.areply("what is my name?")
+
+    asyncio.run(across_a_restart())
+
+    joins = space.bodies("join")
+    assert len({join["session_hash"] for join in joins}) == sessions
+    assert len(joins) == 2
+    assert "app_id" in space.steps()
+    assert ("Ada" in space.bodies("predict")[-1]["data"][1]["text"]) is restarts
+
+
 def test_a_space_that_did_not_restart_is_asked_for_its_app_id_only_when_idle() -> None:
     """Turns back to back are three requests each; after a pause one small request more."""
     space, clock = ScriptedSpace(), Clock()

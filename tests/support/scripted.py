@@ -145,17 +145,20 @@ class ScriptedSpace(httpx.AsyncBaseTransport):
             answers to give, in order.
         asked: What was asked: step and request, in order.
         app_id: What it says of its start; change it to restart.
-        turns: How many times the queue was read.
+        reconnects: Whether each request opens a connection of its own.
     """
 
     script: dict[str, list[Any]] = field(default_factory=dict)
     asked: list[tuple[str, httpx.Request]] = field(default_factory=list)
     app_id: int = 12345678901234567890
     config: dict[str, Any] = field(default_factory=config)
+    reconnects: bool = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answers one request."""
         await request.aread()
+        if self.reconnects:
+            await request.extensions["trace"]("connection.connect_tcp.started", {})
         step = self._step(request)
         self.asked.append((step, request))
         planned = self.script.get(step)
