@@ -262,6 +262,16 @@ def test_a_result_is_told_as_it_is(result: str, said: str) -> None:
     assert answered(prompt("What is the weather in Oslo?", *after)) == said
 
 
+def test_results_out_of_order_are_told_with_their_own_arguments() -> None:
+    """A result says which of the calls made at once it answers."""
+    made = written([Call("get_weather", {"location": name}) for name in ("Oslo", "Rome")])
+    after = [f"Assistant: {made}", "Tool: get_weather (call 2) -> sun", "Tool: get_weather (call 1) -> snow"]
+
+    assert answered(prompt("weather in Oslo and in Rome", *after)) == (
+        "get_weather returned for Rome: sun. get_weather returned for Oslo: snow."
+    )
+
+
 def test_a_failed_step_ends_the_plan() -> None:
     """After an error, the steps that were to follow are not called."""
     after = [f"Assistant: {written([Call('add', {'a': 3, 'b': 4})])}", "Tool: add -> Error: out of numbers"]

@@ -123,6 +123,14 @@ def test_a_value_is_never_larger_than_anybody_can_mean() -> None:
     assert len(str(plainest(Schema.of({"$ref": "#/$defs/L0", "$defs": deep})))) < 50_000
 
 
+def test_a_schema_that_holds_itself_comes_to_an_end() -> None:
+    """A circle is gone round once, however many ways lead back."""
+    circle = Schema.of({"anyOf": [{"$ref": "#"}] * 9 + [{"type": "integer"}]})
+
+    assert plainest(circle) == 0
+    assert allows(circle, 3)
+
+
 @pytest.mark.parametrize(
     ("pattern", "sample"),
     [

@@ -161,6 +161,13 @@ def test_a_context_that_does_not_answer_is_not_forced_to(prompt: str) -> None:
     )
 
 
+def test_a_new_question_is_no_refinement() -> None:
+    """In a chat, a prompt with its own question is not about the answer before it."""
+    prompt = f"User: Who are you?\nAssistant: A model.\nUser: {filled(TEXT_QA)}\nAssistant:"
+
+    assert answered(prompt) == ANSWER
+
+
 def test_a_citation_names_its_source() -> None:
     """Where citations are asked for, the answer carries the number of its source."""
     assert answered(filled(SOURCES)) == f"{ANSWER} [2]"
@@ -294,6 +301,13 @@ def test_what_the_user_said_before_counts_where_the_context_is_silent() -> None:
     prompt = f"System: {filled(ENGINE)}\n{chat}"
 
     assert answered(prompt) == "Your name is Ada."
+
+
+def test_the_context_counts_where_it_answers() -> None:
+    """What the user said before does not stand in for what the context says."""
+    said = "User: I think the bakery opens late.\nAssistant: Noted."
+
+    assert answered(f"System: {filled(ENGINE)}\n{said}\nUser: {QUESTION}\nAssistant:") == ANSWER
 
 
 @pytest.mark.parametrize(

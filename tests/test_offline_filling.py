@@ -170,6 +170,14 @@ def test_a_text_fills_lists_and_pairs(schema: dict[str, Any], text: str, value: 
             {"who": {"name": "Ada", "home": {"city": "Oslo"}}},
         ),
         (having([], a=TEXT), "", {}),
+        (having(["a", "b"], a=WHOLE), "take 4", {"a": 4, "b": None}),
+        ({**having([], a=TEXT), "minProperties": 1}, "", {"a": ""}),
+        (having([], width=WHOLE), "I like the width. 30 came.", {}),
+        (
+            having(origin=TEXT, destination=TEXT),
+            "to Oslo from Rome",
+            {"origin": "Rome", "destination": "Oslo"},
+        ),
         ({}, "", None),
     ],
 )

@@ -82,6 +82,31 @@ def test_what_one_sentence_leaves_open_another_may_say() -> None:
     ]
 
 
+def test_rare_words_weigh_more() -> None:
+    """A word that few sentences have tells more than one that most have."""
+    text = "The shop sells bread.\n\nThe shop sells cake.\n\nRye is a grain."
+
+    assert [sentence.text for sentence in find("does the shop have rye", text)] == ["Rye is a grain."]
+
+
+def test_a_sentence_goes_on_from_the_one_before() -> None:
+    """What a paragraph has named, its next sentence need not name again."""
+    text = "The Holm bridge is old. It was opened in 1889."
+
+    assert [sentence.text for sentence in find("When was the Holm bridge opened?", text)] == [
+        "It was opened in 1889."
+    ]
+
+
+def test_prose_answers_before_code() -> None:
+    """Of a line of code and a sentence that say the same, the sentence is the answer."""
+    text = "```\nbridge length 330 metres\n```\nThe bridge has a length of 330 metres."
+
+    assert [sentence.text for sentence in find("Which length has the bridge?", text)] == [
+        "The bridge has a length of 330 metres."
+    ]
+
+
 def test_code_and_tables_are_lines_of_their_own() -> None:
     """Lines of code and rows of a table are never run together with prose."""
     lines = {sentence.text: sentence.is_prose for sentence in sentences(TEXT)}

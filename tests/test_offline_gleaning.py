@@ -15,6 +15,7 @@ from phi4_server.offline.words import stem
     [
         ("3 apples, -4.5 and 1,200 or 2e3", "number", [3, -4.5, 1200, 2000.0]),
         ("f(3), 15kg, v2, B2B", "number", [3, 15]),
+        ("on 2024-05-03 at 9:30", "number", []),
         ("twenty-one and a dozen", "number", [21, 12]),
         ("on 2024-05-03 and 3 May 2024 and May 3rd, 2024 and 3.5.2024", "date", ["2024-05-03"] * 4),
         ("on 2024-02-31", "date", []),
@@ -40,6 +41,7 @@ from phi4_server.offline.words import stem
         ("text him saying I am late", "said", ["I am late"]),
         ("tell me about the sea, please", "topic", ["the sea"]),
         ("meet next Friday or on June 5", "day", ["next Friday", "June 5"]),
+        ("on June 5, 2024", "day", []),
         ("in the living room to 21", "phrase", ["living room"]),
         ("what is (3 + 4) * 2?", "sum", ["(3 + 4) * 2"]),
     ],

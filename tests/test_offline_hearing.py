@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from phi4_server.model import Said
 from phi4_server.offline import OfflineModel
@@ -289,6 +291,19 @@ def test_a_broken_sound_is_refused_by_name(tmp_path: Path, name: str, data: byte
         asked("What is this?", tmp_path / name)
 
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_cover_is_no_video(tmp_path: Path) -> None:
+    """A song may carry the picture of its cover."""
+    path = encode(tmp_path / "a.mp3", "mp3")
+    cover = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(cover, "PNG")
+    body = b"\0image/png\0\3\0" + cover.getvalue()
+    frame = b"APIC" + len(body).to_bytes(4, "big") + b"\0\0" + body
+    size = bytes((len(frame) >> 7 * shift) & 127 for shift in (3, 2, 1, 0))
+    path.write_bytes(b"ID3\3\0\0" + size + frame + path.read_bytes())
+
+    assert heard(path).note == "A4"
 
 
 def test_a_video_is_refused(tmp_path: Path) -> None:

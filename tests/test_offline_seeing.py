@@ -282,7 +282,9 @@ def test_a_text_beside_a_picture_is_read_too(drawn: Drawn) -> None:
         "Given the context information, answer the query.\nQuery: {query}\nAnswer: "
     )
 
-    assert asked(prompt.format(query="What colour is the square?"), drawn("a.png")).startswith("It is red")
+    assert asked(prompt.format(query="What colour is the square?"), drawn("a.png")) == (
+        "It is red (#ff0000) on a white background."
+    )
     assert (
         asked(prompt.format(query="What is the square?"), drawn("a.png"))
         == "The square is the emergency stop."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,19 +16,12 @@ _TIMES = re.compile(r"(?<=[\d)])\s+times\s+(?=[\d(])")
 
 
 class Choice:
-    """Tools to choose from, the terms that all share weighing less."""
+    """Tools to choose from."""
 
     def __init__(self, offered: Sequence[Tool]) -> None:
         """Weighs the terms of the tools."""
         self._offered = offered
-        weights = [_weights(tool) for tool in offered]
-        shared = Counter(term for found in weights for term in found)
-        rarity = {
-            term: math.log1p(len(offered) / count) / math.log1p(len(offered))
-            for term, count in shared.items()
-        }
-        self._weights = weights
-        self._rarity = rarity
+        self._weights = [_weights(tool) for tool in offered]
 
     def fits(self, text: str) -> list[tuple[float, Tool]]:
         """How well each tool fits a text, in the order of the tools; 0 where it speaks of something else."""
@@ -39,26 +30,24 @@ class Choice:
         spoken = f" {' '.join(words.tokens(words.spelled(text)))} "
         return [
             (
-                self._fit({**weights, **_raised(weights, implied)}, said | implied, tool)
+                _fit({**weights, **_raised(weights, implied)}, said | implied, tool)
                 + _NAMED * (_spoken(tool) in spoken),
                 tool,
             )
             for weights, tool in zip(self._weights, self._offered, strict=True)
         ]
 
-    def _fit(self, weights: Mapping[str, float], said: frozenset[str], tool: Tool) -> float:
-        shared = said & weights.keys()
-        if sum(weights[term] for term in shared) < _ENOUGH:
-            return 0.0
-        called = named(tool)
-        return sum(weights[term] * self._rarity[term] for term in shared) + len(called & said) / (
-            len(called) or 1
-        )
-
     def wanted(self, text: str) -> list[Tool]:
         """The tools that a text wants, the one that fits best first."""
         fitting = [(fit, tool) for fit, tool in self.fits(text) if fit]
         return [tool for _, tool in sorted(fitting, key=lambda item: -item[0])]
+
+
+def _fit(weights: Mapping[str, float], said: frozenset[str], tool: Tool) -> float:
+    """What a tool's terms in a text weigh; a little more, the more of its name is said. 0 for too few."""
+    fit = sum(weights[term] for term in said & weights.keys())
+    called = named(tool)
+    return fit + len(called & said) / (len(called) or 1) if fit >= _ENOUGH else 0.0
 
 
 def _spoken(tool: Tool) -> str:

@@ -162,11 +162,14 @@ class _Form:
         shape = self._shapes.get(path)
         if shape is None or (path and not self._has_under(path)):
             return plainest(schema)
-        return {
+        properties = shape.properties
+        value = {
             name: self.value(inner, (*path, name))
-            for name, inner in shape.properties.items()
+            for name, inner in properties.items()
             if name in shape.required or self._has_under((*path, name))
         }
+        undeclared = [name for name in shape.required if name not in properties]
+        return value | {name: plainest(shape.others or shape) for name in undeclared}
 
     def _has_under(self, path: Path) -> bool:
         return any(claimed[: len(path)] == path for claimed in self.claims)
