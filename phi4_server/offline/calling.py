@@ -115,7 +115,9 @@ def wanted(talk: Conversation) -> Wanted:
 def _ordered(talk: Conversation) -> tuple[str, str]:
     """What the user asked, and the orders on calling; a last turn that only orders counts among these."""
     said = [turn.text for turn in talk.turns if turn.role == "user"]
-    orders = talk.system
+    passages, rest = context.parted(talk.system)
+    # where nothing tells the passages' end, an order may stand behind them
+    orders = talk.system if talk.system.endswith(passages) else rest
     while len(said) > 1 and (_FORCED.match(said[-1]) or _ANY.match(said[-1])):
         orders += "\n" + said.pop()
     brief = context.brief(talk.asking(said[-1] if said else ""))
