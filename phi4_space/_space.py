@@ -22,6 +22,7 @@ from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._prompt import PromptStyle
+from phi4_space._relay import relay
 from phi4_space._saved import from_json, to_json
 from phi4_space._session import Session
 from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
@@ -120,7 +121,7 @@ class SpaceClient:
         """The model's name."""
         return self._settings.model
 
-    async def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
+    def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
         """Asks, and yields what happens as it happens.
 
         Args:
@@ -135,18 +136,15 @@ class SpaceClient:
             InvalidInput: What was handed in cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
-        request, news = await self._wiring.prepare(message, options)
-        async with aclosing(self._wiring.ask(request, Standing(), known=(), news=news)) as events:
-            async for event in events:
-                yield event
+        return relay(lambda: self._turn(message, options))
 
     async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """Asks and waits for the whole answer; arguments and errors are those of `astream`."""
-        return await _reply(self.astream(message, **options))
+        return await _reply(self._turn(message, options))
 
     def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
         """`astream` for synchronous callers; works inside a running loop, too."""
-        return iterate(lambda: self.astream(message, **options))
+        return iterate(lambda: self._turn(message, options))
 
     def reply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """`areply` for synchronous callers; works inside a running loop, too."""
@@ -242,6 +240,12 @@ class SpaceClient:
         """Closes all connections."""
         self.close()
 
+    async def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
+        request, news = await self._wiring.prepare(message, options)
+        async with aclosing(self._wiring.ask(request, Standing(), known=(), news=news)) as events:
+            async for event in events:
+                yield event
+
     @property
     def _settings(self) -> Settings:
         return self._wiring.settings
@@ -313,29 +317,17 @@ class Conversation:
         """The session on the Space; empty before the first turn and after a failed one."""
         return self._standing.session_hash
 
-    async def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
+    def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
         """Says something, and yields what happens; see `SpaceClient.astream`."""
-        wiring = self._space._wiring  # noqa: SLF001 - the two doors share one
-        request, news = await wiring.prepare(message, options)
-        async with self._turnstile.passage(), aclosing(self._turn(request, news)) as events:
-            async for event in events:
-                yield event
-
-    async def _turn(self, request: Request, news: Sequence[Said]) -> AsyncGenerator[Event, None]:
-        wiring = self._space._wiring  # noqa: SLF001 - the two doors share one wiring
-        async with aclosing(wiring.ask(request, self._standing, known=self._said, news=news)) as events:
-            async for event in events:
-                if isinstance(event, Reply):
-                    self._said = (*self._said, *news, _answered(event))
-                yield event
+        return relay(lambda: self._turn(message, options))
 
     async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """Says something and waits for the whole answer; see `astream`."""
-        return await _reply(self.astream(message, **options))
+        return await _reply(self._turn(message, options))
 
     def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
         """`astream` for synchronous callers."""
-        return iterate(lambda: self.astream(message, **options))
+        return iterate(lambda: self._turn(message, options))
 
     def reply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """`areply` for synchronous callers."""
@@ -367,6 +359,22 @@ class Conversation:
         if conversation.space.space == saved.space:
             conversation._standing = saved.standing
         return conversation
+
+    async def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
+        wiring = self._space._wiring  # noqa: SLF001 - the two doors share one
+        request, news = await wiring.prepare(message, options)
+        async with self._turnstile.passage(), aclosing(self._take(wiring, request, news)) as events:
+            async for event in events:
+                yield event
+
+    async def _take(
+        self, wiring: Wiring, request: Request, news: Sequence[Said]
+    ) -> AsyncGenerator[Event, None]:
+        async with aclosing(wiring.ask(request, self._standing, known=self._said, news=news)) as events:
+            async for event in events:
+                if isinstance(event, Reply):
+                    self._said = (*self._said, *news, _answered(event))
+                yield event
 
     def __reduce__(self) -> tuple[Callable[..., Conversation], tuple[str, SpaceClient]]:
         """Pickles and copies what was said; each copy goes on from there on a session of its own."""

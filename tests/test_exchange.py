@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
@@ -443,6 +444,34 @@ def test_cancelling_while_the_queue_is_joined_takes_the_job_back(answer: Any, ca
     asyncio.run(cancelled())
 
     assert space.steps().count("cancel") == cancels
+
+
+def test_a_stream_left_open_takes_its_job_back_when_the_loop_ends() -> None:
+    """A caller who forgets to close a stream leaves no job behind: asyncio.run's end takes it back."""
+    space = ScriptedSpace({"data": [events(generating("one"), None)]})
+
+    async def forget() -> Any:
+        happening = client(space).astream("hi")
+        return happening, await anext(happening)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _left_open, event = asyncio.run(forget())
+
+    assert event == p4.Delta("one")
+    assert space.steps()[-1] == "cancel"
+
+
+def test_an_error_after_a_caller_left_is_nobodys() -> None:
+    """Who leaves before the turn fails hears nothing of it, not even that nobody listened."""
+    space = ScriptedSpace({"data": [events(generating("one"), failed("boom"))]})
+
+    async def leave() -> None:
+        async with aclosing(client(space).astream("hi")) as happening:
+            await anext(happening)
+            await asyncio.sleep(0.05)
+
+    asyncio.run(leave())
 
 
 def test_a_server_that_does_not_take_the_job_back_holds_nobody_up() -> None:
