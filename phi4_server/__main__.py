@@ -21,7 +21,7 @@ from phi4_server.model import Model
 
 
 def _offline() -> Model:
-    from phi4_server.offline import OfflineModel  # noqa: PLC0415  reads pictures: needs the server's extra
+    from phi4_server.offline.model import OfflineModel  # noqa: PLC0415  reads pictures: needs the server's extra
 
     return OfflineModel()
 

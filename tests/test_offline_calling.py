@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from phi4_server.model import Said
-from phi4_server.offline import OfflineModel
 from phi4_server.offline.calling import wanted
 from phi4_server.offline.checking import allows
+from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read
 from phi4_server.offline.schema import Schema
 from phi4_server.offline.tools import Call, Tool, called, written

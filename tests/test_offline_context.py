@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phi4_server.model import Said
-from phi4_server.offline import OfflineModel
 from phi4_server.offline.context import brief
+from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read
 
 PASSAGES = "file: hours.md\n\nThe bakery opens at seven.\n\nIt sells rye bread. Rye bread costs 4 crowns."

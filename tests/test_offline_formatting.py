@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from phi4_server.model import Said
-from phi4_server.offline import OfflineModel
 from phi4_server.offline.formatting import form
+from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read
 
 SCHEMA = {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from phi4_server.model import Said
-from phi4_server.offline import OfflineModel
+from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.receiving import container
 from phi4_server.offline.sound import Sound, listen
 

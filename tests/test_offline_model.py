@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from phi4_server import offline
 from phi4_server.model import Model, Role, Said
-from phi4_server.offline import OfflineModel
+from phi4_server.offline.model import OfflineModel
 
 
 def answered(*said: str) -> str:

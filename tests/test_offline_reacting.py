@@ -7,7 +7,7 @@ import json
 import pytest
 
 from phi4_server.model import Said
-from phi4_server.offline import OfflineModel
+from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read as read_prompt
 from phi4_server.offline.reacting import read
 

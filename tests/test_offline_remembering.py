@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phi4_server.model import Said
-from phi4_server.offline import OfflineModel
+from phi4_server.offline.model import OfflineModel
 
 
 def told(*said: str) -> str:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageDraw
 
 from phi4_server.model import Said
-from phi4_server.offline import OfflineModel, colours, picture
+from phi4_server.offline import colours, picture
+from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.receiving import container
 
 Drawn = Callable[..., Path]
