@@ -19,6 +19,7 @@ from phi4_space._failures import plain
 SUBMIT = "process_message"
 ANSWER = "bot_response"
 PUBLIC_SPACE = "microsoft/phi-4-multimodal"
+_NEEDS = {SUBMIT: ("chatbot", "multimodaltextbox"), ANSWER: ("chatbot",)}
 # The public Space's numbers, as public clients have them fixed; used for it alone, and only when its
 # endpoints carry no names.
 _PUBLIC_NUMBERS = {SUBMIT: 10, ANSWER: 11}
@@ -135,7 +136,7 @@ def to_contract(config: object, *, space: str) -> Contract:
 
     Raises:
         UnexpectedAnswer: It is not a Gradio app's.
-        ContractNotMet: The endpoints are not there; the error names those that are.
+        ContractNotMet: The endpoints are not there, or take something else; the error names what is there.
     """
     try:
         told = _Config.model_validate(config)
@@ -177,6 +178,9 @@ def _dependencies(told: _Config, space: str) -> dict[str, _Dependency]:
 
 def _endpoint(name: str, dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
     inputs = tuple(slots.get(number, Slot("unknown")) for number in dependency.inputs)
+    lacking = [kind for kind in _NEEDS[name] if kind not in {slot.kind for slot in inputs}]
+    if lacking:
+        raise ContractNotMet(f"{name} takes no {' and no '.join(lacking)}", missing=(name,))
     outputs = tuple(slots.get(number, Slot("unknown")) for number in dependency.outputs)
     return Endpoint(name, dependency.id, inputs, outputs)
 
@@ -190,9 +194,6 @@ def _trigger(dependency: _Dependency) -> int | None:
 
 
 def _fill(endpoint: Endpoint, values: Mapping[str, Any]) -> list[Any]:
-    missing = [kind for kind in values if kind not in {slot.kind for slot in endpoint.inputs}]
-    if missing:
-        raise ContractNotMet(f"{endpoint.name} takes no {' and no '.join(missing)}", missing=(endpoint.name,))
     # The server keeps the State itself and ignores what a client sends in its place.
     return [None if slot.kind == "state" else values.get(slot.kind, slot.default) for slot in endpoint.inputs]
 

@@ -238,11 +238,9 @@ def test_what_else_a_handler_takes_gets_its_own_default() -> None:
     [([4, 2], "takes no chatbot"), ([3, 2], "no multimodaltextbox"), ([], "chatbot and no multi")],
 )
 def test_a_handler_without_the_inputs_is_not_the_contracts(inputs: list[int], word: str) -> None:
-    """A handler of the right name that takes neither chat nor message is refused before it is called."""
-    found = contract(dependencies=dependencies({**SUBMIT, "inputs": inputs}, ANSWER))
-
+    """A handler of the right name that takes neither chat nor message is refused when it is found."""
     with pytest.raises(ContractNotMet, match=word) as failure:
-        found.submit_data([], "hi", [])
+        contract(dependencies=dependencies({**SUBMIT, "inputs": inputs}, ANSWER))
 
     assert failure.value.missing == ("process_message",)
 
