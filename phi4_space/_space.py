@@ -1,7 +1,7 @@
-"""The doors: a Space, and a conversation with it. Knows what users may ask for; how it is done is below.
+"""A Space, and a conversation with it. Knows what users may ask for; how it is done is below.
 
-Each asynchronous door has a synchronous one beside it, which carries the same coroutine out on the
-background loop. Nothing is opened before the first call.
+Each asynchronous door has a synchronous one beside it, which carries the same work out on the background
+loop. Nothing is opened before the first call.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Never, Self, Unpack, cast
+from typing import Any, ClassVar, Literal, Never, Self
 
 from pydantic import SecretStr
 
 from phi4_space._asking import Message, Options, Request, Said, refuse_unknown
 from phi4_space._blocking import call, iterate
+from phi4_space._doors import Doors
 from phi4_space._errors import Phi4Error
 from phi4_space._exchange import Standing
 from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._prompt import PromptStyle
-from phi4_space._relay import relay
 from phi4_space._saved import from_json, to_json
 from phi4_space._session import Session
 from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
@@ -30,7 +30,7 @@ from phi4_space._urls import FetchPolicy
 from phi4_space._wiring import Outside, Wiring
 
 
-class SpaceClient:
+class SpaceClient(Doors):
     """A Phi-4-multimodal Space: the public one, a duplicate, or your own.
 
     It remembers how to reach the Space and opens nothing. It may be used from several loops, threads and
@@ -120,35 +120,6 @@ class SpaceClient:
     def model(self) -> str:
         """The model's name."""
         return self._settings.model
-
-    def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
-        """Asks, and yields what happens as it happens.
-
-        Args:
-            message: Words, a `Turn`, or several, oldest first.
-            **options: See `Options`: media, system, prompt, tools, tool_choice.
-
-        Yields:
-            `Queued`, `Started`, `Progress`, `Notice`, `Delta` ..., and the `Reply` last. Leaving early takes
-            the job back on the Space.
-
-        Raises:
-            InvalidInput: What was handed in cannot be sent; nothing was sent.
-            Phi4Error: The turn failed; the class says how, the text what to do.
-        """
-        return relay(lambda: self._turn(message, options))
-
-    async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
-        """Asks and waits for the whole answer; arguments and errors are those of `astream`."""
-        return await _reply(self._turn(message, options))
-
-    def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
-        """`astream` for synchronous callers; works inside a running loop, too."""
-        return iterate(lambda: self._turn(message, options))
-
-    def reply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
-        """`areply` for synchronous callers; works inside a running loop, too."""
-        return call(lambda: self.areply(message, **options))
 
     def conversation(self, *, system: str | None = None) -> Conversation:
         """A conversation that remembers what was said, on a session of its own on the Space.
@@ -284,7 +255,7 @@ class SpaceClient:
         return f"SpaceClient({self.space!r})"
 
 
-class Conversation:
+class Conversation(Doors):
     """A conversation with a Space: it remembers what was said, here and in a session of the Space.
 
     One turn runs at a time, others wait. After a failed turn, an early leave, or a restart of the Space the
@@ -316,22 +287,6 @@ class Conversation:
     def session_hash(self) -> str:
         """The session on the Space; empty before the first turn and after a failed one."""
         return self._standing.session_hash
-
-    def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
-        """Says something, and yields what happens; see `SpaceClient.astream`."""
-        return relay(lambda: self._turn(message, options))
-
-    async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
-        """Says something and waits for the whole answer; see `astream`."""
-        return await _reply(self._turn(message, options))
-
-    def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
-        """`astream` for synchronous callers."""
-        return iterate(lambda: self._turn(message, options))
-
-    def reply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
-        """`areply` for synchronous callers."""
-        return call(lambda: self.areply(message, **options))
 
     def to_json(self) -> str:
         """The conversation, files included, to be continued anywhere with `from_json`; no credentials.
@@ -391,9 +346,3 @@ def _unpickled(text: str, space: SpaceClient) -> Conversation:
 
 def _answered(reply: Reply) -> Said:
     return Said(Turn(role="assistant", text=reply.text, tool_calls=reply.tool_calls))
-
-
-async def _reply(events: AsyncGenerator[Event, None]) -> Reply:
-    async with aclosing(events):
-        [*_, last] = [event async for event in events]
-    return cast("Reply", last)  # as `astream` promises

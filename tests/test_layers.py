@@ -25,7 +25,7 @@ FLOORS = [
     ],
     ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
     ["_pool", "_http", "_hub", "_session", "_site", "_waking", "_fetch"],
-    ["_exchange", "_asking", "_saved", "_wiring", "_space"],
+    ["_exchange", "_asking", "_saved", "_wiring", "_doors", "_space"],
     ["__init__", "__main__", "_cli*"],
 ]
 SOCKETS = {"_http", "_pool", "_hub", "_session", "_site", "_wiring", "_fetch"}
