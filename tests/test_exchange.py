@@ -194,6 +194,13 @@ def test_events_come_in_order_with_their_times() -> None:
     assert (reply.space, reply.model) == (URL, "phi-4-multimodal")
 
 
+def test_a_line_of_a_megabyte_is_read() -> None:
+    """An event may be as long as the answer is; nothing limits a line."""
+    answer = "a long answer " * 100_000
+
+    assert ask(ScriptedSpace({"data": [events(*whole(answer))]}))[-1].text == answer
+
+
 def test_text_taken_back_is_told() -> None:
     """A Space that replaces its text yields a Rewritten with the whole text, not a delta that lies."""
     space = ScriptedSpace(
