@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ from phi4_space._waking import Watch
 
 def new_session_hash() -> str:
     """A session's name, 128 random bits: it is the only key to what was said there."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def new_call_id() -> str:
