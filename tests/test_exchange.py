@@ -544,6 +544,29 @@ def test_a_call_that_never_comes_is_an_error() -> None:
     assert space.steps().count("join") == 2
 
 
+def test_a_stream_that_broke_makes_one_ask_for_a_restart() -> None:
+    """A Space that died in mid-turn has a new contract when it is back: the next try reads that first."""
+    space = ScriptedSpace()
+
+    async def die(_request: httpx.Request) -> httpx.Response:
+        space.app_id = 2
+        return events(ESTIMATION, httpx.RemoteProtocolError("cut"))
+
+    space.script["data"] = [die]
+
+    assert ask(space)[-1].text == "an answer"
+    assert space.steps().count("config") == 2
+
+
+def test_taking_a_job_back_follows_no_redirect() -> None:
+    """The token goes along with /cancel, too, and to no other host."""
+    redirect = httpx.Response(307, headers={"location": "https://evil.test/cancel"})
+    space = ScriptedSpace({"data": [events(ESTIMATION, None)], "cancel": [redirect]})
+
+    assert isinstance(failure(space, config={"timeouts": 0.1}), p4.DeadlineExceeded)
+    assert {request.url.host for _, request in space.asked} == {"space.test"}
+
+
 def test_the_redirect_of_a_server_is_not_followed() -> None:
     """A token must not be carried to whatever host a redirect names; the error names the host."""
     space = ScriptedSpace({"config": [httpx.Response(307, headers={"location": "https://evil.test/config"})]})
