@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import stamina
 from servers import KINDS, Servers
 from stage import Stage, Venue, staged, venues
 
@@ -83,6 +84,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's Space or token."""
     monkeypatch.delenv("PHI4_SPACE", raising=False)
     monkeypatch.delenv("HF_TOKEN", raising=False)
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Turns are tried again at once."""
+    stamina.set_testing(True, attempts=9, cap=True)
+    yield
+    stamina.set_testing(False)
 
 
 @pytest.fixture

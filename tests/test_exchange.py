@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
 
 import httpx
 import pytest
-import stamina
 from scripted import (
     CANCELLED,
     ESTIMATION,
@@ -35,11 +33,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 QUOTA = "You have exceeded your GPU quota (60s requested vs. 30s left). Try again in 1:32:34."
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    stamina.set_testing(True, attempts=9, cap=True)
-    yield
-    stamina.set_testing(False)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def client(space: ScriptedSpace, **options: Any) -> p4.SpaceClient:

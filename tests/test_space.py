@@ -4,7 +4,6 @@ import asyncio
 import copy
 import json
 import pickle
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import stamina
 from scripted import ESTIMATION, URL, ScriptedSpace, config, events, generating, whole
 
 import phi4_space as p4
@@ -23,11 +21,7 @@ HUB_SPACE = "ada/phi-4"
 SECRET = "hf_sentinel"
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    stamina.set_testing(True, attempts=9, cap=True)
-    yield
-    stamina.set_testing(False)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 @dataclass
