@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL := build/wheel
-SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server -name '*.py' -o -name py.typed -o -path '*/examples/*')
+SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server langchain_phi4 llama_index_phi4 -name '*.py' -o -name py.typed -o -path '*/examples/*')
 GRADIOS := 5.20.1 5.50.0 6.31.0
 AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)
 
@@ -34,10 +34,11 @@ format: $(VENV)/test.stamp
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract, live, on three Gradios
 	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_server_app.py \
-		tests/test_server_gradio_client.py $(AT_GRADIOS)
+		tests/test_server_gradio_client.py tests/langchain tests/llama_index $(AT_GRADIOS)
 
 record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
-	$(BIN)/pytest tests/test_contract.py --record $(AT_GRADIOS)
+	rm -rf cassettes/*/langchain cassettes/*/llama_index
+	$(BIN)/pytest --record $(AT_GRADIOS)
 
 record-live: $(VENV)/wheel.stamp ## a cassette set from any Space: PHI4_SPACE=owner/name make record-live
 	@test -n "$(PHI4_SPACE)" || { echo 'Say which Space: PHI4_SPACE=owner/name make record-live'; exit 2; }
@@ -55,7 +56,7 @@ $(VENV)/made.stamp:
 	touch $@
 
 $(VENV)/demo.stamp: $(VENV)/made.stamp $(SOURCES) constraints/ci.txt
-	$(PIP) install --constraint constraints/ci.txt '.[cli,server]'
+	$(PIP) install --constraint constraints/ci.txt '.[demo]'
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints/ci.txt

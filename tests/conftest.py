@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from servers import KINDS, Servers
 from stage import Stage, Venue, staged, venues
 
 HERE = Path(__file__).parent
+STAGES = {kind: kind for kind in KINDS} | {"own_space": "answering"}
+"""The fixtures that are Spaces, recorded or running, and of which kind."""
 TOKEN = pytest.StashKey[str | None]()
 MEASURED = pytest.StashKey[list[str]]()
 
@@ -47,11 +50,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs the tests of the contract on each stage, and those that need a live Space on each Gradio."""
     option = metafunc.config.getoption
     gradios, record, space = option("gradio"), option("record"), option("space")
-    for kind in KINDS.keys() & set(metafunc.fixturenames):
-        anywhere = kind == "answering"
-        places = venues(gradios, record=record, space=space, anywhere=anywhere)
+    for name in STAGES.keys() & set(metafunc.fixturenames):
+        anywhere, newest = name == "answering", name == "own_space"
+        places = venues(gradios, record=record, space=space, anywhere=anywhere, newest=newest)
         values = [pytest.param(place, id=place.name, marks=_network(place)) for place in places]
-        metafunc.parametrize(kind, values, indirect=True)
+        metafunc.parametrize(name, values, indirect=True)
     if "gradio_python" in metafunc.fixturenames:
         pythons = [told.partition("=") for told in gradios] or [("own", "", sys.executable)]
         values = [pytest.param(path, id=name, marks=pytest.mark.loopback) for name, _, path in pythons]
@@ -64,8 +67,13 @@ def _network(venue: Venue) -> list[pytest.MarkDecorator]:
     return [pytest.mark.loopback if venue.space is None else pytest.mark.enable_socket]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Opens 127.0.0.1 to the tests that say they need it; `--disable-socket` closes all else."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Opens 127.0.0.1 to the tests that say they need it; `--disable-socket` closes all else.
+
+    When recording, the tests that have no cassette are left out.
+    """
+    if config.getoption("record"):
+        items[:] = [item for item in items if STAGES.keys() & set(getattr(item, "fixturenames", ()))]
     for item in items:
         if item.get_closest_marker("loopback") or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "localhost", "::1"]))
@@ -119,14 +127,26 @@ def _stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     assert isinstance(request.node, pytest.Function)
     with staged(
         request.param,
-        kind=str(request.fixturename),
-        test=request.node.originalname,
+        kind=STAGES[str(request.fixturename)],
+        tape=_tape(request.node, request.param),
         servers=lambda: request.getfixturevalue("servers"),
         token=request.config.stash[TOKEN],
     ) as stage:
         yield stage
 
 
+def _tape(test: pytest.Function, venue: Venue) -> str:
+    """A cassette's name: its test's, in folders as the tests are; for a class and parameters, theirs too."""
+    folder = test.path.parent.relative_to(HERE)
+    if folder == Path():
+        return test.originalname.removeprefix("test_")
+    words = [test.path.stem.removeprefix("test_"), test.originalname.removeprefix("test_")]
+    parameters = test.callspec.id.replace(venue.name, "")
+    words += re.findall(r"\w+", parameters)
+    return str(folder / "-".join(words))
+
+
 answering = pytest.fixture(name="answering")(_stage)
 faulty = pytest.fixture(name="faulty")(_stage)
 whole = pytest.fixture(name="whole")(_stage)
+own_space = pytest.fixture(name="own_space")(_stage)

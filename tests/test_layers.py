@@ -21,7 +21,7 @@ FLOORS = [
     ["_turns", "_errors"],
     [
         *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
-        *("_diffs", "_locks", "_blocking", "_relay"),
+        *("_diffs", "_locks", "_blocking", "_relay", "_stopping"),
     ],
     ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
     ["_pool", "_http", "_hub", "_session", "_site", "_waking", "_fetch"],
@@ -41,7 +41,7 @@ NETWORK = {
     "ftplib",
 }
 HARMLESS = {"httpx.URL", "httpx.InvalidURL"}  # what it takes to read URLs as httpx does
-OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "pydantic", "stamina"}
+OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "stamina"}
 COMMAND_NEEDS = {"rich", "typer"}
 SERVER_NEEDS = {"av", "gradio", "numpy", "PIL", "fastapi", "uvicorn"}  # the last two come with gradio
 ADAPTERS = ["langchain_phi4", "llama_index_phi4"]

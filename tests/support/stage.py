@@ -5,12 +5,13 @@ The same test plays a recorded Space with the network off, records it anew, or a
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ class Venue:
         return self.python is None and self.space is None
 
 
-def venues(gradios: Sequence[str], *, record: bool, space: str | None, anywhere: bool) -> list[Venue]:
+def venues(
+    gradios: Sequence[str], *, record: bool, space: str | None, anywhere: bool, newest: bool = False
+) -> list[Venue]:
     """The places where a test runs.
 
     Args:
@@ -59,8 +62,15 @@ def venues(gradios: Sequence[str], *, record: bool, space: str | None, anywhere:
         record: Whether to record, instead of playing.
         space: The Space of somebody else's to record.
         anywhere: Whether the test holds for any Space, not only for our own.
+        newest: Whether a cassette of the newest Gradio will do, and a live Space is asked on demand only:
+            for what the contract of the Space does not decide.
     """
     live = [Venue(name, python=python) for name, _, python in (told.partition("=") for told in gradios)]
+    if newest:
+        recorded = Venue(VERSIONS[-1], CASSETTES / VERSIONS[-1])
+        if record:
+            return [replace(recorded, python=one.python) for one in live if one.name == recorded.name]
+        return [recorded, *(replace(one, name=f"live-{one.name}") for one in live)]
     if space is not None:
         folder = CASSETTES / "live" / space.split("://")[-1].replace("/", "--").replace(":", "-")
         return [Venue(space, folder, space=space)] if anywhere else []
@@ -86,9 +96,7 @@ class Listener(httpx.AsyncBaseTransport):
     """
 
     heard: list[httpx.Request] = field(default_factory=list)
-    _carrier: httpx.AsyncHTTPTransport = field(
-        default_factory=lambda: httpx.AsyncHTTPTransport(verify=ssl_context())
-    )
+    _carriers: dict[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = field(default_factory=dict)
 
     @property
     def steps(self) -> list[str]:
@@ -99,10 +107,18 @@ class Listener(httpx.AsyncBaseTransport):
         await request.aread()
         self.heard.append(request)
         request.headers["accept-encoding"] = "identity"  # a cassette is there to be read
-        return await self._carrier.handle_async_request(request)
+        return await self._carrier().handle_async_request(request)
+
+    def _carrier(self) -> httpx.AsyncHTTPTransport:
+        """The running loop's own: connections belong to loops."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._carriers:
+            self._carriers[loop] = httpx.AsyncHTTPTransport(verify=ssl_context())
+        return self._carriers[loop]
 
     async def aclose(self) -> None:
-        await self._carrier.aclose()
+        if carrier := self._carriers.pop(asyncio.get_running_loop(), None):
+            await carrier.aclose()
 
 
 @dataclass
@@ -132,16 +148,11 @@ class Stage:
     plays: bool = False
     clock: Clock = field(default_factory=Clock)
     listener: Listener = field(default_factory=Listener)
-    _sessions: int = 0
 
     def client(self, **options: Any) -> SpaceClient:
         """A client of the Space; `options` are its arguments."""
-        outside = Outside(transport=self.listener, clock=self.clock, new_session_hash=self._new_session)
+        outside = Outside(transport=self.listener, clock=self.clock)
         return SpaceClient(self.url, token=self.token or False, outside=outside, **options)
-
-    def _new_session(self) -> str:
-        self._sessions += 1  # recorded sessions are numbered; on a Space that runs, others may have had these
-        return f"session-{self._sessions}" if self.plays else uuid.uuid4().hex
 
     @property
     def steps(self) -> list[str]:
@@ -193,14 +204,14 @@ async def _join(visitor: httpx.AsyncClient, text: str) -> str:
 
 @contextmanager
 def staged(
-    venue: Venue, *, kind: str, test: str, servers: Callable[[], Servers], token: str | None
+    venue: Venue, *, kind: str, tape: str, servers: Callable[[], Servers], token: str | None
 ) -> Iterator[Stage]:
     """Sets the stage for one test.
 
     Args:
         venue: Where.
         kind: The kind of Space of our own, one of `servers.KINDS`.
-        test: The test's name, which is the cassette's.
+        tape: The cassette's name, below the venue's folder.
         servers: Where Spaces of our own run; asked for only where one has to run.
         token: A token for somebody else's Space.
 
@@ -211,7 +222,7 @@ def staged(
         assert venue.python is not None
         yield Stage(servers().url(kind, venue.python))
         return
-    path = venue.cassettes / f"{test.removeprefix('test_')}.yaml"
+    path = venue.cassettes / f"{tape}.yaml"
     if venue.plays:
         with playing(path):
             yield Stage(source_of(path)["space"], plays=True)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import vcr
 import yaml
+from sessions import Sessions
 from tidy import Tidy, at_home, files_of, spread
 from vcr.cassette import Cassette
 from vcr.request import Request
@@ -60,10 +61,11 @@ def source_of(path: Path) -> dict[str, str]:
 
 
 def _vcr(source: Mapping[str, str]) -> vcr.VCR:
+    sessions = Sessions()
     tape = vcr.VCR(
         serializer="paper",
         match_on=("method", "scheme", "host", "port", "path", "query", "body"),
-        before_record_request=_without_bytes,
+        before_record_request=lambda request: sessions.rename(_without_bytes(request)),
         ignore_hosts=("localhost",),  # others may ask the same server there, and are not recorded
     )
     tape.register_serializer("paper", _Paper(source))

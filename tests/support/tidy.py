@@ -90,7 +90,7 @@ class Tidy:
         match name, value:
             case "event_id", str():
                 return self._jobs.setdefault(value, f"{len(self._jobs) + 1:032x}")
-            case "session_hash", str():
+            case "session_hash", str() if not value.startswith("session-"):
                 return self._sessions.setdefault(value, f"session-{len(self._sessions) + 1}")
             case _:
                 return _STEADY[name] if name in _STEADY else self.json(value)
