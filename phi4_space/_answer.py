@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from phi4_space._stopping import StopReader
 from phi4_space._tools import CallReader
 from phi4_space._turns import Delta, Rewritten, ToolCall
 
@@ -14,13 +15,22 @@ class Answer:
     Args:
         tools: The names of the tools on offer; without any, text is never held back.
         new_call_id: Makes the id of a tool call.
+        stop: Words before which the text ends; they count in text alone, not in what is a tool call.
     """
 
-    def __init__(self, tools: Sequence[str], new_call_id: Callable[[], str]) -> None:
+    def __init__(
+        self, tools: Sequence[str], new_call_id: Callable[[], str], *, stop: Sequence[str] = ()
+    ) -> None:
         self._tools = tools
         self._new_call_id = new_call_id
+        self._stop = stop
         self._snapshot = ""
         self._start_reading()
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The word that ended it, once one did; what grows behind it is not heard."""
+        return self._stops.stopped_by
 
     def read(self, snapshot: str) -> list[Delta | Rewritten]:
         """Takes the whole answer as it stands and tells what is new.
@@ -30,23 +40,26 @@ class Answer:
         """
         before = self.text
         if snapshot.startswith(self._snapshot):
-            self._take(self._reader.feed(snapshot[len(self._snapshot) :]))
+            news = snapshot[len(self._snapshot) :]
         else:
             self._start_reading()
-            self._take(self._reader.feed(snapshot))
+            news = snapshot
+        self._take(self._stops.feed(self._reader.feed(news)))
         self._snapshot = snapshot
         return self._news(before)
 
     def close(self) -> list[Delta | Rewritten]:
         """Ends the answer and tells what was still held back."""
         before = self.text
-        self._take(self._reader.close())
+        self._take(self._stops.feed(self._reader.close()))
+        self._take(self._stops.close())
         return self._news(before)
 
     def _start_reading(self) -> None:
         self.text = ""
         self.tool_calls: tuple[ToolCall, ...] = ()
         self._reader = CallReader(self._tools, new_id=self._new_call_id)
+        self._stops = StopReader[ToolCall](self._stop)
 
     def _take(self, pieces: Sequence[str | ToolCall]) -> None:
         for piece in pieces:

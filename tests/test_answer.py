@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -16,10 +16,10 @@ CALL = '<|tool_call|>[{"name": "weather", "arguments": {"city": "Oslo"}}]<|/tool
 News = list[Delta | Rewritten]
 
 
-def answer(*tools: str) -> Answer:
+def answer(*tools: str, stop: Sequence[str] = ()) -> Answer:
     """An answer whose calls are numbered."""
     numbers = itertools.count(1)
-    return Answer(tools, lambda: f"call-{next(numbers)}")
+    return Answer(tools, lambda: f"call-{next(numbers)}", stop=stop)
 
 
 def shown(news: Iterable[Delta | Rewritten]) -> str:
@@ -109,6 +109,37 @@ def test_a_rewrite_of_what_was_never_shown_is_none() -> None:
     assert growing.read("x or y") == [Delta("or y")]
 
 
+@pytest.mark.parametrize(
+    ("snapshots", "news", "stopped_by", "calls"),
+    [
+        (["one END two", "one END two three"], [Delta("one ")], "END", 0),
+        (["one E", "one END"], [Delta("one ")], "END", 0),
+        (["one E"], [Delta("one "), Delta("E")], None, 0),
+        (["END"], [], "END", 0),
+        # text taken back takes its stop string along
+        (["one END", "two"], [Delta("one "), Rewritten("two")], None, 0),
+        (["one EN", "two END x"], [Delta("one "), Rewritten("two ")], "END", 0),
+        # calls before it count, those behind it do not
+        ([f"one {CALL} END {CALL}"], [Delta("one  ")], "END", 1),
+        ([f"one END {CALL}", f"one END {CALL}{CALL}"], [Delta("one ")], "END", 0),
+        # what stands in a call is no text; and what is none after all is
+        ([CALL.replace("Oslo", "END")], [], None, 1),
+        (['x {"name": "weather", "END'], [Delta("x "), Delta('{"name": "weather", "')], "END", 0),
+        (["x <|tool END"], [Delta("x <|tool ")], "END", 0),
+    ],
+)
+def test_a_stop_string_ends_the_text(
+    snapshots: list[str], news: News, stopped_by: str | None, calls: int
+) -> None:
+    """The text ends before it, rewritten or not; it counts in text alone, and what follows is not heard."""
+    growing = answer("weather", stop=["END"])
+
+    assert read(growing, snapshots) == news
+    assert growing.text == shown(news)
+    assert growing.stopped_by == stopped_by
+    assert len(growing.tool_calls) == calls
+
+
 pieces = st.sampled_from(
     [CALL, "<|tool", "_call|>", "[{", '"name"', "functools", "```json\n", "```", "weather", "\n", '"}]']
 )
@@ -141,6 +172,22 @@ def test_readers_see_the_last_snapshot_alone(before: list[str], text: str, tools
     assert shown(news) == growing.text == whole.text
     assert meant(growing) == meant(whole)
     assert len({call.id for call in growing.tool_calls}) == len(growing.tool_calls)
+
+
+@given(st.lists(texts, max_size=6), texts, tools, st.lists(st.sampled_from(["wea", "\n", "l", '"}]'])))
+def test_readers_see_no_stop_string(
+    before: list[str], text: str, tools: tuple[str, ...], stop: list[str]
+) -> None:
+    """The text is that without stop strings, cut before the first; whatever was shown meanwhile."""
+    growing, whole = answer(*tools, stop=stop), answer(*tools)
+
+    news = read(growing, [*before, text])
+    read(whole, [text])
+
+    end = min((whole.text.index(word) for word in stop if word in whole.text), default=None)
+    assert shown(news) == growing.text == whole.text[:end]
+    assert (growing.stopped_by is None) == (end is None)
+    assert meant(growing) == meant(whole)[: len(growing.tool_calls)]
 
 
 @given(texts, tools)
