@@ -12,6 +12,7 @@ from phi4_space._errors import EmptyPrompt, InvalidOption, ToolChoiceNotMet
 from phi4_space._exchange import Exchange, Question, Script, Standing
 from phi4_space._media import read_all
 from phi4_space._prompt import PromptStyle, compose
+from phi4_space._stopping import to_stop
 from phi4_space._tools import corrective
 from phi4_space._turns import Delta, Event, File, Media, MediaLike, Reply, Rewritten, ToolSpec, Turn
 
@@ -29,6 +30,7 @@ class Options(TypedDict, total=False):
         tools: Tools that the model may call.
         tool_choice: "auto" lets the model choose, "none" forbids calls, "required" asks for one, a tool's
             name asks for that one.
+        stop: Strings before which the answer's text ends; the job is taken back as soon as one comes.
     """
 
     media: Sequence[MediaLike]
@@ -36,6 +38,7 @@ class Options(TypedDict, total=False):
     prompt: str | None
     tools: Sequence[ToolSpec]
     tool_choice: str
+    stop: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,14 @@ class Request:
         verbatim: The prompt to send in their place, if the caller wrote one.
         tools: The tools on offer.
         tool_choice: Which of them the model is to call.
+        stop: The strings before which the answer's text ends.
     """
 
     turns: tuple[Turn, ...]
     verbatim: str | None = None
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str = "auto"
+    stop: tuple[str, ...] = ()
 
     @property
     def must_call(self) -> bool:
@@ -86,6 +91,7 @@ def to_request(message: Message, options: Options) -> Request:
         verbatim=options.get("prompt"),
         tools=tuple(options.get("tools", ())),
         tool_choice=options.get("tool_choice", "auto"),
+        stop=to_stop(options.get("stop", ())),
     )
     if request.verbatim is not None and request.must_call:
         raise InvalidOption(
@@ -175,7 +181,10 @@ def to_question(
         return Script(prompt.text, files)
 
     return Question(
-        whole=script([*known, *news]), news=script(news), tools=tuple(tool.name for tool in request.tools)
+        whole=script([*known, *news]),
+        news=script(news),
+        tools=tuple(tool.name for tool in request.tools),
+        stop=request.stop,
     )
 
 

@@ -54,11 +54,13 @@ class Question:
         whole: Everything said so far, for a session that knows nothing.
         news: What is new, for a session that knows the rest.
         tools: The names of the tools on offer.
+        stop: The strings before which the answer's text ends.
     """
 
     whole: Script
     news: Script
     tools: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,7 +157,7 @@ class Exchange:
 
     async def _try(self, number: int) -> AsyncGenerator[Event, None]:
         self._again, self._failure = False, None
-        self._answer = Answer(self._question.tools, self._new_call_id)
+        self._answer = Answer(self._question.tools, self._new_call_id, stop=self._question.stop)
         try:
             async with aclosing(self._attempt(number)) as events:
                 async for event in events:
@@ -178,6 +180,8 @@ class Exchange:
             async with aclosing(self._follow(session, contract, event_id)) as events:
                 async for event in events:
                     yield event
+        if self._answer.stopped_by is not None:
+            self._standing.leave()  # its session may hold more of the answer than was heard
         yield Reply(
             text=self._answer.text,
             tool_calls=self._answer.tool_calls,
@@ -187,6 +191,7 @@ class Exchange:
             ),
             space=self._settings.address.api_url,
             model=self._settings.model,
+            stopped_by=self._answer.stopped_by,
         )
 
     def _settle_session(self, contract: Contract) -> Script:
@@ -218,11 +223,11 @@ class Exchange:
     async def _follow(
         self, session: Session, contract: Contract, event_id: str
     ) -> AsyncGenerator[Event, None]:
-        """Listens to the job until its end, and takes it back when left before."""
+        """Listens to the job until its end or a stop string, and takes it back when left before its end."""
         message: WireEvent | None = None
         try:
             async with aclosing(session.get(event_id)) as messages:
-                while not isinstance(message, Finished):
+                while not isinstance(message, Finished) and self._answer.stopped_by is None:
                     message = await self._stopwatch.within(anext(messages))
                     for event in self._read(message, contract):
                         yield event

@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
+from phi4_space._errors import InvalidOption
+
 T = TypeVar("T")
+
+
+def to_stop(words: object) -> tuple[str, ...]:
+    """The stop strings that a caller named.
+
+    Raises:
+        InvalidOption: It is no list of strings, or one of them is empty.
+    """
+    if isinstance(words, str) or not isinstance(words, Sequence):
+        raise InvalidOption("stop is a list", advice="Write stop=[...], also for one string.")
+    if not all(isinstance(word, str) and word for word in words):
+        raise InvalidOption("stop holds strings, none of them empty", advice="Leave the others out.")
+    return tuple(words)
 
 
 class StopReader(Generic[T]):

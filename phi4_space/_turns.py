@@ -254,6 +254,7 @@ class Reply:
         sent: What was sent.
         space: The Space that answered, as its URL.
         model: The model's name.
+        stopped_by: The stop string before which the text ends, where one was met.
     """
 
     text: str
@@ -263,6 +264,7 @@ class Reply:
     sent: Sent
     space: str
     model: str
+    stopped_by: str | None = None
 
 
 Event = Waking | Queued | Started | Progress | Notice | Delta | Rewritten | Reply

@@ -538,6 +538,86 @@ def test_a_call_that_never_comes_is_an_error() -> None:
     assert space.steps().count("join") == 2
 
 
+def test_a_stop_string_ends_the_turn_and_takes_the_job_back() -> None:
+    """As soon as it is met, across deltas too, the stream is closed and the Reply comes, cut before it."""
+    answer = events(generating("Think. \nObs"), more("ervation: 4"), None)
+    space = ScriptedSpace({"data": [answer]})
+    stream = answer.stream
+    assert isinstance(stream, Stream)
+    closed_at_cancel = []
+
+    async def cancel(_request: httpx.Request) -> httpx.Response:
+        closed_at_cancel.append(stream.closed)
+        return httpx.Response(200, json={"success": True})
+
+    space.script["cancel"] = [cancel]
+
+    *happened, reply = ask(space, stop=["\nObservation:", "\nFinal"])
+
+    assert [p4.Delta("Think. ")] == happened
+    assert (reply.text, reply.stopped_by) == ("Think. ", "\nObservation:")
+    assert closed_at_cancel == [True]
+    assert space.bodies("cancel") == [{"fn_index": 11, "session_hash": "session-1", "event_id": "event"}]
+    assert reply.sent == p4.Sent("hi", (), "session-1", "event", 1)
+    assert reply.timing.first_text <= reply.timing.done
+
+
+def test_a_stop_string_in_an_answer_that_is_whole_takes_nothing_back() -> None:
+    """A Space that answers in one piece is done; the text ends before the stop string all the same."""
+    space = ScriptedSpace({"data": [events(*whole("one END two"))]})
+
+    *_, reply = ask(space, stop=["END"])
+
+    assert (reply.text, reply.stopped_by) == ("one ", "END")
+    assert "cancel" not in space.steps()
+
+
+def test_what_only_began_like_a_stop_string_comes_out_at_the_end() -> None:
+    """Nothing is lost of an answer that ends where a stop string might have gone on."""
+    space = ScriptedSpace({"data": [events(generating("one E"), completed("one EN"))]})
+
+    *happened, reply = ask(space, stop=["END"])
+
+    assert texts(happened) == ["one ", "EN"]
+    assert (reply.text, reply.stopped_by) == ("one EN", None)
+
+
+def test_text_taken_back_takes_its_half_stop_string_along() -> None:
+    """A snapshot that is no extension is read anew: it is cut where it has a stop string itself."""
+    space = ScriptedSpace({"data": [events(generating("one EN"), replaced("D two"), more(" END"), None)]})
+
+    *happened, reply = ask(space, stop=["END"])
+
+    assert [p4.Delta("one "), p4.Rewritten("D two"), p4.Delta(" ")] == happened
+    assert (reply.text, reply.stopped_by) == ("D two ", "END")
+
+
+def test_calls_before_a_stop_string_count() -> None:
+    """A call that was whole before is in the Reply, and what a call holds is no text to stop at."""
+    call = '<|tool_call|>[{"name": "add", "arguments": {"a": "END"}}]<|/tool_call|>'
+    space = ScriptedSpace({"data": [events(generating(f"{call} END {call}"), None)]})
+
+    reply = ask(space, tools=[p4.ToolSpec("add")], stop=["END"])[-1]
+
+    assert [one.arguments for one in reply.tool_calls] == [{"a": "END"}]
+    assert reply.stopped_by == "END"
+
+
+def test_an_answer_that_stopped_without_the_call_is_asked_for_it_once_more() -> None:
+    """A stop string does not stand in the way of a forced choice: what was heard is told to a new session."""
+    call = '<|tool_call|>[{"name": "add", "arguments": {}}]<|/tool_call|>'
+    space = ScriptedSpace({"data": [events(generating("No. END"), None), events(*whole(call))]})
+
+    happened = ask(space, tools=[p4.ToolSpec("add")], tool_choice="add", stop=["END"])
+
+    assert happened[-1].tool_calls[0].name == "add"
+    assert texts(happened) == []
+    first, second = space.bodies("predict")
+    assert first["session_hash"] != second["session_hash"]
+    assert "User: hi" in second["data"][1]["text"]
+    assert "Assistant: No. \n" in second["data"][1]["text"]
+
+
 def test_a_stream_that_broke_makes_one_ask_for_a_restart() -> None:
     """A Space that died in mid-turn has a new contract when it is back: the next try reads that first."""
     space = ScriptedSpace()

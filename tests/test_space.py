@@ -120,6 +120,10 @@ def test_media_of_turns_and_of_the_call_go_together() -> None:
             "127.0.0.1",
             marks=pytest.mark.loopback,  # to look the address up; it is refused before a connection
         ),
+        ("hi", {"stop": "END"}, p4.InvalidOption, "Write stop=[...]"),
+        ("hi", {"stop": 7}, p4.InvalidOption, "stop is a list"),
+        ("hi", {"stop": ["END", ""]}, p4.InvalidOption, "none of them empty"),
+        ("hi", {"stop": [b"END"]}, p4.InvalidOption, "stop holds strings"),
         ("hi", {"prompt": "raw"}, p4.InvalidOption, "prompt"),
         ("", {"prompt": "raw", "system": "Be kind"}, p4.InvalidOption, "prompt"),
         (
@@ -377,6 +381,30 @@ def test_leaving_a_turn_early_forgets_it() -> None:
 
     assert chat.turns == ()
     assert chat.session_hash == ""
+
+
+@pytest.mark.parametrize("answer", [[generating("Blue END red"), None], whole("Blue END red")])
+def test_after_a_stop_string_the_next_turn_says_everything_again(answer: list[Any]) -> None:
+    """The Space's session may know more than was heard: the next turn tells what was, on a new session."""
+    space = ScriptedSpace({"data": [events(*answer)]})
+
+    async def two_turns() -> p4.Conversation:
+        chat = client(space).conversation()
+        await chat.areply(prompt="Which colour?", media=[PNG], stop=["END"])
+        assert chat.session_hash == ""
+        await chat.areply("And now?")
+        return chat
+
+    chat = asyncio.run(two_turns())
+
+    assert [turn.text for turn in chat.turns] == ["Which colour?", "Blue ", "And now?", "an answer"]
+    first, second = space.bodies("predict")
+    assert first["session_hash"] != second["session_hash"]
+    assert (
+        second["data"][1]["text"]
+        == "User: [image 1] Which colour?\nAssistant: Blue \nUser: And now?\nAssistant:"
+    )
+    assert len(second["data"][1]["files"]) == 1
 
 
 def test_turns_of_one_conversation_run_one_at_a_time() -> None:
