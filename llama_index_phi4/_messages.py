@@ -1,0 +1,113 @@
+"""Chat messages -> turns. Knows roles, and what belongs to a message beside its blocks; no Space.
+
+A message's texts stand on lines of their own, as in `ChatMessage.content`, and a medium stands where it stood
+among them. Nothing that is handed in is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
+
+from llama_index_phi4._blocks import kind_of, to_parts
+from llama_index_phi4._calls import kept_calls
+from phi4_space import InvalidInput, InvalidOption, Media, ToolCall, Turn
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+_ROLES: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "chatbot": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+def to_turns(messages: Sequence[ChatMessage]) -> list[Turn]:
+    """One turn for each message.
+
+    Documents of text are read here, from their path or file; all other bytes are read when they are sent.
+    Where documents may come, a coroutine calls this in a thread.
+
+    Raises:
+        UnsupportedContent: Phi-4 does not take a block's kind.
+        InvalidInput: Something else cannot be sent as it is. Each error names the message, counted from 0,
+            its role, and the kind of block.
+    """
+    tools: dict[str, str] = {}
+    return [_to_turn(place, message, tools) for place, message in enumerate(messages)]
+
+
+def _to_turn(place: int, message: ChatMessage, tools: MutableMapping[str, str]) -> Turn:
+    """The turn of a message.
+
+    Args:
+        place: Its place among the messages.
+        message: The message.
+        tools: The names of the tools called so far, by the ids of the calls. The message's own are added.
+    """
+    role = _role(place, message)
+    said = f"Message {place} ({role})"
+    parts: list[str | Media] = []
+    for block in message.blocks:
+        with _telling(f"{said}, {kind_of(block)}"):
+            parts += _parts(block, role)
+    with _telling(said):
+        kept = kept_calls(message) if role == "assistant" else []
+    calls = [call.read(f"call_{place}_{number}") for number, call in enumerate(kept)]
+    tools.update({call.id: call.name for call in kept if call.id})
+    answers = message.additional_kwargs if role == "tool" else {}
+    call_id = _text(answers.get("tool_call_id"))
+    return Turn.of(
+        role,
+        *_on_lines([*parts, *(call for call in calls if isinstance(call, str))]),
+        tool_calls=[call for call in calls if isinstance(call, ToolCall)],
+        tool_call_id=call_id,
+        name=_text(answers.get("name")) or tools.get(call_id or ""),
+    )
+
+
+def _role(place: int, message: ChatMessage) -> Role:
+    if not isinstance(message, ChatMessage):
+        raise InvalidOption(f"Message {place} is a {type(message).__name__}, not a ChatMessage")
+    role = _ROLES.get(getattr(message.role, "value", message.role))
+    if role is None:
+        raise InvalidOption(
+            f"Message {place} has the role {message.role!r}", advice=f"Use one of {[*_ROLES]}."
+        )
+    return role
+
+
+def _parts(block: object, role: Role) -> Iterator[str | Media]:
+    if isinstance(block, ToolCallBlock) and role != "assistant":
+        raise InvalidInput("Only the assistant calls tools")
+    return to_parts(block)
+
+
+def _on_lines(parts: Iterable[str | Media]) -> Iterator[str | Media]:
+    """The parts, with a line break in front of each text but the first."""
+    gap = ""
+    for part in parts:
+        yield f"{gap}{part}" if isinstance(part, str) else part
+        gap = "\n" if isinstance(part, str) else gap
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+@contextmanager
+def _telling(place: str) -> Iterator[None]:
+    """Says in an error where it happened."""
+    try:
+        yield
+    except InvalidInput as refused:
+        refused.what = f"{place}: {refused.what}"
+        raise

@@ -1,0 +1,156 @@
+"""Where a block's or node's bytes are -> Media. Knows core's ways to refer to bytes; no message, no Space.
+
+Nothing is fetched here, and no picture or recording is read: both are the client's work, in threads and under
+its fetch policy. Core's own `resolve_image` would load a URL at once, without a limit.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Sequence
+from io import IOBase
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from llama_index.core.base.llms.types import AudioBlock, DocumentBlock, ImageBlock
+from llama_index.core.schema import ImageNode, MediaResource, Node, NodeWithScore
+
+from phi4_space import Media, MediaNotReadable, UnsupportedContent, UrlRefused
+
+_SCHEMES = ("data", "http", "https")
+_one_reads = threading.Lock()
+
+
+class Source(NamedTuple):
+    """Where bytes are, in the order in which core looks for them.
+
+    Attributes:
+        data: The bytes, as they are or in base64, or an open binary file.
+        path: A local path.
+        url: A `data:`, http or https URL.
+    """
+
+    data: bytes | IOBase | None = None
+    path: str | PathLike[str] | None = None
+    url: object | None = None
+
+
+class OpenFile:
+    """An open file that is read from its start, and left as it stood.
+
+    Agents send the same messages again and again, so that reading must not use them up. A file that cannot
+    seek is read from where it stands, and only once.
+
+    Attributes:
+        name: The file's name, if it has one.
+    """
+
+    def __init__(self, file: IOBase) -> None:
+        """Remembers the file; reads nothing."""
+        self._file: _Binary = file
+        name = getattr(file, "name", None)
+        self.name = name if isinstance(name, str) else None
+
+    def read(self) -> bytes:
+        """All bytes of the file."""
+        if not self._file.seekable():
+            return self._file.read()
+        with _one_reads:  # the same file may stand in two messages, read by two threads
+            stood = self._file.tell()
+            self._file.seek(0)
+            try:
+                return self._file.read()
+            finally:
+                self._file.seek(stood)
+
+
+class _Binary(Protocol):
+    def seekable(self) -> bool: ...
+    def tell(self) -> int: ...
+    def seek(self, offset: int, /) -> int: ...
+    def read(self) -> bytes: ...
+
+
+def to_media(source: Source) -> Media:
+    """A picture or a recording by reference.
+
+    Raises:
+        MediaNotReadable: There is no source, or it is empty.
+        UrlRefused: The URL is neither `data:` nor http(s).
+    """
+    match source:
+        case Source(data=IOBase() as file):
+            return Media(OpenFile(file))
+        case Source(data=bytes(data)):
+            return Media(decoded(data))
+        case Source(path=str() | PathLike() as path):
+            return Media(Path(path))
+        case Source(url=None):
+            raise MediaNotReadable("It has no source", advice="Give it bytes, an open file, a path or a URL.")
+        case _:
+            return Media(_checked(str(source.url)))
+
+
+def decoded(data: bytes) -> bytes:
+    """The bytes themselves, where they may be in base64, as core keeps them.
+
+    Raises:
+        MediaNotReadable: There are none.
+    """
+    if not data:
+        raise MediaNotReadable("It is empty")
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError:
+        return data
+
+
+def _checked(url: str) -> str:
+    scheme = url.partition(":")[0]
+    if scheme.lower() not in _SCHEMES:
+        raise UrlRefused(
+            f"Its URL begins with {scheme[:20]!r}, not with one of {', '.join(_SCHEMES)}",
+            advice="Hand in its bytes, or a local file as path.",
+        )
+    return url
+
+
+def source_of(block: ImageBlock | AudioBlock | DocumentBlock) -> Source:
+    """Where the block's bytes are."""
+    match block:
+        case ImageBlock(image=data) | AudioBlock(audio=data) | DocumentBlock(data=data):
+            return Source(data, block.path, block.url)
+
+
+def images_to_media(images: Sequence[object]) -> list[Media]:
+    """What is handed in as `image_documents`, by reference.
+
+    Args:
+        images: `ImageDocument`, `ImageNode`, a `Node` with an image, `NodeWithScore` of these, `ImageBlock`
+            or `AudioBlock`, in any mixture.
+
+    Raises:
+        UnsupportedContent: One is none of these, or a node without an image.
+        MediaNotReadable: One has no source, or is empty.
+        UrlRefused: A URL is neither `data:` nor http(s).
+    """
+    return [to_media(_image_source(place, image)) for place, image in enumerate(images)]
+
+
+def _image_source(place: int, image: object) -> Source:
+    match image:
+        case NodeWithScore():
+            return _image_source(place, image.node)
+        case ImageBlock() | AudioBlock():
+            return source_of(image)
+        case ImageNode():
+            return Source(_encoded(image.image), image.image_path, image.image_url)
+        case Node(image_resource=MediaResource() as resource):
+            return Source(resource.data, resource.path, resource.url)
+    raise UnsupportedContent(f"image_documents[{place}] is a {type(image).__name__} without an image")
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return text.encode() if text else None

@@ -1,0 +1,128 @@
+"""Tools -> ToolSpec, choices -> the client's, calls -> what carries them out. Knows no message, no Space."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import ToolCallBlock
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.tools import BaseTool
+
+from llama_index_phi4._calls import read_arguments
+from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
+
+_CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
+
+
+def to_specs(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[ToolSpec]:
+    """What the model is told of each tool.
+
+    A tool keeps the name that agents look it up by, also where OpenAI would not take it.
+
+    Args:
+        tools: LlamaIndex tools, or dicts in the form of OpenAI (nested or flat) or Anthropic.
+
+    Raises:
+        InvalidOption: One is none of these, or has no name.
+    """
+    return [_to_spec(place, tool) for place, tool in enumerate(tools)]
+
+
+def _to_spec(place: int, tool: BaseTool | Mapping[str, Any]) -> ToolSpec:
+    match tool:
+        case BaseTool():
+            function = tool.metadata.to_openai_tool(skip_length_check=True)["function"]
+            function = {**function, "name": tool.metadata.name}
+        case {"function": Mapping() as function}:
+            pass
+        case Mapping() as function:
+            pass
+        case _:
+            raise InvalidOption(f"tools[{place}] is a {type(tool).__name__}, neither a BaseTool nor a dict.")
+    name = function.get("name")
+    if not isinstance(name, str) or not name:
+        raise InvalidOption(f"tools[{place}] has no name.")
+    parameters = function.get("parameters") or function.get("input_schema")
+    described = ToolSpec(name=name, description=function.get("description") or "")
+    return ToolSpec(name, described.description, parameters) if parameters else described
+
+
+def to_choice(choice: object, specs: Sequence[ToolSpec], *, required: bool = False) -> str:
+    """Which tool is to be called, as the client says it: "auto", "none", "required" or a name.
+
+    Args:
+        choice: `tool_choice`, as users and programs of LlamaIndex write it: None; "auto", "none", "required",
+            "any" or a tool's name; or a dict in the form of OpenAI (nested or flat) or Anthropic.
+        specs: The tools on offer.
+        required: `tool_required`: a choice that leaves it to the model becomes "required".
+
+    Raises:
+        InvalidOption: No tool on offer is meant; the advice names the nearest. Or it forbids the call that is
+            required.
+    """
+    said = _said(choice)
+    chosen = _CHOICES.get(said, said)
+    if required and chosen == "none":
+        raise InvalidOption('tool_required asks for a call, and tool_choice "none" forbids it.')
+    chosen = "required" if required and chosen == "auto" else chosen
+    names = [spec.name for spec in specs]
+    if chosen in {"auto", "none"} or chosen in names or (chosen == "required" and names):
+        return chosen
+    near = difflib.get_close_matches(chosen, names, n=1)
+    raise InvalidOption(
+        f"tool_choice is {chosen!r}, and the tools on offer are {names}.",
+        advice=f"Did you mean {near[0]!r}?"
+        if near
+        else 'Choose "auto", "none", "required" or a tool\'s name.',
+    )
+
+
+def _said(choice: object) -> str:
+    match choice:
+        case None:
+            return "auto"
+        case str():
+            return choice
+        case {"function": {"name": str(name)}} | {"name": str(name)} | {"type": str(name)}:
+            return name
+    raise InvalidOption(
+        f"tool_choice is a {type(choice).__name__} that names no tool.",
+        advice='Write a name, or {"type": "function", "function": {"name": ...}}.',
+    )
+
+
+def to_blocks(calls: Iterable[ToolCall]) -> list[ToolCallBlock]:
+    """The calls of an answer as blocks; their ids stay those that were made when the calls were read."""
+    return [
+        ToolCallBlock(
+            tool_call_id=call.id, tool_name=call.name, tool_kwargs=copy.deepcopy(dict(call.arguments))
+        )
+        for call in calls
+    ]
+
+
+def to_selections(blocks: Iterable[object]) -> list[ToolSelection]:
+    """The calls among blocks, for who carries them out; what a tool does to its arguments stays there.
+
+    Args:
+        blocks: A message's blocks; others than calls are passed over.
+
+    Raises:
+        InvalidInput: The arguments of a call cannot be read.
+    """
+    calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
+    return [_to_selection(block, f"call_{place}") for place, block in enumerate(calls)]
+
+
+def _to_selection(block: ToolCallBlock, made_id: str) -> ToolSelection:
+    arguments = read_arguments(block.tool_kwargs)
+    if arguments is None:
+        raise InvalidInput(f"The call of {block.tool_name!r} has arguments that are no JSON object.")
+    return ToolSelection(
+        tool_id=block.tool_call_id or made_id,
+        tool_name=block.tool_name,
+        tool_kwargs=copy.deepcopy(arguments),
+    )
