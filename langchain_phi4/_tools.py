@@ -1,0 +1,132 @@
+"""LangChain's tools and tool choices as phi4_space's. Knows their many forms; no message, no model."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from phi4_space import InvalidOption, ToolSpec
+
+ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
+"""What `bind_tools` takes: a function, a pydantic or TypedDict class, a tool, or a dict that tells of one."""
+
+_KEYWORDS = ("auto", "none", "required")
+_FUNCTIONS = ("function", "custom", "object", None)  # "object" is a JSON schema's
+_MARKERS = ("cachePoint", "cache_point")  # Bedrock's mark in a list of tools, which is none itself
+
+
+def to_specs(tools: Sequence[ToolLike]) -> list[ToolSpec]:
+    """The tools as the client offers them, in order.
+
+    Functions, pydantic classes (v2 and v1), TypedDict classes, `BaseTool`s, JSON schemas with a title, and
+    the dicts of OpenAI (both APIs), Anthropic and Bedrock are read. What only concerns a provider, such as
+    `cache_control` and `strict`, is left out.
+
+    Raises:
+        InvalidOption: A tool cannot be read, or only its provider can run it, such as a web search.
+    """
+    return [_to_spec(tool) for tool in tools if not _is_marker(tool)]
+
+
+def to_choice(tool_choice: object, specs: Sequence[ToolSpec]) -> str:
+    """The choice as the client takes it: "auto", "none", "required", or the name of a tool on offer.
+
+    Args:
+        tool_choice: None, False and "auto" let the model choose; True, "any" and "required" ask for some
+            call; "none" forbids calls; a name asks for that tool. The dicts in which OpenAI, Anthropic and
+            Bedrock wrap these mean the same.
+        specs: The tools on offer.
+
+    Raises:
+        InvalidOption: It is no choice, or names a tool that is not on offer; the advice has the nearest name.
+    """
+    match tool_choice:
+        case None | False | "auto" | {"type": "auto"} | {"auto": {}}:
+            return "auto"
+        case "none" | {"type": "none"}:
+            return "none"
+        case True | "any" | "required" | {"type": "any" | "required"} | {"any": {}}:
+            return _required(specs)
+        case str(name):
+            return _named(name, specs)
+        case {"function": {"name": str(name)}} | {"tool": {"name": str(name)}}:
+            return _named(name, specs)
+        case {"type": "function" | "tool" | "custom", "name": str(name)}:
+            return _named(name, specs)
+        case _:
+            raise InvalidOption(
+                f"tool_choice is {tool_choice!r}",
+                advice='Choose "auto", "none", "any", or the name of a tool on offer.',
+            )
+
+
+def _is_marker(tool: ToolLike) -> bool:
+    return isinstance(tool, Mapping) and len(tool) == 1 and next(iter(tool)) in _MARKERS
+
+
+def _to_spec(tool: ToolLike) -> ToolSpec:
+    if isinstance(tool, Mapping):
+        tool = dict(tool)
+        _refuse_foreign(tool)
+    try:
+        told = convert_to_openai_tool(tool)
+    except Exception as failed:  # any annotation or schema, with any library's errors
+        raise InvalidOption(f"The tool {_shown(tool)} cannot be read: {failed}") from failed
+    if told["type"] == "custom":
+        raise _takes_text(told["name"])
+    # OpenAI's responses API has the function's fields beside the type; core hands those back as they are.
+    function = told.get("function", told)
+    parameters = function.get("parameters")
+    schema = {"parameters": parameters} if parameters else {}
+    return ToolSpec(function.get("name", ""), function.get("description") or "", **schema)
+
+
+def _refuse_foreign(tool: Mapping[str, Any]) -> None:
+    """Refuses a dict that tells of no function, such as a provider's own web search."""
+    kind = tool.get("type")
+    if kind == "custom" and "input_schema" not in tool:
+        raise _takes_text(tool.get("name", kind))
+    if kind not in _FUNCTIONS:
+        raise _not_here(kind, "is run by its provider, which Phi-4's Space is not")
+    if tool.keys() & {"name", "title", "toolSpec", "function"}:
+        return
+    if kind is None and "properties" not in tool:
+        raise _not_here("/".join(map(str, tool)), "is of no known form")
+    raise InvalidOption("A tool is a JSON schema without a name", advice='Give it a "title".')
+
+
+def _takes_text(name: object) -> InvalidOption:
+    return _not_here(name, "takes free text, and Phi-4 calls tools with JSON")
+
+
+def _not_here(name: object, why: str) -> InvalidOption:
+    return InvalidOption(f"The tool {name!r} {why}", advice="Offer a function or a BaseTool of your own.")
+
+
+def _required(specs: Sequence[ToolSpec]) -> str:
+    if not specs:
+        raise InvalidOption("tool_choice asks for a call, and no tools are on offer")
+    return "required"
+
+
+def _named(name: str, specs: Sequence[ToolSpec]) -> str:
+    names = [spec.name for spec in specs]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        offered = f"The tools on offer are {names}." if names else "No tools are on offer."
+        raise InvalidOption(
+            f"tool_choice names {name!r}, which is not on offer",
+            advice=f"Did you mean {near[0]!r}?" if near else offered,
+        )
+    if name in _KEYWORDS:
+        raise InvalidOption(f"A tool named {name!r} cannot be chosen by name", advice="Give it another name.")
+    return name
+
+
+def _shown(tool: object) -> str:
+    name = tool.get("name", tool.get("title")) if isinstance(tool, dict) else getattr(tool, "__name__", None)
+    return repr(name or type(tool).__name__)
