@@ -20,6 +20,7 @@ from phi4_space._errors import (
     QueueFull,
     QuotaExceeded,
     RateLimited,
+    ResponseFormatNotMet,
     SpaceBroken,
     SpaceBusy,
     SpaceError,
@@ -29,6 +30,7 @@ from phi4_space._errors import (
     SpaceUnavailable,
     StreamLost,
     ToolChoiceNotMet,
+    TooManyFiles,
     TurnCancelled,
     UnexpectedAnswer,
     UnsupportedContent,
@@ -39,9 +41,11 @@ from phi4_space._errors import (
 from phi4_space._options import MODEL, MODEL_ALIASES, Timeouts
 from phi4_space._options import VERSION as __version__  # noqa: N811 - the name that versions have
 from phi4_space._prompt import PromptStyle
+from phi4_space._response_format import ResponseFormat
 from phi4_space._session import Session
 from phi4_space._space import Conversation, SpaceClient
 from phi4_space._turns import (
+    BrokenCall,
     Delta,
     Event,
     Media,
@@ -71,6 +75,7 @@ __all__ = [
     "MODEL_ALIASES",
     "AuthenticationFailed",
     "BlockingCallRefused",
+    "BrokenCall",
     "Cancelled",
     "ConnectionFailed",
     "ContractNotMet",
@@ -106,6 +111,8 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Reply",
+    "ResponseFormat",
+    "ResponseFormatNotMet",
     "Rewritten",
     "Sent",
     "Session",
@@ -124,6 +131,7 @@ __all__ = [
     "StreamLost",
     "Timeouts",
     "Timing",
+    "TooManyFiles",
     "ToolCall",
     "ToolChoiceNotMet",
     "ToolSpec",

@@ -139,7 +139,7 @@ def _said(message: Message) -> tuple[Turn, ...]:
 
 
 def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[Turn, ...]:
-    """The turns, with a call's media given to the user's turn at their end."""
+    """The turns, with a call's media given to the user's turn at their end, behind media that have places."""
     if isinstance(things, str | bytes) or not isinstance(things, Sequence):
         raise InvalidOption("media is a list", advice="Write media=[...], also for one picture or recording.")
     if not things:
@@ -147,7 +147,8 @@ def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[T
     media = tuple(thing if isinstance(thing, Media) else Media(thing) for thing in things)
     match turns:
         case [*before, Turn(role="user") as last]:
-            return (*before, replace(last, media=(*last.media, *media)))
+            places = (*last.places, *(len(last.text) for _ in media)) if last.places else ()
+            return (*before, replace(last, media=(*last.media, *media), places=places))
         case _:
             return (*turns, Turn(role="user", media=media))
 

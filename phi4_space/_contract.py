@@ -89,6 +89,7 @@ class Contract:
         app_id: Made anew at each start of the Space; a 64-bit integer, to be compared exactly.
         api_prefix: What stands before all paths but `/config`.
         max_file_size: Bytes that a file may have, None for no limit.
+        max_files: How many files the page's box takes, None for no limit. Only the page holds to it.
         space_id: "owner/name", if the Space runs on the Hub.
         submit: The endpoint that files the user's turn.
         answer: The endpoint that answers it.
@@ -99,6 +100,7 @@ class Contract:
     app_id: int | str
     api_prefix: str
     max_file_size: int | None
+    max_files: int | None
     space_id: str | None
     submit: Endpoint
     answer: Endpoint
@@ -149,6 +151,7 @@ def to_contract(config: object, *, space: str) -> Contract:
         app_id=told.app_id,
         api_prefix=told.api_prefix.rstrip("/"),
         max_file_size=told.max_file_size,
+        max_files=_max_files(found[SUBMIT], told.components),
         space_id=told.space_id,
         submit=_endpoint(SUBMIT, found[SUBMIT], slots),
         answer=_endpoint(ANSWER, found[ANSWER], slots),
@@ -191,6 +194,11 @@ def _trigger(dependency: _Dependency) -> int | None:
             return number
         case _:
             return None
+
+
+def _max_files(dependency: _Dependency, components: Sequence[_Component]) -> int | None:
+    boxes = [part for part in components if part.id in dependency.inputs and part.type == "multimodaltextbox"]
+    return 1 if any(box.props.get("file_count") == "single" for box in boxes) else None
 
 
 def _fill(endpoint: Endpoint, values: Mapping[str, Any]) -> list[Any]:

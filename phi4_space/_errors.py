@@ -11,7 +11,8 @@
     │   ├── MediaNotReadable        a file that is missing, empty or broken
     │   ├── UnsupportedContent      a kind that Phi-4 does not take, such as video or PDF
     │   ├── UrlRefused              a URL that the fetch policy does not allow, or that failed to load
-    │   └── FileTooLarge            larger than the Space takes
+    │   ├── FileTooLarge            larger than the Space takes
+    │   └── TooManyFiles            more than one turn may carry
     ├── SpaceUnavailable        the Space does not run
     │   ├── SpaceNotFound           there is none of that name, or it is private
     │   ├── SpaceNotReady           it sleeps, builds or starts; waiting helps
@@ -154,6 +155,25 @@ class FileTooLarge(InvalidInput):
     ) -> None:
         super().__init__(what, status=status)
         self.size = size
+        self.limit = limit
+
+
+class TooManyFiles(InvalidInput):
+    """More files than one turn may carry.
+
+    Attributes:
+        count: How many it would carry, with those of earlier turns that have to be sent again.
+        limit: How many it may carry, if known.
+    """
+
+    usual_advice = (
+        "Hand in fewer, or say with SpaceClient(max_files=...) that more may go; "
+        "a conversation that is said again carries all of its files."
+    )
+
+    def __init__(self, what: str, *, count: int | None = None, limit: int | None = None) -> None:
+        super().__init__(what)
+        self.count = count
         self.limit = limit
 
 

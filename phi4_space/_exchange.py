@@ -18,6 +18,7 @@ from phi4_space._contract import Contract, answer_text
 from phi4_space._errors import (
     ConnectionFailed,
     DeadlineExceeded,
+    InvalidInput,
     Phi4Error,
     QueueFull,
     SpaceError,
@@ -129,7 +130,7 @@ class Exchange:
         self._forgot = False
         self._again: bool | float = False
         self._failure: Phi4Error | None = None
-        self._done = False
+        self._sound = False
 
     async def run(self) -> AsyncGenerator[Event, None]:
         """Takes the turn.
@@ -152,7 +153,7 @@ class Exchange:
                 if self._failure is not None and self._again is not False and attempt.num < tries:
                     yield Notice(f"{self._failure.what}; trying again", "warning", "Retry")
         finally:
-            if not self._done:
+            if not self._sound:
                 self._standing.leave()
 
     async def _try(self, number: int) -> AsyncGenerator[Event, None]:
@@ -161,7 +162,7 @@ class Exchange:
         try:
             async with aclosing(self._attempt(number)) as events:
                 async for event in events:
-                    self._done = isinstance(event, Reply)
+                    self._sound = isinstance(event, Reply)
                     yield event
         except Phi4Error as exc:
             self._failure = exc
@@ -175,6 +176,7 @@ class Exchange:
                 yield stage
         contract = await self._site.contract()
         script = self._settle_session(contract)
+        self._site.check_count(script.files, contract)
         async with self._site.session(self._standing.session_hash) as session:
             event_id = await self._send(session, script)
             async with aclosing(self._follow(session, contract, event_id)) as events:
@@ -283,7 +285,9 @@ class Exchange:
         failure.partial_text = self._answer.text
         failure.locate(step="get", space=str(self._settings.address))
         self._again = self._worth_another_try(failure)
-        if not isinstance(failure, QueueFull):
+        refused = isinstance(failure, InvalidInput) and self._standing.filed is None
+        self._sound = refused and self._standing.is_known  # nothing was sent, and it knows what it knew
+        if not (self._sound or isinstance(failure, QueueFull)):
             self._standing.leave()
         if isinstance(failure, ConnectionFailed | StreamLost):
             self._site.doubt()

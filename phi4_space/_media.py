@@ -17,7 +17,13 @@ import anyio
 from anyio import to_thread
 
 from phi4_space._encoding import encode
-from phi4_space._errors import InvalidOption, MediaNotReadable, Phi4Error, UnsupportedContent
+from phi4_space._errors import (
+    InvalidOption,
+    MediaNotReadable,
+    Phi4Error,
+    TooManyFiles,
+    UnsupportedContent,
+)
 from phi4_space._formats import Format, describe, recognise
 from phi4_space._turns import File, Media, MediaLike
 
@@ -39,6 +45,16 @@ _SOURCES = (
 @runtime_checkable
 class _Readable(Protocol):
     def read(self) -> object: ...
+
+
+def refuse_too_many(count: int, limit: int | None) -> None:
+    """Refuses more files than one turn may carry.
+
+    Raises:
+        TooManyFiles: There are more.
+    """
+    if limit is not None and count > limit:
+        raise TooManyFiles(f"The turn has {count} files and may carry {limit}", count=count, limit=limit)
 
 
 async def read_media(thing: MediaLike, *, fetch: Fetch) -> File:

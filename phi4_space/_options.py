@@ -84,6 +84,7 @@ class Settings:
         timeouts: How long each step may take.
         max_retries: How often a turn is tried again before its first text.
         fetch: What is allowed for media handed in as URLs.
+        max_files: How many files one turn may carry; None for as many as the Space's page takes.
     """
 
     address: Address
@@ -99,6 +100,7 @@ class Settings:
     timeouts: Timeouts
     max_retries: int
     fetch: FetchPolicy
+    max_files: int | None
 
     def headers(self) -> dict[str, str]:
         """What every request to the Space carries."""
@@ -157,6 +159,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     timeouts: Timeouts | float | None,
     max_retries: int,
     fetch: FetchPolicy,
+    max_files: int | None,
 ) -> Settings:
     """Checks what a client was told, and fills in the environment's part.
 
@@ -164,8 +167,6 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         InvalidSpaceName: `space` is neither a name nor a URL.
         InvalidOption: Another argument makes no sense; the text says which and why.
     """
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        raise InvalidOption(f"max_retries is a whole number from 0, not {max_retries!r}")
     if prompt_style not in get_args(PromptStyle):
         raise InvalidOption(f'prompt_style is "transcript" or "template", not {prompt_style!r}')
     if timeouts is None or (isinstance(timeouts, int | float) and not isinstance(timeouts, bool)):
@@ -184,8 +185,9 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         zerogpu_uuid=_printable("zerogpu_uuid", zerogpu_uuid) or None,
         prompt_style=prompt_style,
         timeouts=_of_kind("timeouts", timeouts, Timeouts),
-        max_retries=max_retries,
+        max_retries=_number("max_retries", max_retries),
         fetch=_of_kind("fetch", fetch, FetchPolicy),
+        max_files=None if max_files is None else _number("max_files", max_files),
     )
 
 
@@ -224,6 +226,12 @@ def _cookies(value: object) -> dict[str, str]:
         if not _COOKIE.fullmatch(_of_kind("a cookie's name or value", text, str)):
             raise InvalidOption("A cookie has characters that no HTTP header can carry")
     return dict(value)
+
+
+def _number(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidOption(f"{name} is a whole number from 0, not {value!r}")
+    return value
 
 
 def _of_kind(name: str, value: object, kind: type[T]) -> T:

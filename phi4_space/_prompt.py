@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple, get_args
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
+from phi4_space._guards import ROLE_LINES, TOKENS, Guard, break_tokens, guarded
 from phi4_space._tools import render, render_calls
 from phi4_space._turns import Kind, Media, Role, ToolCall, ToolSpec, Turn
 
@@ -50,14 +51,14 @@ def compose(
 ) -> Prompt:
     """Writes turns as one prompt.
 
-    In a transcript, one user turn alone stands as it is. Otherwise each turn is a line such as `User: ...`,
-    and an empty `Assistant:` comes last. Media are told as `[image 1]`, counted by kind, or as `[file 1]`
-    where kinds are not given; the result of a call as `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text`
-    where several calls were made at once. The template says the same with Phi-4's tokens.
+    In a transcript, one user turn alone stands as it is, unless one of its media stands between words.
+    Otherwise each turn is a line such as `User: ...`, and an empty `Assistant:` comes last. Media are told at
+    their places as `[image 1]`, counted by kind, or as `[file 1]` where kinds are not given; the result of a
+    call as `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text` where several calls were made at once. The
+    template says the same with Phi-4's tokens.
 
     Turns that say nothing are left out, and system turns in a row are made one. The tools end the system turn
-    at the front, which is added where there is none. No text can begin a turn of its own: `break_tokens` and
-    `quote_role_lines` see to that.
+    at the front, which is added where there is none. No text can begin a turn of its own: guards see to that.
 
     Args:
         turns: What was said, oldest first; or only what is new, where the Space remembers the rest.
@@ -77,44 +78,15 @@ def compose(
     media = tuple(part for turn in said for part in turn.media)
     marks = iter(_marks(form, media, kinds))
     offered = render(tools, choice=tool_choice)
-    if form.leaves_one_turn and not offered and [turn.role for turn in said] == ["user"]:
+    if form.leaves_one_turn and not offered and _is_one_question(said):
         return Prompt(_encodable(break_tokens(said[0].text)), media)
     labels = _call_labels(said)
-    lines = [_Line(turn.role, _words(turn, form, marks, labels)) for turn in _merged(said)]
+    written = _merged([turn if turn.text.strip() else replace(turn, text="", places=()) for turn in said])
+    lines = [_Line(turn.role, _words(turn, form, marks, labels)) for turn in written]
     if offered:
         lines = _with_tools(lines, offered)
-    written = (form.line.format(role=role, title=role.title(), words=words) for role, words in lines)
-    return Prompt(_encodable("".join(written) + form.last), media)
-
-
-# A change that people see: an invisible one may be lost on the way, and puzzles who compares the texts.
-_TOKEN = re.compile(r"<(?=\|[^\s<>|]+\|>)")
-
-
-def break_tokens(text: str) -> str:
-    """The text with `< |end|>` for `<|end|>` and the like, which only this client may write.
-
-    A model reads it as before, but its tokenizer no longer takes it for the token. Other text stays as it is.
-    """
-    return _TOKEN.sub("< ", text)
-
-
-_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-_INVISIBLE = "\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-_GAP = f"(?:[^\\S{_BREAKS}]|[{_INVISIBLE}])*"
-_ROLE_LINE = re.compile(
-    rf"(?:\A|(?<=[{_BREAKS}]))({_GAP})"
-    rf"(?=(?:{'|'.join(_ROLES)}){_GAP}(?:\([^(){_BREAKS}]*\){_GAP})?[:\uff1a\ufe55\ufe13])",
-    re.IGNORECASE,
-)
-
-
-def quote_role_lines(text: str) -> str:
-    """The text with `> Assistant: ...` for a line that begins like a turn of the transcript.
-
-    A model reads the line as the quotation that it is. Other text stays as it is.
-    """
-    return _ROLE_LINE.sub(r"\1> ", text)
+    told = (form.line.format(role=role, title=role.title(), words=words) for role, words in lines)
+    return Prompt(_encodable("".join(told) + form.last), media)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +97,8 @@ class _Form:
         line: A turn, of `role` or `title`, and `words`.
         last: What stands last, for the model to go on from.
         mark: One of the media, of `kind` and `number`.
-        gap: What stands between marks, text and calls.
-        safe: Takes from text what could begin a turn.
+        gap: What stands between marks, text and calls that no white space keeps apart.
+        guards: What takes from text what could begin a turn.
         needs_kinds: Whether media cannot be told without their kind.
         leaves_one_turn: Whether one user turn alone stands as it is.
     """
@@ -135,7 +107,7 @@ class _Form:
     last: str
     mark: str
     gap: str
-    safe: Callable[[str], str]
+    guards: Sequence[Guard]
     needs_kinds: bool
     leaves_one_turn: bool
 
@@ -146,7 +118,7 @@ _FORMS: Mapping[str, _Form] = {
         last="Assistant:",
         mark="[{kind} {number}]",
         gap=" ",
-        safe=lambda text: quote_role_lines(break_tokens(text)),
+        guards=(TOKENS, ROLE_LINES),
         needs_kinds=False,
         leaves_one_turn=True,
     ),
@@ -155,7 +127,7 @@ _FORMS: Mapping[str, _Form] = {
         last="<|assistant|>",
         mark="<|{kind}_{number}|>",
         gap="",
-        safe=break_tokens,
+        guards=(TOKENS,),
         needs_kinds=True,
         leaves_one_turn=False,
     ),
@@ -172,6 +144,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "role": (lambda value: value in _ROLES, f"one of {_ROLES}"),
     "text": (lambda value: isinstance(value, str), "a str"),
     "media": (lambda value: _all_are(Media, value), "a tuple of Media"),
+    "places": (lambda value: _all_are(int, value), "a tuple of int"),
     "tool_calls": (lambda value: _all_are(ToolCall, value), "a tuple of ToolCall"),
     "tool_call_id": (lambda value: value is None or isinstance(value, str), "a str or None"),
     "name": (lambda value: value is None or isinstance(value, str), "a str or None"),
@@ -192,13 +165,31 @@ def _checked(turns: Sequence[Turn]) -> Sequence[Turn]:
                 raise InvalidOption(f"A turn's {field} is {expected}, not {reprlib.repr(value)}.")
         if turn.tool_calls and turn.role != "assistant":
             raise InvalidOption(f"Only the assistant calls tools, not the {turn.role}.")
+        _check_places(turn)
     return turns
+
+
+def _check_places(turn: Turn) -> None:
+    ascends = all(before <= after for before, after in pairwise((0, *turn.places, len(turn.text))))
+    if turn.places and not (ascends and len(turn.places) == len(turn.media)):
+        raise InvalidOption(
+            f"A turn's places are {reprlib.repr(turn.places)}, for {len(turn.media)} media in a text of"
+            f" {len(turn.text)} characters.",
+            advice="Give an offset in the text for each, in ascending order; or write Turn.of(role, ...).",
+        )
 
 
 def _says_something(turn: Turn) -> bool:
     # A result without text still says that its call is over; left out, the model would call again.
     is_result = turn.role == "tool" and (turn.name or turn.tool_call_id)
     return bool(turn.text.strip() or turn.media or turn.tool_calls or is_result)
+
+
+def _is_one_question(said: Sequence[Turn]) -> bool:
+    """Whether all is one user's words, and no medium stands between them."""
+    return [turn.role for turn in said] == ["user"] and not any(
+        said[0].text[:place].strip() and said[0].text[place:].strip() for place in said[0].places
+    )
 
 
 def _marks(form: _Form, media: Sequence[Media], kinds: Sequence[Kind] | None) -> list[str]:
@@ -230,23 +221,32 @@ def _merged(turns: Sequence[Turn]) -> list[Turn]:
     for turn in turns:
         last = merged[-1] if merged else None
         if last and last.role == turn.role == "system":
-            text = "\n".join(filter(str.strip, (last.text, turn.text)))
-            merged[-1] = replace(last, text=text, media=(*last.media, *turn.media))
+            between = "\n" if last.text and turn.text else ""
+            merged[-1] = Turn.of("system", *last.parts, between, *turn.parts)
         else:
             merged.append(turn)
     return merged
 
 
 def _words(turn: Turn, form: _Form, marks: Iterator[str], labels: Mapping[str, str]) -> str:
-    text = form.safe(turn.text) if turn.text.strip() else ""
-    parts = (*(next(marks) for _ in turn.media), text, render_calls(turn.tool_calls))
-    words = form.gap.join(filter(None, parts))
+    texts = iter(guarded([part for part in turn.parts if isinstance(part, str)], form.guards))
+    parts = [next(texts) if isinstance(part, str) else next(marks) for part in turn.parts]
+    words = _spaced([*parts, render_calls(turn.tool_calls)], form.gap)
     if turn.role != "tool":
         return words
     label = labels.get(turn.tool_call_id or "", turn.name or "")
     # A name may come from the model or a server, and stays on its line.
     label = break_tokens(" ".join(label.split()))
     return f"{label} -> {words or '(no output)'}" if label else words or "(no output)"
+
+
+def _spaced(parts: Sequence[str], gap: str) -> str:
+    """The parts in a row, with a gap between two that no white space keeps apart."""
+    row = ""
+    for part in filter(None, parts):
+        apart = not row or row[-1].isspace() or part[0].isspace()
+        row += part if apart else gap + part
+    return row
 
 
 def _with_tools(lines: list[_Line], offered: str) -> list[_Line]:

@@ -33,6 +33,7 @@ class _SavedTurn(BaseModel):
     role: Role
     text: str = ""
     files: list[_SavedFile] = []
+    places: list[int] = []
     tool_calls: list[_SavedCall] = []
     tool_call_id: str | None = None
     name: str | None = None
@@ -93,6 +94,7 @@ def _to_saved(said: Said) -> _SavedTurn:
         role=turn.role,
         text=turn.text,
         files=[_SavedFile(name=file.name, mime_type=file.mime_type, data=file.data) for file in said.files],
+        places=[*turn.places],
         tool_calls=[
             _SavedCall(id=call.id, name=call.name, arguments=dict(call.arguments)) for call in turn.tool_calls
         ],
@@ -106,6 +108,7 @@ def _to_said(saved: _SavedTurn) -> Said:
         role=saved.role,
         text=saved.text,
         media=tuple(Media(file.data, file.name) for file in saved.files),
+        places=tuple(saved.places),
         tool_calls=tuple(ToolCall(call.id, call.name, call.arguments) for call in saved.tool_calls),
         tool_call_id=saved.tool_call_id,
         name=saved.name,

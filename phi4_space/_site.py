@@ -18,6 +18,7 @@ from phi4_space._contract import Contract, to_contract
 from phi4_space._errors import FileTooLarge, Phi4Error, Step, UploadRefused
 from phi4_space._http import ask_json, border, to_httpx
 from phi4_space._locks import LoopLock
+from phi4_space._media import refuse_too_many
 from phi4_space._options import Settings
 from phi4_space._pool import Pool
 from phi4_space._session import Session
@@ -99,6 +100,16 @@ class Site:
                 raise
             self._seen = self._clock()
             return self._contract
+
+    def check_count(self, files: Sequence[File], contract: Contract) -> None:
+        """Refuses more files than one turn may carry: as the client was told, or else as the page takes.
+
+        Raises:
+            TooManyFiles: There are more.
+        """
+        told = self.settings.max_files
+        with border("upload", space=str(self.settings.address), timeouts=self.settings.timeouts):
+            refuse_too_many(len(files), contract.max_files if told is None else told)
 
     async def upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
         """Hands files to the Space, in one request, those that it does not hold already.

@@ -52,6 +52,7 @@ class SpaceClient(Doors):
         timeouts: What each step may take; a number bounds the whole turn, in seconds.
         max_retries: How often a turn is tried again before its first text.
         fetch: What is allowed for media handed in as URLs.
+        max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
         outside: The clock, the network and the like; for tests.
 
     Raises:
@@ -76,6 +77,7 @@ class SpaceClient(Doors):
         timeouts: Timeouts | float | None = Timeouts(),
         max_retries: int = 2,
         fetch: FetchPolicy = FetchPolicy(),
+        max_files: int | None = None,
         outside: Outside = Outside(),
         **unknown: Never,
     ) -> None:
@@ -93,6 +95,7 @@ class SpaceClient(Doors):
             timeouts=timeouts,
             max_retries=max_retries,
             fetch=fetch,
+            max_files=max_files,
         )
         self._wiring = Wiring(settings, outside)
 
@@ -328,7 +331,7 @@ class Conversation(Doors):
         async with aclosing(wiring.ask(request, self._standing, known=self._said, news=news)) as events:
             async for event in events:
                 if isinstance(event, Reply):
-                    self._said = (*self._said, *news, _answered(event))
+                    self._said = (*self._said, *news, Said(event.turn))
                 yield event
 
     def __reduce__(self) -> tuple[Callable[..., Conversation], tuple[str, SpaceClient]]:
@@ -342,7 +345,3 @@ class Conversation(Doors):
 
 def _unpickled(text: str, space: SpaceClient) -> Conversation:
     return Conversation.from_json(text, space=space)
-
-
-def _answered(reply: Reply) -> Said:
-    return Said(Turn(role="assistant", text=reply.text, tool_calls=reply.tool_calls))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Literal
+from itertools import pairwise
+from typing import IO, Any, Literal, Self
 
 Role = Literal["system", "user", "assistant", "tool"]
 Kind = Literal["image", "audio"]
@@ -86,6 +87,19 @@ class ToolCall:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenCall:
+    """What was marked as a call and cannot be read as one.
+
+    Attributes:
+        text: All of it as the model wrote it, marks included.
+        reason: What is wrong with it, in a sentence.
+    """
+
+    text: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One thing said in a conversation.
@@ -94,6 +108,7 @@ class Turn:
         role: Who says it; "tool" is the result of a call.
         text: The words.
         media: Pictures and recordings that belong to it, in order.
+        places: Where each of the media stands in the text, as offsets; () puts all of them before it.
         tool_calls: What an assistant's turn called.
         tool_call_id: Which call a tool's turn answers.
         name: The tool's name, in a tool's turn.
@@ -102,9 +117,53 @@ class Turn:
     role: Role
     text: str = ""
     media: tuple[Media, ...] = ()
+    places: tuple[int, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        role: Role,
+        *parts: str | Media,
+        tool_calls: Sequence[ToolCall] = (),
+        tool_call_id: str | None = None,
+        name: str | None = None,
+    ) -> Self:
+        """A turn of words and media in the order in which they are said.
+
+        Args:
+            role: Who says it.
+            *parts: Words, joined as they are, and media among them.
+            tool_calls: What an assistant's turn called.
+            tool_call_id: Which call a tool's turn answers.
+            name: The tool's name, in a tool's turn.
+        """
+        text, media, places = "", [], []
+        for part in parts:
+            if isinstance(part, str):
+                text += part
+            else:
+                media.append(part)
+                places.append(len(text))
+        return cls(
+            role=role,
+            text=text,
+            media=tuple(media),
+            places=tuple(places) if any(places) else (),
+            tool_calls=tuple(tool_calls),
+            tool_call_id=tool_call_id,
+            name=name,
+        )
+
+    @property
+    def parts(self) -> tuple[str | Media, ...]:
+        """Its words and media in the order in which they are said: what `of` takes."""
+        edges = (0, *(self.places or (0,) * len(self.media)), len(self.text))
+        first, *others = (self.text[start:end] for start, end in pairwise(edges))
+        placed = (part for pair in zip(self.media, others, strict=True) for part in pair)
+        return tuple(part for part in (first, *placed) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +308,7 @@ class Reply:
     Attributes:
         text: The words, without the markup of tool calls.
         tool_calls: The calls that the model asks for, in order.
+        broken_calls: What it marked as calls and cannot be read, in order.
         usage: Token counts, only where the Space counted them.
         timing: When each step was reached.
         sent: What was sent.
@@ -259,12 +319,19 @@ class Reply:
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
+    broken_calls: tuple[BrokenCall, ...] = ()
     usage: Usage | None = None
     timing: Timing = Timing()
     sent: Sent
     space: str
     model: str
     stopped_by: str | None = None
+
+    @property
+    def turn(self) -> Turn:
+        """The assistant's turn that it is in a history, broken calls as text at its end."""
+        broken = "".join(call.text for call in self.broken_calls)
+        return Turn(role="assistant", text=self.text + broken, tool_calls=self.tool_calls)
 
 
 Event = Waking | Queued | Started | Progress | Notice | Delta | Rewritten | Reply

@@ -17,6 +17,7 @@ from phi4_space._errors import InvalidOption, Phi4Error, UrlRefused
 from phi4_space._exchange import Exchange, Question, Standing
 from phi4_space._fetch import fetch
 from phi4_space._hub import Hub
+from phi4_space._media import refuse_too_many
 from phi4_space._options import Settings
 from phi4_space._pool import ssl_context
 from phi4_space._site import Site
@@ -74,6 +75,7 @@ class Wiring:
         """Checks what a call was given and reads its files."""
         try:
             request = to_request(message, options)
+            refuse_too_many(sum(len(turn.media) for turn in request.turns), self.settings.max_files)
             return request, await read_turns(request.turns, fetch=self.fetch)
         except Phi4Error as exc:
             exc.locate(step="prepare", space=str(self.settings.address))

@@ -37,6 +37,7 @@ VALUES: dict[str, Any] = {
     "status": 503,
     "retry_after": 9.5,
     "size": 10,
+    "count": 7,
     "limit": 5,
     "stage": "BUILDING",
     "requested": 60.0,

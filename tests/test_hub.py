@@ -72,6 +72,7 @@ def settings(space: str = "owner/name", *, token: Any = False) -> Settings:
         timeouts=Timeouts(),
         max_retries=2,
         fetch=FetchPolicy(),
+        max_files=None,
     )
 
 

@@ -21,11 +21,11 @@ FLOORS = [
     ["_turns", "_errors"],
     [
         *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
-        *("_diffs", "_locks", "_blocking", "_relay", "_stopping"),
+        *("_diffs", "_locks", "_blocking", "_relay", "_response_format", "_guards", "_stopping"),
     ],
     ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
     ["_pool", "_http", "_hub", "_session", "_site", "_waking", "_fetch"],
-    ["_exchange", "_asking", "_saved", "_wiring", "_doors", "_space"],
+    ["_exchange", "_asking", "_insisting", "_saved", "_wiring", "_doors", "_space"],
     ["__init__", "__main__", "_cli*"],
 ]
 SOCKETS = {"_http", "_pool", "_hub", "_session", "_site", "_wiring", "_fetch"}

@@ -45,6 +45,7 @@ def settings(space: str | None = HUB_SPACE, **told: Any) -> Settings:
         "timeouts": Timeouts(),
         "max_retries": 2,
         "fetch": FetchPolicy(),
+        "max_files": None,
     }
     return to_settings(space, **{**defaults, **told})
 

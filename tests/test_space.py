@@ -99,6 +99,17 @@ def test_media_of_turns_and_of_the_call_go_together() -> None:
     assert other.sent.prompt == "User: [image 1] these\nAssistant: yes?\nUser: [image 2]\nAssistant:"
 
 
+def test_media_of_the_call_follow_media_that_have_places() -> None:
+    """Where a turn says what stands where, the call's media come last, and nothing else moves."""
+    space = ScriptedSpace()
+    turn = p4.Turn.of("user", "A ", p4.Media(PNG, "a.png"), " and this:")
+
+    reply = asyncio.run(client(space).areply(turn, media=[p4.Media(PNG + b"2", "b.png"), PNG + b"3"]))
+
+    assert reply.sent.prompt == "User: A [image 1] and this: [image 2] [image 3]\nAssistant:"
+    assert reply.sent.files == ("a.png", "b.png", "image.png")
+
+
 @pytest.mark.parametrize(
     ("message", "options", "kind", "told"),
     [
@@ -444,6 +455,20 @@ def test_a_saved_conversation_goes_on_in_another_process() -> None:
     assert second["data"][1]["text"] == "what is my name?"
     assert chat.turns[0].text == "my name is Ada"
     assert chat.turns[0].media[0].source == PNG
+
+
+def test_a_saved_conversation_keeps_what_stands_where() -> None:
+    """Places are saved with the media; JSON of a time before there were any is read as well."""
+    chat = p4.Conversation(client(ScriptedSpace()))
+    asyncio.run(chat.areply(p4.Turn.of("user", "A ", p4.Media(PNG, "a.png"), " cat")))
+
+    text = chat.to_json()
+    old = json.loads(text)
+    for turn in old["turns"]:
+        del turn["places"]
+
+    assert p4.Conversation.from_json(text).turns == chat.turns
+    assert [turn.places for turn in p4.Conversation.from_json(json.dumps(old)).turns] == [(), ()]
 
 
 def test_a_saved_conversation_moves_to_another_space_with_all_that_was_said() -> None:
