@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
-from phi4_space._errors import EmptyPrompt, InvalidOption, ToolChoiceNotMet
-from phi4_space._exchange import Exchange, Question, Script, Standing
+from phi4_space._errors import EmptyPrompt, InvalidOption
+from phi4_space._exchange import Question, Script
 from phi4_space._media import read_all
 from phi4_space._prompt import PromptStyle, compose
+from phi4_space._response_format import ResponseFormat
 from phi4_space._stopping import to_stop
-from phi4_space._tools import corrective
-from phi4_space._turns import Delta, Event, File, Media, MediaLike, Reply, Rewritten, ToolSpec, Turn
+from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
 
 Message = str | Turn | Sequence[Turn]
 """What calls take as a message: words, a turn, or several turns, oldest first."""
@@ -31,6 +30,7 @@ class Options(TypedDict, total=False):
         tool_choice: "auto" lets the model choose, "none" forbids calls, "required" asks for one, a tool's
             name asks for that one.
         stop: Strings before which the answer's text ends; the job is taken back as soon as one comes.
+        response_format: JSON that the answer is to be; an answer that calls tools is not held to it.
     """
 
     media: Sequence[MediaLike]
@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     tools: Sequence[ToolSpec]
     tool_choice: str
     stop: Sequence[str]
+    response_format: ResponseFormat | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Request:
         tools: The tools on offer.
         tool_choice: Which of them the model is to call.
         stop: The strings before which the answer's text ends.
+        response_format: JSON that the answer is to be.
     """
 
     turns: tuple[Turn, ...]
@@ -66,6 +68,7 @@ class Request:
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str = "auto"
     stop: tuple[str, ...] = ()
+    response_format: ResponseFormat | None = None
 
     @property
     def must_call(self) -> bool:
@@ -92,13 +95,24 @@ def to_request(message: Message, options: Options) -> Request:
         tools=tuple(options.get("tools", ())),
         tool_choice=options.get("tool_choice", "auto"),
         stop=to_stop(options.get("stop", ())),
+        response_format=_format(options.get("response_format")),
     )
-    if request.verbatim is not None and request.must_call:
+    if request.verbatim is not None and (request.must_call or request.response_format is not None):
+        asking = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
         raise InvalidOption(
-            "tool_choice asks for a call, which a prompt sent as it is cannot be made to ask for",
+            f"{asking}, which a prompt sent as it is cannot be made to ask for",
             advice="Give a message in the prompt's place.",
         )
     return request
+
+
+def _format(wanted: object) -> ResponseFormat | None:
+    if wanted is None or isinstance(wanted, ResponseFormat):
+        return wanted
+    raise InvalidOption(
+        f"response_format is a ResponseFormat, not {type(wanted).__name__}",
+        advice="Write response_format=ResponseFormat(schema).",
+    )
 
 
 def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str) -> None:
@@ -173,7 +187,7 @@ def to_question(
             return Script(request.verbatim, tuple(file for one in news for file in one.files))
         files = tuple(file for one in said for file in one.files)
         prompt = compose(
-            [one.turn for one in said],
+            _instructed([one.turn for one in said], request.response_format),
             tools=request.tools,
             tool_choice=request.tool_choice,
             style=style,
@@ -189,49 +203,8 @@ def to_question(
     )
 
 
-async def ask(
-    exchange: Callable[[Question, Standing], Exchange],
-    known: Sequence[Said],
-    request: Request,
-    standing: Standing,
-    *,
-    news: Sequence[Said],
-    style: PromptStyle,
-) -> AsyncGenerator[Event, None]:
-    """Takes the turn; where a call is a must and none came, asks once more and then gives up.
-
-    Text is held back until a must is met: an answer in prose is no answer then.
-
-    Raises:
-        ToolChoiceNotMet: The model answered twice without the call.
-    """
-    asked_again = False
-    while True:
-        held: list[Event] = []
-        question = to_question(known, news, request, style=style)
-        async with aclosing(exchange(question, standing).run()) as events:
-            async for event in events:
-                if request.must_call and isinstance(event, Delta | Rewritten | Reply):
-                    held.append(event)
-                else:
-                    yield event
-        match held:
-            case [*_, Reply() as reply] if not request.is_met_by(reply):
-                if asked_again:
-                    standing.leave()  # its session heard a question that was never answered
-                    raise _unmet(request, reply)
-            case _:
-                break
-        asked_again = True
-        answer = Turn(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
-        known = (*known, *news, Said(answer))
-        news = (Said(Turn(role="user", text=corrective(request.tool_choice))),)
-    for event in held:
-        yield event
-
-
-def _unmet(request: Request, reply: Reply) -> ToolChoiceNotMet:
-    error = ToolChoiceNotMet(f"The model called no tool where {request.tool_choice!r} was to be met")
-    error.partial_text = reply.text
-    error.locate(step="get", space=reply.space)
-    return error
+def _instructed(turns: Sequence[Turn], wanted: ResponseFormat | None) -> list[Turn]:
+    """The turns, the first system turns being followed by what the answer is to be."""
+    start = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    told = [] if wanted is None else [Turn(role="system", text=wanted.instruction)]
+    return [*turns[:start], *told, *turns[start:]]

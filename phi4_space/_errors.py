@@ -35,6 +35,7 @@
     ├── TurnCancelled           somebody cancelled the job on the Space
     ├── UnexpectedAnswer        the server answered in a way that Gradio does not
     ├── ToolChoiceNotMet        the model did not call the tool that it was told to call
+    ├── ResponseFormatNotMet    the model's answer is not the JSON that was asked for
     └── BlockingCallRefused     a synchronous door was used from the thread that has to do the work
 
 None derives from RuntimeError: frameworks catch that for reasons of their own.
@@ -386,6 +387,12 @@ class ToolChoiceNotMet(Phi4Error):
     """The model did not call the tool that it was told to call."""
 
     usual_advice = "Say in the question what the tool is for, or let the model choose."
+
+
+class ResponseFormatNotMet(Phi4Error):
+    """The model's answer is not the JSON that was asked for; `partial_text` holds it."""
+
+    usual_advice = "Ask for less at once, or describe the fields in the schema."
 
 
 class BlockingCallRefused(Phi4Error):

@@ -41,7 +41,7 @@ NETWORK = {
     "ftplib",
 }
 HARMLESS = {"httpx.URL", "httpx.InvalidURL"}  # what it takes to read URLs as httpx does
-OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "stamina"}
+OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing", "stamina"}
 COMMAND_NEEDS = {"rich", "typer"}
 SERVER_NEEDS = {"av", "gradio", "numpy", "PIL", "fastapi", "uvicorn"}  # the last two come with gradio
 ADAPTERS = ["langchain_phi4", "llama_index_phi4"]
