@@ -263,7 +263,8 @@ class Conversation(Doors):
 
     One turn runs at a time, others wait. After a failed turn, an early leave, or a restart of the Space the
     next turn goes to a new session and says everything again, so that nothing is forgotten silently.
-    A turn that fails leaves the conversation as it was.
+    A turn that fails leaves the conversation as it was; one that was refused before anything was sent leaves
+    the session as well.
 
     Args:
         space: The Space.

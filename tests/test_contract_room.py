@@ -105,6 +105,26 @@ def test_an_app_id_in_words_is_kept_as_it_is() -> None:
     assert contract(app_id="18446744073709551557").app_id == "18446744073709551557"
 
 
+@pytest.mark.parametrize(
+    ("box", "limit"),
+    [
+        ({"file_count": "single"}, 1),
+        ({"file_count": "multiple"}, None),
+        ({"file_count": "directory"}, None),
+        ({}, None),
+    ],
+)
+def test_a_box_for_a_single_file_is_a_limit(box: dict[str, Any], limit: int | None) -> None:
+    """The box that the turn is written in tells whether it takes one file; another box tells nothing."""
+    components = [
+        *(part for part in config()["components"] if part["id"] != 4),
+        {"id": 4, "type": "multimodaltextbox", "props": box},
+        {"id": 9, "type": "multimodaltextbox", "props": {"file_count": "single"}},
+    ]
+
+    assert contract(components=components).max_files == limit
+
+
 @pytest.mark.parametrize(("prefix", "kept"), {"": "", "/": "", "/gradio_api/": "/gradio_api"}.items())
 def test_paths_are_built_without_double_slashes(prefix: str, kept: str) -> None:
     """The prefix ends without a slash, whatever the server wrote."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -140,6 +141,37 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent() -> None:
     assert isinstance(error, p4.FileTooLarge)
     assert (error.size, error.limit) == (40, 10)
     assert space.steps() == ["config"]
+
+
+def single_file(space: ScriptedSpace) -> ScriptedSpace:
+    """The Space, with a box for one file."""
+    space.config["components"][2]["props"] = {"file_count": "single"}
+    return space
+
+
+def test_more_files_than_the_client_was_told_are_refused_at_once() -> None:
+    """`max_files` is checked before files are read and the Space is looked up; the error has both numbers."""
+    space = ScriptedSpace()
+
+    error = failure(space, media=[Path("no-such.png")] * 3, config={"max_files": 2})
+
+    assert isinstance(error, p4.TooManyFiles)
+    assert (error.count, error.limit, error.step, error.space) == (3, 2, "prepare", URL)
+    assert "max_files" in str(error)
+    assert space.asked == []
+
+
+def test_more_files_than_the_spaces_page_takes_are_refused_before_anything_is_sent() -> None:
+    """A box for a single file is a limit of one, unless the client was told another."""
+    space = single_file(ScriptedSpace())
+
+    error = failure(space, media=[PNG, PNG])
+
+    assert isinstance(error, p4.TooManyFiles)
+    assert (error.count, error.limit, error.step, error.space) == (2, 1, "upload", URL)
+    assert space.steps() == ["config"]
+    assert ask(space, media=[PNG])[-1].text == "an answer"
+    assert ask(space, media=[PNG, PNG], config={"max_files": 2})[-1].text == "an answer"
 
 
 @pytest.mark.parametrize("answer", [["/a", "/b"], [], {"detail": "no"}])

@@ -210,6 +210,9 @@ def test_a_number_bounds_the_whole_turn(timeouts: Any, total: float | None) -> N
 
 
 NONSENSE: list[tuple[dict[str, Any], str]] = [
+    ({"max_files": -1}, "max_files"),
+    ({"max_files": True}, "max_files"),
+    ({"max_files": "2"}, "max_files"),
     ({"max_retries": -1}, "max_retries"),
     ({"max_retries": 1.5}, "max_retries"),
     ({"max_retries": True}, "max_retries"),

@@ -418,6 +418,53 @@ def test_after_a_stop_string_the_next_turn_says_everything_again(answer: list[An
     assert len(second["data"][1]["files"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("limits", "refused"),
+    [
+        ({"max_files": 1}, {"media": [PNG, PNG]}),
+        ({"file_count": "single"}, {"media": [PNG, PNG]}),
+        ({"max_file_size": 40}, {"media": [PNG + b"1"]}),
+    ],
+)
+def test_a_turn_that_is_refused_leaves_the_session_as_it_was(limits: dict[str, Any], refused: Any) -> None:
+    """Nothing was sent, so the Space knows what it knew: the next turn sends only what is new."""
+    space = ScriptedSpace()
+    space.config["max_file_size"] = limits.get("max_file_size")
+    space.config["components"][2]["props"] = {"file_count": limits.get("file_count")}
+
+    async def with_a_refusal() -> str:
+        chat = client(space, max_files=limits.get("max_files")).conversation()
+        with pytest.raises(p4.InvalidInput):
+            await chat.areply("first", **refused)
+        assert chat.session_hash == ""
+        await chat.areply("one", media=[PNG])
+        with pytest.raises(p4.InvalidInput):
+            await chat.areply("two", **refused)
+        return (await chat.areply("three", media=[PNG])).sent.prompt
+
+    assert asyncio.run(with_a_refusal()) == "three"
+    assert len({body["session_hash"] for body in space.bodies("predict")}) == 1
+
+
+def test_files_that_have_to_be_sent_again_count() -> None:
+    """One file a turn fits, until the Space restarts and wants all of them; its error tells how many."""
+    space, clock = ScriptedSpace(), Clock()
+
+    async def across_a_restart() -> None:
+        chat = client(space, clock=clock, max_files=1).conversation()
+        await chat.areply("one", media=[PNG])
+        await chat.areply("two", media=[PNG])
+        clock.now, space.app_id = 60.0, 99
+        with pytest.raises(p4.TooManyFiles) as caught:
+            await chat.areply("three")
+        assert (caught.value.count, caught.value.limit, caught.value.step) == (2, 1, "upload")
+        assert p4.Conversation.from_json(chat.to_json()).turns[0].media
+
+    asyncio.run(across_a_restart())
+
+    assert space.steps().count("predict") == 2
+
+
 def test_turns_of_one_conversation_run_one_at_a_time() -> None:
     """Parallel turns would lose each other's words in the Space's State, so they wait for each other."""
     space = ScriptedSpace({"data": [events(0.1, *whole("first")), events(*whole("second"))]})
