@@ -1,0 +1,175 @@
+"""What an answer is held to, on a Space in memory that answers by script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scripted import CLOSE, ESTIMATION, STARTS, URL, ScriptedSpace, completed, events, generating, more, whole
+
+import phi4_space as p4
+
+pytestmark = pytest.mark.anyio
+
+CITY = p4.ResponseFormat({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]})
+ADD = p4.ToolSpec("add")
+CALL = '<|tool_call|>[{"name": "add", "arguments": {}}]<|/tool_call|>'
+BROKEN = '<|tool_call|>[{"name": "add", "arguments": {"a": ]<|/tool_call|>'
+
+
+async def ask(space: ScriptedSpace, question: str = "Where?", **options: Any) -> list[Any]:
+    """The answer's events: deltas and rewritings as they came, and the reply."""
+    async with p4.SpaceClient(URL, outside=p4.Outside(transport=space)) as door:
+        told = [event async for event in door.astream(question, **options)]
+    return [event for event in told if isinstance(event, p4.Delta | p4.Rewritten | p4.Reply)]
+
+
+def answering(*answers: str) -> ScriptedSpace:
+    """A Space that gives these answers, one a turn."""
+    return ScriptedSpace({"data": [events(*whole(answer)) for answer in answers]})
+
+
+def growing(*pieces: str) -> Any:
+    """An answer that comes in pieces."""
+    told = [generating(pieces[0]), *(more(piece) for piece in pieces[1:]), completed("".join(pieces))]
+    return events(ESTIMATION, STARTS, *told, CLOSE)
+
+
+def shown(told: list[Any]) -> str:
+    """What stands on the screen of who follows deltas and rewritings."""
+    text = ""
+    for event in told[:-1]:
+        text = event.text if isinstance(event, p4.Rewritten) else text + event.text
+    return text
+
+
+def prompts(space: ScriptedSpace) -> list[str]:
+    """What was asked, turn by turn."""
+    return [body["data"][1]["text"] for body in space.bodies("predict")]
+
+
+async def test_json_is_asked_for_and_comes_bare() -> None:
+    """The system turn ends in the schema; fences and prose are left out, of the deltas too."""
+    space = ScriptedSpace({"data": [growing("Sure:\n```json\n", '{"city":', ' "Oslo"}', "\n```\nBye")]})
+
+    told = await ask(space, system="Be brief.", response_format=CITY)
+
+    (prompt,) = prompts(space)
+    assert prompt.startswith("System: Be brief.\nReply with JSON only")
+    assert [event.text for event in told] == ['{"city":', ' "Oslo"}', '{"city": "Oslo"}']
+
+
+async def test_json_that_does_not_fit_is_asked_for_once_more() -> None:
+    """The model is told what was wrong; what was shown of the first answer is taken back."""
+    space = answering('{"town": "Oslo"}', '{"city": "Oslo"}')
+
+    told = await ask(space, response_format=CITY)
+
+    assert [type(event) for event in told] == [p4.Delta, p4.Rewritten, p4.Delta, p4.Reply]
+    assert shown(told) == told[-1].text == '{"city": "Oslo"}'
+    assert "'city' is a required property" in prompts(space)[1]
+
+
+async def test_prose_is_never_shown_where_json_is_wanted() -> None:
+    """An answer without any JSON is asked for again, and nobody sees it."""
+    told = await ask(answering("I think it is Oslo.", '{"city": "Oslo"}'), response_format=CITY)
+
+    assert [event.text for event in told] == ['{"city": "Oslo"}', '{"city": "Oslo"}']
+
+
+async def test_json_that_never_fits_is_an_error() -> None:
+    """After the second answer, which the error holds; a conversation is as it was, on no session."""
+    async with p4.SpaceClient(URL, outside=p4.Outside(transport=answering("Oslo.", "Oslo!"))) as door:
+        chat = door.conversation()
+        with pytest.raises(p4.ResponseFormatNotMet, match="no JSON") as caught:
+            await chat.areply("Where?", response_format=CITY)
+
+    assert caught.value.partial_text == "Oslo!"
+    assert (caught.value.step, caught.value.space) == ("get", URL)
+    assert (chat.turns, chat.session_hash) == ((), "")
+
+
+async def test_an_answer_that_calls_is_not_held_to_the_format() -> None:
+    """Words beside a call are words; nothing of them is lost."""
+    told = await ask(answering(f"I look. {CALL}"), tools=[ADD], response_format=CITY)
+
+    assert shown(told) == told[-1].text == "I look. "
+    assert [call.name for call in told[-1].tool_calls] == ["add"]
+
+
+async def test_json_shown_beside_a_call_is_part_of_the_words() -> None:
+    """Where JSON was shown before the call came, the words around it follow."""
+    told = await ask(answering(f'I try {{"city": 5}} so {CALL}'), tools=[ADD], response_format=CITY)
+
+    assert shown(told) == told[-1].text == 'I try {"city": 5} so '
+
+
+async def test_a_call_that_must_come_outweighs_the_format() -> None:
+    """Where a call is a must there is no answer to be JSON."""
+    space = answering('{"city": "Oslo"}', CALL)
+
+    told = await ask(space, tools=[ADD], tool_choice="add", response_format=CITY)
+
+    assert [call.name for call in told[-1].tool_calls] == ["add"]
+    assert len(prompts(space)) == 2
+
+
+async def test_a_rewritten_answer_is_read_anew() -> None:
+    """A Space that takes text back leaves the JSON of what it says in the end."""
+    steps = [generating('{"city": "Os'), completed('No: {"city": "Rome"}')]
+    space = ScriptedSpace({"data": [events(ESTIMATION, STARTS, *steps, CLOSE)]})
+
+    told = await ask(space, response_format=CITY)
+
+    assert shown(told) == told[-1].text == '{"city": "Rome"}'
+
+
+async def test_the_format_goes_with_each_turn_of_a_conversation() -> None:
+    """A turn of a conversation that the Space remembers says it anew."""
+    space = answering("Hello.", '{"city": "Oslo"}')
+    async with p4.SpaceClient(URL, outside=p4.Outside(transport=space)) as door:
+        chat = door.conversation()
+        await chat.areply("Hi")
+        answer = await chat.areply("Where?", response_format=CITY)
+
+    assert answer.text == '{"city": "Oslo"}'
+    assert prompts(space)[1].startswith("System: Reply with JSON only")
+
+
+async def test_a_call_that_cannot_be_read_is_asked_for_once_more() -> None:
+    """Where nothing else was said; the model is told why."""
+    space = answering(BROKEN, CALL)
+
+    told = await ask(space, tools=[ADD])
+
+    assert ([call.name for call in told[-1].tool_calls], told[-1].broken_calls) == (["add"], ())
+    assert "cannot be read" in prompts(space)[1]
+
+
+async def test_a_call_that_still_cannot_be_read_is_told() -> None:
+    """The second answer is taken as it is."""
+    told = await ask(answering(BROKEN, BROKEN), tools=[ADD])
+
+    assert [call.text for call in told[-1].broken_calls] == [BROKEN]
+
+
+async def test_a_broken_call_beside_words_is_told() -> None:
+    """The words were shown, so the model is not asked again."""
+    space = answering(f"I look. {BROKEN}")
+
+    told = await ask(space, tools=[ADD])
+
+    assert (told[-1].text, len(told[-1].broken_calls), len(prompts(space))) == ("I look. ", 1, 1)
+
+
+@pytest.mark.parametrize("wanted", [{"type": "object"}, "json"])
+async def test_a_format_that_is_none_is_refused(wanted: Any) -> None:
+    """A schema by itself is not taken for a format, and the text says how to make one."""
+    with pytest.raises(p4.InvalidOption, match=r"ResponseFormat\(schema\)"):
+        await ask(ScriptedSpace(), response_format=wanted)
+
+
+async def test_a_prompt_sent_as_it_is_cannot_ask_for_a_format() -> None:
+    """Nothing can be added to it."""
+    with pytest.raises(p4.InvalidOption, match="response_format asks for JSON"):
+        await ask(ScriptedSpace(), "", prompt="raw", response_format=CITY)
