@@ -1,0 +1,136 @@
+"""What callers and core hand to an endpoint -> a message and options for the client. Knows no Space.
+
+Nothing is dropped silently: a name that nobody reads is refused, and the error tells the nearest that exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index_phi4._formats import to_format
+from llama_index_phi4._sources import images_to_media
+from llama_index_phi4._tools import to_choice, to_specs
+from phi4_space import InvalidOption, Message, Options, Turn
+
+SAMPLING = frozenset(
+    {
+        "do_sample",
+        "frequency_penalty",
+        "logit_bias",
+        "max_completion_tokens",
+        "max_new_tokens",
+        "max_tokens",
+        "min_p",
+        "presence_penalty",
+        "repetition_penalty",
+        "seed",
+        "temperature",
+        "top_k",
+        "top_p",
+    }
+)
+"""What other models' calls take: the client decides what becomes of it."""
+
+_SHARED = frozenset({"response_format", "stop"}) | SAMPLING
+_CHAT = frozenset({"tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"}) | _SHARED
+_COMPLETION = frozenset({"image_documents", "images"}) | _SHARED
+_OF_NO_USE = frozenset({"extra_headers"})  # core's DocumentContextExtractor sends it to whatever LLM it has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What one call asks.
+
+    Attributes:
+        message: The client's message.
+        options: The client's options.
+        parallel: Whether an answer may make several calls; otherwise the first alone counts.
+    """
+
+    message: Message
+    options: Options
+    parallel: bool = True
+
+
+def to_chat(turns: Sequence[Turn], told: Mapping[str, Any]) -> Question:
+    """A chat's question.
+
+    Args:
+        turns: What was said.
+        told: The call's keyword arguments; None is as good as left out.
+
+    Raises:
+        InvalidOption: One is not known, or makes no sense.
+    """
+    told = _known(told, _CHAT, what="A chat")
+    options = _shared(told)
+    specs = to_specs(told.get("tools", ()))
+    choice = to_choice(told.get("tool_choice"), specs, required=told.get("tool_required", False))
+    if specs:
+        options["tools"], options["tool_choice"] = specs, choice
+    return Question(
+        message=turns, options=options, parallel=bool(told.get("allow_parallel_tool_calls", True))
+    )
+
+
+def to_completion(prompt: str, told: Mapping[str, Any], *, formatted: bool) -> Question:
+    """A completion's question: one turn of the user.
+
+    Args:
+        prompt: The words.
+        told: The call's keyword arguments; None is as good as left out.
+        formatted: Whether the prompt is sent as it is, control tokens included.
+
+    Raises:
+        InvalidInput: An argument is not known or makes no sense, or an image cannot be read.
+    """
+    told = _known(told, _COMPLETION, what="A completion")
+    options = _shared(told)
+    images = [*told.get("image_documents", ()), *told.get("images", ())]
+    if images:
+        options["media"] = images_to_media(images)
+    if formatted:
+        options["prompt"] = prompt
+    return Question(message="" if formatted else prompt, options=options)
+
+
+def check(told: Mapping[str, Any]) -> None:
+    """Checks what is to go with every call.
+
+    Raises:
+        InvalidOption: No call takes one of the names.
+    """
+    _known(told, _SHARED, what="additional_kwargs")
+
+
+def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str) -> None:
+    """Refuses arguments that nobody reads.
+
+    Raises:
+        InvalidOption: There is one; the advice names the nearest that exists.
+    """
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
+            raise InvalidOption(f"{what} takes no argument {name!r}", advice=advice)
+
+
+def _known(told: Mapping[str, Any], known: Collection[str], *, what: str) -> dict[str, Any]:
+    told = {name: value for name, value in told.items() if value is not None and name not in _OF_NO_USE}
+    refuse_unknown(told, known, what=what)
+    return told
+
+
+def _shared(told: Mapping[str, Any]) -> Options:
+    options = Options()
+    if sampling := {name: value for name, value in told.items() if name in SAMPLING}:
+        options["sampling"] = sampling
+    if stop := told.get("stop"):
+        options["stop"] = [stop] if isinstance(stop, str) else list(stop)
+    if (form := to_format(told.get("response_format"))) is not None:
+        options["response_format"] = form
+    return options
