@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -12,6 +12,7 @@ from phi4_space._exchange import Question, Script
 from phi4_space._media import read_all
 from phi4_space._prompt import PromptStyle, compose
 from phi4_space._response_format import ResponseFormat
+from phi4_space._sampling import to_sampling
 from phi4_space._stopping import to_stop
 from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
 
@@ -31,6 +32,8 @@ class Options(TypedDict, total=False):
             name asks for that one.
         stop: Strings before which the answer's text ends; the job is taken back as soon as one comes.
         response_format: JSON that the answer is to be; an answer that calls tools is not held to it.
+        sampling: Options such as temperature, which Spaces of this contract do not take: each is ignored,
+            with one warning, or refused where the client is strict. None stands for one that is not set.
     """
 
     media: Sequence[MediaLike]
@@ -40,6 +43,7 @@ class Options(TypedDict, total=False):
     tool_choice: str
     stop: Sequence[str]
     response_format: ResponseFormat | None
+    sampling: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Request:
         tool_choice: Which of them the model is to call.
         stop: The strings before which the answer's text ends.
         response_format: JSON that the answer is to be.
+        sampling: The names of the sampling options that are set.
     """
 
     turns: tuple[Turn, ...]
@@ -69,6 +74,7 @@ class Request:
     tool_choice: str = "auto"
     stop: tuple[str, ...] = ()
     response_format: ResponseFormat | None = None
+    sampling: tuple[str, ...] = ()
 
     @property
     def must_call(self) -> bool:
@@ -96,6 +102,7 @@ def to_request(message: Message, options: Options) -> Request:
         tool_choice=options.get("tool_choice", "auto"),
         stop=to_stop(options.get("stop", ())),
         response_format=_format(options.get("response_format")),
+        sampling=to_sampling(options.get("sampling", {})),
     )
     if request.verbatim is not None and (request.must_call or request.response_format is not None):
         asking = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"

@@ -13,11 +13,20 @@ from typing import Unpack, cast
 from phi4_space._asking import Message, Options
 from phi4_space._blocking import call, iterate
 from phi4_space._relay import relay
+from phi4_space._sampling import SamplingPolicy
 from phi4_space._turns import Event, Reply
 
 
 class Doors(ABC):
-    """What one can ask things."""
+    """What one can ask things.
+
+    Each door warns for itself: the turn runs in another task or thread, from which no caller is seen.
+    """
+
+    @property
+    @abstractmethod
+    def _sampling(self) -> SamplingPolicy:
+        """Warns of options that are ignored."""
 
     @abstractmethod
     def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
@@ -38,18 +47,22 @@ class Doors(ABC):
             InvalidInput: What was handed in cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
+        self._sampling.warn(options.get("sampling"))
         return relay(lambda: self._turn(message, options))
 
     async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """Asks and waits for the whole answer; arguments and errors are those of `astream`."""
+        self._sampling.warn(options.get("sampling"))
         async with aclosing(self._turn(message, options)) as events:
             [*_, last] = [event async for event in events]
         return cast("Reply", last)  # as `_turn` promises
 
     def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
         """`astream` for synchronous callers; works inside a running loop, too."""
+        self._sampling.warn(options.get("sampling"))
         return iterate(lambda: self._turn(message, options))
 
     def reply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """`areply` for synchronous callers; works inside a running loop, too."""
+        self._sampling.warn(options.get("sampling"))
         return call(lambda: self.areply(message, **options))

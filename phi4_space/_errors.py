@@ -38,7 +38,8 @@
     ├── ResponseFormatNotMet    the model's answer is not the JSON that was asked for
     └── BlockingCallRefused     a synchronous door was used from the thread that has to do the work
 
-None derives from RuntimeError: frameworks catch that for reasons of their own.
+None derives from RuntimeError: frameworks catch that for reasons of their own. `OptionIgnored` is a warning
+and stands outside the tree.
 """
 
 from __future__ import annotations
@@ -99,6 +100,10 @@ class Phi4Error(Exception):
 
 class InvalidInput(Phi4Error, ValueError):
     """What was handed in cannot be sent. Nothing was sent."""
+
+
+class OptionIgnored(UserWarning):
+    """An option was handed in that the Space does not take; it is ignored."""
 
 
 class EmptyPrompt(InvalidInput):

@@ -85,6 +85,7 @@ class Settings:
         max_retries: How often a turn is tried again before its first text.
         fetch: What is allowed for media handed in as URLs.
         max_files: How many files one turn may carry; None for as many as the Space's page takes.
+        strict: Whether options that the Space does not take are refused.
     """
 
     address: Address
@@ -101,6 +102,7 @@ class Settings:
     max_retries: int
     fetch: FetchPolicy
     max_files: int | None
+    strict: bool
 
     def headers(self) -> dict[str, str]:
         """What every request to the Space carries."""
@@ -160,6 +162,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     max_retries: int,
     fetch: FetchPolicy,
     max_files: int | None,
+    strict: bool,
 ) -> Settings:
     """Checks what a client was told, and fills in the environment's part.
 
@@ -188,6 +191,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         max_retries=_number("max_retries", max_retries),
         fetch=_of_kind("fetch", fetch, FetchPolicy),
         max_files=None if max_files is None else _number("max_files", max_files),
+        strict=_of_kind("strict", strict, bool),
     )
 
 

@@ -23,6 +23,7 @@ from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._prompt import PromptStyle
+from phi4_space._sampling import SamplingPolicy
 from phi4_space._saved import from_json, to_json
 from phi4_space._session import Session
 from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
@@ -53,6 +54,8 @@ class SpaceClient(Doors):
         max_retries: How often a turn is tried again before its first text.
         fetch: What is allowed for media handed in as URLs.
         max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
+        strict: Whether options that the Space does not take are refused; otherwise each is ignored, with one
+            `OptionIgnored`.
         outside: The clock, the network and the like; for tests.
 
     Raises:
@@ -78,6 +81,7 @@ class SpaceClient(Doors):
         max_retries: int = 2,
         fetch: FetchPolicy = FetchPolicy(),
         max_files: int | None = None,
+        strict: bool = False,
         outside: Outside = Outside(),
         **unknown: Never,
     ) -> None:
@@ -96,6 +100,7 @@ class SpaceClient(Doors):
             max_retries=max_retries,
             fetch=fetch,
             max_files=max_files,
+            strict=strict,
         )
         self._wiring = Wiring(settings, outside)
 
@@ -221,6 +226,10 @@ class SpaceClient(Doors):
                 yield event
 
     @property
+    def _sampling(self) -> SamplingPolicy:
+        return self._wiring.sampling
+
+    @property
     def _settings(self) -> Settings:
         return self._wiring.settings
 
@@ -325,6 +334,10 @@ class Conversation(Doors):
         async with self._turnstile.passage(), aclosing(self._take(wiring, request, news)) as events:
             async for event in events:
                 yield event
+
+    @property
+    def _sampling(self) -> SamplingPolicy:
+        return self._space._sampling  # noqa: SLF001 - once for each client, whatever its conversations
 
     async def _take(
         self, wiring: Wiring, request: Request, news: Sequence[Said]

@@ -21,6 +21,7 @@ from phi4_space._insisting import ask
 from phi4_space._media import refuse_too_many
 from phi4_space._options import Settings
 from phi4_space._pool import ssl_context
+from phi4_space._sampling import SamplingPolicy
 from phi4_space._site import Site
 from phi4_space._turns import Event
 from phi4_space._waking import Watch
@@ -70,12 +71,14 @@ class Wiring:
         to_hub = partial(_open, settings, outside, {})
         self.site = Site(settings, open_client=to_space, clock=outside.clock)
         self.hub = Hub(settings, open_client=to_hub)
+        self.sampling = SamplingPolicy(strict=settings.strict)
         self.watch = Watch(self.site, self.hub, clock=outside.clock, sleep=outside.sleep)
 
     async def prepare(self, message: Message, options: Options) -> tuple[Request, tuple[Said, ...]]:
         """Checks what a call was given and reads its files."""
         try:
             request = to_request(message, options)
+            self.sampling.check(request.sampling)
             refuse_too_many(sum(len(turn.media) for turn in request.turns), self.settings.max_files)
             return request, await read_turns(request.turns, fetch=self.fetch)
         except Phi4Error as exc:

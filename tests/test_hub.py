@@ -73,6 +73,7 @@ def settings(space: str = "owner/name", *, token: Any = False) -> Settings:
         max_retries=2,
         fetch=FetchPolicy(),
         max_files=None,
+        strict=False,
     )
 
 

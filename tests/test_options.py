@@ -46,6 +46,7 @@ def settings(space: str | None = HUB_SPACE, **told: Any) -> Settings:
         "max_retries": 2,
         "fetch": FetchPolicy(),
         "max_files": None,
+        "strict": False,
     }
     return to_settings(space, **{**defaults, **told})
 
@@ -210,6 +211,7 @@ def test_a_number_bounds_the_whole_turn(timeouts: Any, total: float | None) -> N
 
 
 NONSENSE: list[tuple[dict[str, Any], str]] = [
+    ({"strict": 1}, "strict"),
     ({"max_files": -1}, "max_files"),
     ({"max_files": True}, "max_files"),
     ({"max_files": "2"}, "max_files"),

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import pickle
+import warnings
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,7 @@ def test_media_of_the_call_follow_media_that_have_places() -> None:
             marks=pytest.mark.loopback,  # to look the address up; it is refused before a connection
         ),
         ("hi", {"stop": "END"}, p4.InvalidOption, "Write stop=[...]"),
+        ("hi", {"sampling": 0.2}, p4.InvalidOption, "Write sampling={"),
         ("hi", {"stop": 7}, p4.InvalidOption, "stop is a list"),
         ("hi", {"stop": ["END", ""]}, p4.InvalidOption, "none of them empty"),
         ("hi", {"stop": [b"END"]}, p4.InvalidOption, "stop holds strings"),
@@ -161,6 +163,53 @@ def test_bad_input_is_refused_before_anything_is_sent(
 
     assert told in str(caught.value)
     assert space.asked == []
+
+
+def test_a_strict_client_refuses_sampling_options_before_anything_is_sent() -> None:
+    """All that are set are named, with the place; one that is None is not set."""
+    space = ScriptedSpace()
+
+    with pytest.raises(p4.InvalidOption, match="temperature, seed: .* step prepare") as caught:
+        asyncio.run(
+            client(space, strict=True).areply("hi", sampling={"temperature": 0.0, "top_p": None, "seed": 1})
+        )
+
+    assert caught.value.space == URL
+    assert space.asked == []
+    assert asyncio.run(client(space, strict=True).areply("hi", sampling={"top_p": None})).text == "an answer"
+
+
+@pytest.mark.parametrize("of", [lambda client: client, lambda client: client.conversation()])
+def test_each_door_warns_its_caller_of_an_option_that_is_ignored(of: Any) -> None:
+    """The warning points at the line that asked, whichever door it went through."""
+    sampling = {"temperature": 0.2}
+    doors = [of(client(ScriptedSpace())) for _ in range(4)]
+
+    async def asynchronously() -> None:
+        await doors[0].areply("hi", sampling=sampling)
+        assert [event async for event in doors[1].astream("hi", sampling=sampling)]
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        asyncio.run(asynchronously())
+        doors[2].reply("hi", sampling=sampling)
+        assert [*doors[3].stream("hi", sampling=sampling)]
+
+    assert [(one.category, one.filename) for one in told] == [(p4.OptionIgnored, __file__)] * 4
+
+
+def test_a_client_warns_once_and_its_copy_once_more() -> None:
+    """Its conversations count as the client itself; a copy or an unpickled one is a client of its own."""
+    one, sampling = client(ScriptedSpace()), {"seed": 1}
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        one.reply("hi", sampling=sampling)
+        one.conversation().reply("hi", sampling=sampling)
+        copy.copy(one).reply("hi", sampling=sampling)
+
+    assert len(told) == 2
+    assert pickle.loads(pickle.dumps(client(ScriptedSpace(), strict=True)))._settings.strict  # noqa: S301
 
 
 def test_a_mistyped_argument_of_the_constructor_is_refused() -> None:
