@@ -8,7 +8,7 @@ SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server 
 GRADIOS := 5.20.1 5.50.0 6.31.0
 AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)
 
-.PHONY: demo test lint types unit format matrix record record-live bench clean
+.PHONY: demo test lint types unit format matrix floors record record-live bench clean
 
 demo: $(VENV)/demo.stamp ## the main job, on the embedded Space
 	$(BIN)/phi4 demo
@@ -36,6 +36,10 @@ matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cont
 	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_server_app.py \
 		tests/test_server_gradio_client.py tests/langchain tests/llama_index $(AT_GRADIOS)
 
+floors: $(VENV)/wheel.stamp .venv-floors/test.stamp ## the framework packages, on the oldest frameworks that they take
+	.venv-floors/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall $(WHEEL)/phi4_space-*.whl
+	.venv-floors/bin/pytest tests/langchain tests/llama_index tests/test_response_format.py
+
 record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
 	rm -rf cassettes/*/langchain cassettes/*/llama_index
 	$(BIN)/pytest --record $(AT_GRADIOS)
@@ -48,7 +52,7 @@ bench: $(VENV)/wheel.stamp
 	$(BIN)/python benchmarks/peers.py
 
 clean:
-	rm -rf $(VENV) .venv-gradio-* build dist .coverage .coverage.* .*_cache
+	rm -rf $(VENV) .venv-floors .venv-gradio-* build dist .coverage .coverage.* .*_cache
 
 $(VENV)/made.stamp:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "phi4-space needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -67,6 +71,11 @@ $(VENV)/wheel.stamp: $(VENV)/test.stamp $(SOURCES)
 	rm -rf $(WHEEL)
 	$(PIP) wheel --no-deps --wheel-dir $(WHEEL) .
 	$(PIP) install --no-deps --force-reinstall $(WHEEL)/phi4_space-*.whl
+	touch $@
+
+.venv-floors/test.stamp: pyproject.toml constraints/floors.txt
+	$(PYTHON) -m venv .venv-floors
+	.venv-floors/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints/floors.txt '.[all]'
 	touch $@
 
 # The server's side alone: neither the client nor what it needs.
