@@ -94,7 +94,7 @@ def _known(slot: Slot, scene: Scene) -> Iterator[Bid]:
 
 def _bids(slot: Slot, way: Schema, scene: Scene) -> Iterator[Bid]:
     if way.chosen is not None:
-        return _choices(slot, way.chosen, scene)
+        return chain(_choices(slot, way.chosen, scene), _meant(way, scene))
     match way.kind:
         case "boolean":
             return _truths(slot, scene)
@@ -117,6 +117,14 @@ def _choices(slot: Slot, chosen: Sequence[Any], scene: Scene) -> Iterator[Bid]:
         for match in re.finditer(rf"(?<!\w){spelled}(?!\w)", scene.text, flags) if said else ():
             find = Find("name", said, *match.span(), cue(scene.text, match.start()))
             yield Bid(value, 3 + slot.cued(find) + slot.near(scene, *match.span()), *match.span())
+
+
+def _meant(way: Schema, scene: Scene) -> Iterator[Bid]:
+    """The one value of a way, as far as the text speaks of what its description tells of it."""
+    described = frozenset(words.terms(way.text("description")))
+    said = described & {token.stem for token in scene.tokens}
+    if said and way.chosen is not None and len(way.chosen) == 1:
+        yield Bid(way.chosen[0], 1 + len(said) + len(said) / len(described))
 
 
 def _truths(slot: Slot, scene: Scene) -> Iterator[Bid]:

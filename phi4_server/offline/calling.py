@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from phi4_server.offline import choosing, context, reporting, words
+from phi4_server.offline import choosing, context, handing, reporting, words
 from phi4_server.offline.choosing import Choice
 from phi4_server.offline.filling import Filled, fill
 from phi4_server.offline.gleaning import glean
@@ -96,20 +96,34 @@ def wanted(talk: Conversation) -> Wanted:
     """What the conversation's end wants of its tools; nothing where it wants none."""
     asked, orders = _ordered(talk)
     forced = _FORCED.findall(orders)
-    named = tuple(tool for tool in talk.tools if tool.name in forced)
-    if not talk.tools or _NONE.search(orders):
+    offered = tuple(map(handing.choosing, talk.tools))
+    named = tuple(tool for tool in offered if tool.name in forced)
+    if not offered or _NONE.search(orders):
         return Wanted()
-    results = [turn.text for turn in talk.since if turn.role == "tool"]
+    results = [turn.text for turn in talk.since if turn.role == "tool" and not handing.is_over(turn.text)]
     has_failed = bool(results) and reporting.failed(results[-1])
-    steps = [] if has_failed else _plan(asked, named or talk.tools, sure=len(named) == 1)
-    done = sum(len(turn.calls) for turn in talk.since) or len(results)
-    calls = tuple(_next(steps[done:], results[-1] if results else ""))
+    steps = [] if has_failed else _plan(asked, named or offered, sure=len(named) == 1)
+    left, has_begun = _left(steps, talk)
+    calls = tuple(_next(left, results[-1] if results else ""))
     must = bool(named or _ANY.search(orders))
     if must and not calls:
-        return Wanted((_demanded("\n".join([asked, *results]), named or talk.tools, talk),))
-    if calls and not done and not must and steps[0].filled.missing:
-        return Wanted(lacks=(steps[0].tool, steps[0].filled.missing))
+        return Wanted((_demanded("\n".join([asked, *results]), named or offered, talk),))
+    if calls and not has_begun and not must and left[0].filled.missing:
+        return Wanted(lacks=(left[0].tool, left[0].filled.missing))
     return Wanted(calls)
+
+
+def _left(steps: Sequence[Step], talk: Conversation) -> tuple[Sequence[Step], bool]:
+    """The steps that are left to do, and whether any was done since the user's last turn.
+
+    Whoever took over the request does what is left of it by their own tools, and hands it on no further.
+    """
+    place = handing.taken_over(talk.since)
+    before, since = talk.since[:place], talk.since[place:]
+    called = {call.name for turn in before for call in turn.calls}
+    own = [step for step in steps if step.tool.name not in called]
+    done = sum(len(turn.calls) for turn in since) or sum(turn.role == "tool" for turn in since)
+    return own[done:], bool(done)
 
 
 def _ordered(talk: Conversation) -> tuple[str, str]:

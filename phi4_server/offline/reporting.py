@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from phi4_server.offline import finding, words
+from phi4_server.offline import finding, handing, words
 from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.tools import Call, loaded
 
@@ -45,7 +45,10 @@ def _said(value: Any) -> str:
 
 
 def report(talk: Conversation) -> str:
-    """What the tools returned since the user's last turn, one sentence for each result."""
+    """What the tools returned since the user's last turn, one sentence for each result.
+
+    That the request was handed on is no news for who asked.
+    """
     told: list[str] = []
     calls: tuple[Call, ...] = ()
     answered = 0
@@ -53,7 +56,8 @@ def report(talk: Conversation) -> str:
         if turn.role == "tool":
             answered += 1
             place = (turn.answers or answered) - 1
-            told.append(_one(turn.text, calls[place] if place < len(calls) else None, talk.asked))
+            if not handing.is_over(turn.text):
+                told.append(_one(turn.text, calls[place] if place < len(calls) else None, talk.asked))
         elif turn.calls:
             calls, answered = turn.calls, 0
     return " ".join(told)
