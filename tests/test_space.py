@@ -169,7 +169,7 @@ def test_a_strict_client_refuses_sampling_options_before_anything_is_sent() -> N
     """All that are set are named, with the place; one that is None is not set."""
     space = ScriptedSpace()
 
-    with pytest.raises(p4.InvalidOption, match="temperature, seed: .* step prepare") as caught:
+    with pytest.raises(p4.InvalidOption, match=r"temperature, seed: .* step prepare") as caught:
         asyncio.run(
             client(space, strict=True).areply("hi", sampling={"temperature": 0.0, "top_p": None, "seed": 1})
         )
