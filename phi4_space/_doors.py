@@ -37,7 +37,7 @@ class Doors(ABC):
 
         Args:
             message: Words, a `Turn`, or several, oldest first.
-            **options: See `Options`: media, system, prompt, tools, tool_choice, stop, response_format, sampling.
+            **options: See `Options`: media, system, prompt, tools, stop and more.
 
         Yields:
             `Queued`, `Started`, `Progress`, `Notice`, `Delta` ..., and the `Reply` last. Leaving early takes
