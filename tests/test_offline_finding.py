@@ -134,3 +134,21 @@ def test_a_summary_is_the_sentences_most_others_speak_of() -> None:
 def test_keywords_are_the_frequent_words() -> None:
     """The words said most often come first, and words without meaning are none."""
     assert keywords("The bee and the hive. A bee. A bee in the hive.", limit=2) == ["bee", "hive"]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What does the visitor do with the ticket?", []),
+        ("When was the bridge opened?", ["It was opened in 1889."]),
+        ("Who is the author?", ["author: Nils Holm"]),
+    ],
+)
+def test_the_fields_of_a_passage_are_no_sentences(question: str, answer: list[str]) -> None:
+    """What frameworks write over a passage is read line by line, and stands back behind what it says."""
+    text = (
+        "file_path: bridge.md\nheader_path: /The visitor/\nauthor: Nils Holm\n\n"
+        "The bridge is long. It was opened in 1889."
+    )
+
+    assert [sentence.text for sentence in find(question, text)] == answer

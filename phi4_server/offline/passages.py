@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 
 from phi4_server.offline import words
 
@@ -12,6 +13,7 @@ _TITLE = re.compile(r"^#{1,6}\s+\S|^\*\*[^*]+\*\*$")
 _LABEL = re.compile(r"^.{1,80}:$")
 _ITEM = re.compile(r"^(?:[-*•+]|\d{1,3}[.)])\s+")
 _FENCE = re.compile(r"^(?:```|~~~)")
+_FIELD = re.compile(r"^[a-z]\w*: +\S")
 _WRAPPED = 60
 """How long a line is, at least, that ends because it is full; shorter ones end on purpose."""
 
@@ -67,9 +69,11 @@ def _is_heading(line: str) -> bool:
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
     """The lines with hard wraps undone, and whether each is prose; an empty one parts two paragraphs."""
     held, in_code = "", False
-    for line in map(str.strip, text.splitlines()):
+    lines = [line.strip() for line in text.splitlines()]
+    fields = _fields(lines)
+    for number, line in enumerate(lines):
         is_fence = bool(_FENCE.search(line))
-        if in_code or is_fence or line.startswith("|"):
+        if in_code or is_fence or line.startswith("|") or number in fields:
             if held:
                 yield held, True
             held = ""
@@ -84,6 +88,17 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
             if not line:
                 yield "", True
     yield held, True
+
+
+def _fields(lines: Sequence[str]) -> frozenset[int]:
+    """The lines of paragraphs that only tell fields of a passage, such as "file: hours.md"."""
+    paragraphs = groupby(range(len(lines)), key=lambda number: bool(lines[number]))
+    told = [[number for number in numbers if not _LABEL.search(lines[number])] for _, numbers in paragraphs]
+    return frozenset(
+        chain.from_iterable(
+            numbers for numbers in told if all(_FIELD.search(lines[number]) for number in numbers)
+        )
+    )
 
 
 def _goes_on(line: str, following: str) -> bool:
