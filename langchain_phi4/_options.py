@@ -1,0 +1,80 @@
+"""What a call may say besides its messages, as the client's options. Knows keyword arguments; no I/O."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from langchain_phi4._structured import to_response_format
+from langchain_phi4._tools import to_choice, to_specs
+from phi4_space import MODEL, MODEL_ALIASES, InvalidOption, Options
+
+SAMPLING = (
+    *("temperature", "max_tokens", "max_completion_tokens", "max_new_tokens", "top_p", "top_k", "min_p"),
+    *("frequency_penalty", "presence_penalty", "repetition_penalty", "seed", "n", "logprobs", "logit_bias"),
+)
+"""How others let one steer a model's choice of words; handed to the client, which says what becomes of it."""
+
+_OURS = ("model", "tools", "tool_choice", "parallel_tool_calls", "response_format")
+# What agents and langchain-core pass along: streaming is the door's business, traces are core's; a tool's
+# arguments are told in full either way; and usage comes where a Space counts it.
+_OTHERS = ("stream", "stream_usage", "strict", "ls_structured_output_format", "structured_output_format")
+
+
+def to_options(
+    given: Mapping[str, Any], *, stop: Sequence[str] | None, sampling: Mapping[str, object], strict: bool
+) -> Options:
+    """The client's options for a call.
+
+    Args:
+        given: The call's keyword arguments, those that were bound to the model among them.
+        stop: Where the answer is to end, if anywhere.
+        sampling: The model's own sampling parameters; those of the call go before them.
+        strict: Whether an argument that nobody reads is an error; it is a warning otherwise.
+
+    Raises:
+        InvalidOption: An argument makes no sense, or is not known and `strict` is set.
+    """
+    tell_unknown(given, [*_OURS, *SAMPLING, *_OTHERS], what="A call of ChatPhi4", strict=strict)
+    _check_model(given.get("model"))
+    options = Options()
+    specs = to_specs(given.get("tools") or ())
+    choice = to_choice(given.get("tool_choice"), specs)
+    if specs:
+        options["tools"], options["tool_choice"] = specs, choice
+    if response_format := to_response_format(given.get("response_format")):
+        options["response_format"] = response_format
+    if stop:
+        options["stop"] = stop
+    asked = {**sampling, **{name: given[name] for name in SAMPLING if name in given}}
+    if any(value is not None for value in asked.values()):
+        options["sampling"] = asked
+    return options
+
+
+def tell_unknown(given: Iterable[str], known: Collection[str], *, what: str, strict: bool) -> None:
+    """Tells of arguments that nobody reads, each with the nearest name that somebody does.
+
+    Warns:
+        UserWarning: There is one.
+
+    Raises:
+        InvalidOption: There is one, and `strict` is set.
+    """
+    for name in given:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
+        if strict:
+            raise InvalidOption(f"{what} takes no argument {name!r}", advice=advice)
+        warnings.warn(f"{what} takes no argument {name!r}, which is ignored. {advice}", stacklevel=6)
+
+
+def _check_model(name: object) -> None:
+    if name is not None and name not in (MODEL, *MODEL_ALIASES):
+        raise InvalidOption(
+            f"There is no model {name!r} here", advice=f"Use one of: {', '.join([MODEL, *MODEL_ALIASES])}."
+        )

@@ -1,0 +1,195 @@
+"""Answers with a structure: schemas of every kind as the client's format, and the chain that parses answers.
+
+Knows schemas and parsers; no Space, no messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Literal, TypeGuard, get_args
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
+from pydantic.v1 import BaseModel as BaseModelV1
+
+from phi4_space import InvalidOption, Phi4Error, ResponseFormat, ResponseFormatNotMet, ToolChoiceNotMet
+
+Schema = Mapping[str, Any] | type
+"""A pydantic class (v2 or v1), a TypedDict class, a JSON schema, or a dict that describes a function."""
+
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+_FUNCTIONS = {"function", "parameters", "input_schema", "toolSpec"}  # what tells a function from a schema
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """A check that JSON makes an object of a pydantic class.
+
+    A value, with the same repr in every process, because a cache's key holds it.
+
+    Attributes:
+        model: The class.
+    """
+
+    model: type[BaseModel | BaseModelV1]
+
+    def __call__(self, parsed: object) -> None:
+        """Raises the class's own `ValidationError`, a `ValueError`, where it does not."""
+        if issubclass(self.model, BaseModel):
+            self.model.model_validate(parsed)
+        else:
+            self.model.parse_obj(parsed)
+
+
+def to_response_format(given: object) -> ResponseFormat | None:
+    """What `response_format` asks for, in any of its forms.
+
+    Args:
+        given: None; the client's `ResponseFormat`; OpenAI's dicts of type "text", "json_object" and
+            "json_schema"; or a schema.
+
+    Raises:
+        InvalidOption: It is none of these.
+    """
+    match given:
+        case None | {"type": "text"}:
+            return None
+        case ResponseFormat():
+            return given
+        case {"type": "json_object"}:
+            return ResponseFormat()
+        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema}}:
+            return ResponseFormat(schema)
+        case {"type": "json_schema", "schema": Mapping() as schema}:
+            return ResponseFormat(schema)
+        case Mapping() | type() if not (isinstance(given, Mapping) and given.get("type") == "json_schema"):
+            return to_format(given)
+        case _:
+            raise InvalidOption(
+                f"response_format is {given!r}",
+                advice='Give {"type": "json_object"}, {"type": "json_schema", ...} or a schema.',
+            )
+
+
+def to_format(schema: Schema, *, strict: bool | None = None) -> ResponseFormat:
+    """The client's format for a schema; a pydantic class has its say, too, on whether an answer fits.
+
+    Args:
+        schema: What the answer is to fit.
+        strict: Whether an object of a class may have no other fields; a JSON schema says that itself.
+
+    Raises:
+        InvalidOption: It describes no JSON.
+    """
+    if isinstance(schema, Mapping) and not _FUNCTIONS & schema.keys():
+        return ResponseFormat(schema)
+    try:
+        told = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type] # it takes TypedDicts
+    except ValueError as failed:
+        raise InvalidOption(f"The schema {schema!r} describes no JSON: {failed}") from failed
+    if not told.get("description") or schema.__doc__ == dict.__doc__:
+        told.pop("description", None)  # a TypedDict that has no text of its own has that of dict
+    return ResponseFormat(told, check=Fits(schema) if _is_pydantic(schema) else None)
+
+
+def structured(
+    model: BaseChatModel,
+    schema: Schema | None,
+    *,
+    include_raw: bool,
+    method: str,
+    strict: bool | None,
+    tools: Sequence[Any],
+    options: Mapping[str, Any],
+) -> Runnable[LanguageModelInput, Any]:
+    """The chain behind `with_structured_output`, which explains the arguments.
+
+    Raises:
+        InvalidOption: The arguments do not go together.
+    """
+    _check(schema, method=method, include_raw=include_raw, tools=tools)
+    traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+    bound = {"ls_structured_output_format": traced, **options}
+    parser: Runnable[AIMessage, Any]
+    if schema is not None and method == "function_calling":
+        asked, parser = _by_call(model, schema, strict=strict, bound=bound)
+    else:
+        bound["response_format"] = _wanted(schema, method=method, strict=strict)
+        asked = model.bind_tools(tools, **bound) if tools else model.bind(**bound)
+        parser = _unless_called(_json_parser(schema)) if tools else _json_parser(schema)
+    return _with_raw(asked, parser) if include_raw else asked | parser
+
+
+def _check(schema: Schema | None, *, method: str, include_raw: bool, tools: Sequence[Any]) -> None:
+    methods = get_args(Method)
+    if method not in methods:
+        raise InvalidOption(f"method is {method!r}", advice=f"Choose one of: {', '.join(methods)}.")
+    if schema is None and method != "json_mode":
+        raise InvalidOption(f"The method {method} needs a schema")
+    if tools and (method == "function_calling" or not include_raw):
+        raise InvalidOption(
+            "tools= goes with JSON and include_raw=True, since an answer may call a tool instead",
+            advice='Write include_raw=True, and method="json_schema" or "json_mode".',
+        )
+
+
+def _wanted(schema: Schema | None, *, method: str, strict: bool | None) -> ResponseFormat:
+    if schema is None or method == "json_mode":  # the caller's own words tell the model of the fields
+        return ResponseFormat(check=Fits(schema) if _is_pydantic(schema) else None)
+    return to_format(schema, strict=strict)
+
+
+def _json_parser(schema: Schema | None) -> BaseOutputParser[Any]:
+    return PydanticOutputParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
+
+
+def _by_call(
+    model: BaseChatModel, schema: Schema, *, strict: bool | None, bound: Mapping[str, Any]
+) -> tuple[Runnable[LanguageModelInput, AIMessage], BaseOutputParser[Any]]:
+    """A model that has to call the schema's tool, and a parser of that call's arguments."""
+    tool: Any = schema
+    if isinstance(schema, Mapping) and not {"name", "title", *_FUNCTIONS} & schema.keys():
+        tool = {"title": "answer", **schema}  # a tool has a name
+    name = convert_to_openai_tool(tool)["function"]["name"]
+    asked = model.bind_tools([tool], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound)
+    if _is_pydantic(schema):
+        return asked, PydanticToolsParser(tools=[schema], first_tool_only=True)
+    return asked, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+
+
+def _unless_called(parser: Runnable[AIMessage, Any]) -> Runnable[AIMessage, Any]:
+    """A parser of answers, which makes nothing of one that calls a tool instead."""
+    return RunnableLambda(lambda message: None if message.tool_calls else parser.invoke(message))
+
+
+def _with_raw(
+    asked: Runnable[LanguageModelInput, AIMessage], parser: Runnable[AIMessage, Any]
+) -> Runnable[LanguageModelInput, Any]:
+    """A chain to raw, parsed and parsing_error; an answer that was asked for twice in vain is one, too."""
+    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
+    answered = RunnableMap(raw=asked) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+    tried = (itemgetter("input") | answered).with_fallbacks(
+        [RunnableLambda(_unmet)],
+        exceptions_to_handle=(ResponseFormatNotMet, ToolChoiceNotMet),
+        exception_key="error",
+    )
+    return RunnableMap(input=RunnablePassthrough()) | tried
+
+
+def _unmet(failed: Mapping[str, Any]) -> dict[str, Any]:
+    error: Phi4Error = failed["error"]
+    return {"raw": AIMessage(error.partial_text), "parsed": None, "parsing_error": error}
+
+
+def _is_pydantic(schema: object) -> TypeGuard[type[BaseModel | BaseModelV1]]:
+    return isinstance(schema, type) and is_basemodel_subclass(schema)

@@ -1,0 +1,453 @@
+"""ChatPhi4: what may be set, the four doors, and who it is. Knows no message's form and no wire.
+
+What is said is translated in `_messages`, `_tools` and `_options`; what is answered in `_answers`,
+`_chunks` and `_structured`.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks.manager import BaseRunManager
+from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
+from langchain_core.load import dumpd
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+
+from langchain_phi4._answers import Heard
+from langchain_phi4._attending import AttendedChatModel
+from langchain_phi4._chunks import Chunking
+from langchain_phi4._errors import core_kinds
+from langchain_phi4._hearing import Audience
+from langchain_phi4._messages import to_turns
+from langchain_phi4._options import tell_unknown, to_options
+from langchain_phi4._structured import Schema, structured
+from langchain_phi4._tokens import count, to_ids
+from langchain_phi4._tools import ToolLike, to_choice, to_specs
+from phi4_space import MODEL, Event, Options, PromptStyle, SpaceClient, Timeouts, ToolSpec, Turn, __version__
+
+_PROFILE = ModelProfile(
+    name="Phi-4-multimodal-instruct",
+    open_weights=True,
+    max_input_tokens=131_072,
+    text_inputs=True,
+    image_inputs=True,
+    image_url_inputs=True,
+    audio_inputs=True,
+    pdf_inputs=False,
+    video_inputs=False,
+    image_tool_message=True,
+    pdf_tool_message=False,
+    text_outputs=True,
+    image_outputs=False,
+    audio_outputs=False,
+    video_outputs=False,
+    reasoning_output=False,
+    tool_calling=True,
+    tool_choice=True,
+    tool_call_streaming=True,
+    temperature=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call, ready to be asked.
+
+    Attributes:
+        turns: What is said.
+        options: What the client is told besides.
+        heard: What is heard of the answer.
+        audience: Who is told what happens meanwhile.
+    """
+
+    turns: Sequence[Turn]
+    options: Options
+    heard: Heard
+    audience: Audience | None
+
+
+class ChatPhi4(AttendedChatModel):
+    """Phi-4-multimodal on a Hugging Face Space: text, images and audio in, text and tool calls out.
+
+    ```python
+    from langchain_phi4 import ChatPhi4
+
+    model = ChatPhi4(space="microsoft/phi-4-multimodal")
+    for chunk in model.stream("What is a haiku?"):
+        print(chunk.text, end="", flush=True)
+    ```
+
+    It opens nothing before the first call, and may be used from several loops, threads and processes. What
+    happens while an answer is made reaches callbacks and `astream_events` as custom events: `phi4_waking`,
+    `phi4_queued`, `phi4_started`, `phi4_progress`, `phi4_notice`, `phi4_rewritten`.
+
+    Attributes:
+        space: "owner/name" on the Hub or the URL of a running Space; `PHI4_SPACE` or else the public Space
+            when left out.
+        token: A Hugging Face token, also as `api_key`; `HF_TOKEN` when left out, and then sent to the Hub's
+            own hosts only; False for none.
+        client: A `phi4_space.SpaceClient` of your own, which brings its own Space, token, timeouts and the
+            like, and which is never closed here.
+        model: "phi-4-multimodal", or its alias "phi-4".
+        temperature: How freely words are chosen. As the two after it, nothing that the public contract
+            carries: it warns once, and is ignored.
+        max_tokens: How long the answer may be.
+        top_p: How many words are chosen from.
+        timeout: Seconds that a whole turn may take, or `phi4_space.Timeouts` for each step.
+        max_retries: How often a turn is tried again before its first text.
+        stop: Strings before which the answer ends; those of a call go before these.
+        streaming: True makes `invoke` stream to callbacks, False makes `stream` wait for the whole answer.
+        max_files: How many images and recordings a call may carry.
+        prompt_style: How several messages become one prompt: "transcript" for Spaces that were made for
+            people, "template" (Phi-4's own tokens) for Spaces known to pass text through.
+        strict: Whether arguments that nobody reads, and options that the Space cannot honour, are errors.
+    """
+
+    space: str | None = None
+    token: SecretStr | Literal[False] | None = Field(
+        default=None, validation_alias=AliasChoices("token", "api_key"), exclude=True, repr=False
+    )
+    client: SpaceClient | None = Field(default=None, exclude=True, repr=False)
+    model: str = MODEL
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    timeout: Timeouts | float | None = None
+    max_retries: int = 2
+    stop: list[str] | None = None
+    streaming: bool | None = None
+    max_files: int | None = None
+    prompt_style: PromptStyle = "transcript"
+    strict: bool = False
+
+    _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a token may stand in what was handed in
+
+    # --- what was set ---------------------------------------------------------------------------------
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_unknown_arguments(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            known = [*cls.model_fields, "api_key"]
+            tell_unknown(given, known, what=cls.__name__, strict=bool(given.get("strict")))
+        return given
+
+    @model_validator(mode="after")
+    def _settle_on_a_space(self) -> Self:
+        if self.client is not None:
+            self._refuse_what_a_client_brings(self.client)
+            self.model = self.client.model
+        self.space = self._client().space
+        return self
+
+    @model_validator(mode="after")
+    def _set_phi4_space_version(self) -> Self:
+        self._add_version("phi4-space", __version__)
+        return self
+
+    def _refuse_what_a_client_brings(self, client: SpaceClient) -> None:
+        fields = type(self).model_fields
+        brought = ("token", "timeout", "max_retries", "max_files", "prompt_style", "strict")
+        double = [name for name in brought if getattr(self, name) != fields[name].default]
+        if self.space not in (None, client.space, client.url):
+            double.append("space")
+        if double:
+            raise ValueError(f"The client brings its own {', '.join(double)}: give them to SpaceClient(...)")
+
+    def _client(self) -> SpaceClient:
+        """The client that is asked: the user's, or one of our own that fits what is set now."""
+        if self.client is not None:
+            return self.client
+        settings: Mapping[str, Any] = {
+            "space": self.space,
+            "token": self.token,
+            "model": self.model,
+            "timeouts": Timeouts() if self.timeout is None else self.timeout,
+            "max_retries": self.max_retries,
+            "max_files": self.max_files,
+            "prompt_style": self.prompt_style,
+            "strict": self.strict,
+        }
+        if self._own is None or self._own[0] != settings:
+            self._own = settings, SpaceClient(**settings)
+        return self._own[1]
+
+    def close(self) -> None:
+        """Closes the connections, unless the client is the user's; the next call opens new ones."""
+        if self._own is not None:
+            self._own[1].close()
+
+    async def aclose(self) -> None:
+        """`close` for asynchronous callers."""
+        if self._own is not None:
+            await self._own[1].aclose()
+
+    # --- the four doors, as core knocks at them ---------------------------------------------------------
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        """Asks and waits for the whole answer."""
+        with core_kinds():
+            call = self._call(messages, stop, run_manager, kwargs)
+            for _ in self._ask(call):
+                pass
+            return call.heard.result()
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        """`_generate` for asynchronous callers."""
+        with core_kinds():
+            call = self._call(messages, stop, run_manager, kwargs)
+            async with aclosing(self._aask(call)) as events:
+                async for _ in events:
+                    pass
+            return call.heard.result()
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        """Asks and yields the answer as it grows; leaving early takes the job back on the Space."""
+        with core_kinds():
+            call = self._call(messages, stop, run_manager, kwargs)
+            chunking = Chunking(call.heard, formatted="response_format" in call.options)
+            with closing(self._ask(call)) as events:
+                for event in events:
+                    for chunk in chunking.take(event):
+                        if run_manager is not None:
+                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+
+    def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        """`_stream` for asynchronous callers."""
+        chunks = self._achunks(messages, stop, run_manager, kwargs)
+        if self._opened is not None:
+            self._opened.append(chunks)
+        return chunks
+
+    async def _achunks(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: AsyncCallbackManagerForLLMRun | None,
+        kwargs: Mapping[str, Any],
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
+        with core_kinds():
+            call = self._call(messages, stop, run_manager, kwargs)
+            chunking = Chunking(call.heard, formatted="response_format" in call.options)
+            async with aclosing(self._aask(call)) as events:
+                async for event in events:
+                    for chunk in chunking.take(event):
+                        if run_manager is not None:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+
+    def _call(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run: BaseRunManager | None,
+        kwargs: Mapping[str, Any],
+    ) -> _Call:
+        return _Call(
+            turns=to_turns(messages),
+            options=to_options(
+                kwargs,
+                stop=self.stop if stop is None else stop,
+                sampling={name: getattr(self, name) for name in ("temperature", "max_tokens", "top_p")},
+                strict=self.strict,
+            ),
+            heard=Heard(one_call=kwargs.get("parallel_tool_calls") is False),
+            audience=self._audience_of(run),
+        )
+
+    def _ask(self, call: _Call) -> Generator[Event, None, None]:
+        with closing(self._client().stream(call.turns, **call.options)) as events:
+            for event in events:
+                call.heard.take(event)
+                if call.audience is not None:
+                    call.audience.tell(event)
+                yield event
+
+    async def _aask(self, call: _Call) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._client().astream(call.turns, **call.options)) as events:
+            async for event in events:
+                call.heard.take(event)
+                if call.audience is not None:
+                    await call.audience.atell(event)
+                yield event
+
+    # --- tools and structure ----------------------------------------------------------------------------
+
+    def bind_tools(
+        self,
+        tools: Sequence[ToolLike],
+        *,
+        tool_choice: str | bool | Mapping[str, Any] | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: object = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offers tools to the model.
+
+        Args:
+            tools: Functions, pydantic classes, TypedDicts, JSON schemas, `BaseTool`s, or the dicts of OpenAI
+                and Anthropic.
+            tool_choice: "auto" or None lets the model choose, "none" forbids calls; "any", "required" or
+                True asks for a call, a tool's name or OpenAI's dict for that one's. A call that is asked for
+                comes, or `phi4_space.ToolChoiceNotMet` is raised.
+            strict: Accepted for agents' sake; the model is told the whole schema either way.
+            parallel_tool_calls: False keeps the first call of an answer only.
+            response_format: What an answer without a call is to be, in OpenAI's forms or as a schema.
+            **kwargs: What else is to go along with each call.
+
+        Raises:
+            InvalidOption: A tool or the choice makes no sense.
+        """
+        specs = to_specs(tools)
+        told = {
+            "tools": [_as_openai_has_it(spec) for spec in specs],
+            "tool_choice": to_choice(tool_choice, specs) if tool_choice is not None else None,
+            "strict": strict,
+            "parallel_tool_calls": parallel_tool_calls,
+            "response_format": response_format,
+        }
+        given = {name: value for name, value in told.items() if value is not None}
+        return self.bind(**given, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: Schema | None = None,
+        *,
+        include_raw: bool = False,
+        method: str = "json_schema",
+        strict: bool | None = None,
+        tools: Sequence[ToolLike] = (),
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """A model whose answers are objects.
+
+        An answer that does not fit is asked for once more, with what is wrong; then an exception is raised.
+        `stream` gives the object as it grows.
+
+        Args:
+            schema: A pydantic class, whose objects come out; or a TypedDict class, JSON schema or function's
+                dict, for which dicts do. May be left out with "json_mode".
+            include_raw: Whether to return a dict of "raw" (the message), "parsed" and "parsing_error", which
+                then holds what would be raised.
+            method: "json_schema" tells the model the schema and checks the answer; "function_calling" makes
+                it call a tool of that schema; "json_mode" asks for JSON, whose fields the prompt explains.
+            strict: Whether an object may have no other fields than the schema's.
+            tools: Tools that may be called in place of an answer; "parsed" is then None. Not with
+                "function_calling", and only with `include_raw`.
+            **kwargs: What else is to go along with each call.
+
+        Raises:
+            InvalidOption: The arguments do not go together, or the schema is none.
+        """
+        return structured(
+            self, schema, include_raw=include_raw, method=method, strict=strict, tools=tools, options=kwargs
+        )
+
+    # --- who it is --------------------------------------------------------------------------------------
+
+    @property
+    def _llm_type(self) -> str:
+        return "phi4"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        names = ("space", "model", "prompt_style", "max_files", "stop", "temperature", "max_tokens", "top_p")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def _serialized(self) -> builtins.dict[str, Any]:
+        # Core keeps the first one for good; here it follows the fields, so that a copy that goes to another
+        # Space has a cache key of its own.
+        return dict(dumpd(self))
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """It can be written by `langchain_core.load.dumps`; `load` reads it back when told to allow it."""
+        return True
+
+    @property
+    def lc_secrets(self) -> builtins.dict[str, str]:
+        """The token is written as the name of its environment variable."""
+        return {"token": "HF_TOKEN"}
+
+    @property
+    def lc_attributes(self) -> builtins.dict[str, Any]:
+        """Timeouts are written as their fields."""
+        return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeouts) else {}
+
+    def __getstate__(self) -> builtins.dict[Any, Any]:
+        """All but the token and the connections, since a pickle lies about in files and queues."""
+        state = super().__getstate__()
+        fields = {**state["__dict__"], "token": self.token and None}
+        return {
+            **state,
+            "__dict__": fields,
+            "__pydantic_private__": dict.fromkeys(self.__private_attributes__),
+        }
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return ModelProfile(**_PROFILE)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return super()._get_ls_params(stop=self.stop if stop is None else stop, **kwargs)
+
+    # --- tokens -----------------------------------------------------------------------------------------
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Stand-ins for the ids of a text's tokens, as many as it comes to by estimate.
+
+        No tokenizer is loaded. With `custom_get_token_ids` the ids are that function's.
+        """
+        return to_ids(text) if self.custom_get_token_ids is None else self.custom_get_token_ids(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
+    ) -> int:
+        """How many tokens messages come to, by estimate: words are weighed, media have a flat price.
+
+        Args:
+            messages: The messages.
+            tools: Tools that are offered with them.
+        """
+        return count(to_turns(messages), to_specs(tools or ()), to_ids=self.get_token_ids)
+
+
+def _as_openai_has_it(spec: ToolSpec) -> builtins.dict[str, Any]:
+    function = {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
+    return {"type": "function", "function": function}
