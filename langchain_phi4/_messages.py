@@ -1,0 +1,247 @@
+"""LangChain's messages as turns. Knows the message classes and what each of them carries; no model, no I/O.
+
+What their content says is read in `_blocks`. Who said it is told thus: a name goes before the words of a user
+or system message (`Ann: hello`). An assistant's name does so only where several assistants speak, as a model
+goes on in the form it sees; one name alone is told in the system turn. A role of no known meaning counts as a
+user's, and is told as a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, count
+from typing import Literal
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langchain_phi4._blocks import read_block
+from langchain_phi4._pieces import BrokenCall, Part, Passage, Piece, Result, flow
+from phi4_space import InvalidInput, ToolCall, Turn, UnsupportedContent
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+_ROLES: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
+    """The messages as turns, oldest first; nothing in them is changed.
+
+    A message becomes one turn, or several where calls and their results stand among its words, or none where
+    it says nothing. Runs of one role stay as they are.
+
+    Raises:
+        UnsupportedContent: A message is of an unknown class, or holds what Phi-4 cannot take.
+        InvalidInput: What a message holds cannot be read. All of these say which message and which type.
+    """
+    roles = [_role(message, place) for place, message in enumerate(messages)]
+    names = {_one_line(message.name) for message in messages if isinstance(message, AIMessage)}
+    calls = _Calls()
+    turns: list[Turn] = []
+    for place, (message, role) in enumerate(zip(messages, roles, strict=True)):
+        said = _Said(role, calls, prefix=_prefix(message, role, several=len(names) > 1))
+        try:
+            turns += said.answer(message) if role == "tool" else said.words(message)
+        except InvalidInput as error:
+            error.what = f"messages[{place}] ({type(message).__name__}): {error.what}"
+            raise
+    return _introduced(turns, names.pop()) if len(names) == 1 else turns
+
+
+def _role(message: BaseMessage, place: int) -> Role:
+    match message:
+        case SystemMessage():
+            return "system"
+        case HumanMessage():
+            return "user"
+        case AIMessage():
+            return "assistant"
+        case ToolMessage() | FunctionMessage():
+            return "tool"
+        case ChatMessage():
+            return _ROLES.get(message.role.strip().lower(), "user")
+        case _:
+            raise UnsupportedContent(
+                f"messages[{place}] is a {type(message).__name__}, which says nothing to a model",
+                advice="Hand in system, human, AI, tool, function and chat messages.",
+            )
+
+
+def _prefix(message: BaseMessage, role: Role, *, several: bool) -> str:
+    """What tells who speaks, before the words."""
+    name = _one_line(message.name)
+    if isinstance(message, ChatMessage) and message.role.strip().lower() not in _ROLES:
+        part = _one_line(message.role)
+        name = f"{name} ({part})" if name else part
+    is_told = role in {"system", "user"} or (role == "assistant" and several)
+    return f"{name}: " if name and is_told else ""
+
+
+def _one_line(name: str | None) -> str:
+    return " ".join((name or "").split())
+
+
+def _introduced(turns: list[Turn], name: str) -> list[Turn]:
+    """The turns, with the assistant's name told at the end of the system turns in front."""
+    if not name:
+        return turns
+    at = next((place for place, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    return [*turns[:at], Turn(role="system", text=f"The assistant is named {name}."), *turns[at:]]
+
+
+class _Calls:
+    """The calls of a history: which of them a result answers.
+
+    Some providers use an id again in each message, so that a later use is given one of its own.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+
+    def add(self, given: str | None, name: str) -> str:
+        """Notes a call, and gives its id, unlike all others'."""
+        wanted = given or "call"
+        numbered = (f"{wanted}_{number}" for number in count(2))
+        unique = next(one for one in chain([wanted], numbered) if one not in self._names)
+        self._names[unique] = name
+        self._ids[wanted] = unique
+        return unique
+
+    def answer(self, given: str | None, parts: Iterable[Part], *, name: str | None, failed: bool) -> Turn:
+        """The turn of a result; that of a failed call says so."""
+        call_id = self._ids.get(given or "", given or None)
+        said = flow(parts)
+        if failed and not (
+            said and isinstance(said[0], str) and said[0].lstrip().lower().startswith("error")
+        ):
+            said = ["Error: " if any(said) else "Error", *said]
+        return Turn.of(
+            "tool", *said, tool_call_id=call_id, name=name or self._names.get(call_id or "") or None
+        )
+
+
+class _Said:
+    """What one message says, turn by turn."""
+
+    def __init__(self, role: Role, calls: _Calls, *, prefix: str) -> None:
+        self._role = role
+        self._calls = calls
+        self._prefix = prefix
+
+    def answer(self, message: BaseMessage) -> Iterator[Turn]:
+        """The turn of a message that answers a call; results within it are a part of that answer."""
+        parts: list[Part] = []
+        failed = getattr(message, "status", None) == "error"
+        for piece in _content(message):
+            match piece:
+                case Result():
+                    parts += piece.parts
+                    failed |= piece.failed
+                case ToolCall() | BrokenCall():
+                    raise _stray(piece)
+                case _:
+                    parts.append(piece)
+        call_id = getattr(message, "tool_call_id", None)
+        yield self._calls.answer(call_id, parts, name=_one_line(message.name), failed=failed)
+
+    def words(self, message: BaseMessage) -> Iterator[Turn]:
+        """The turns of any other message: a new one after each result, and for words that follow a call."""
+        parts: list[Part] = []
+        called: list[ToolCall] = []
+        for piece in _pieces(message):
+            if isinstance(piece, Result) or (called and not isinstance(piece, ToolCall)):
+                yield from self._turn(parts, called)
+                parts, called = [], []
+            match piece:
+                case Result():
+                    yield self._calls.answer(piece.call_id, piece.parts, name=None, failed=piece.failed)
+                case ToolCall() | BrokenCall() if self._role != "assistant":
+                    raise _stray(piece)
+                case ToolCall():
+                    called.append(replace(piece, id=self._calls.add(piece.id, piece.name)))
+                case BrokenCall():
+                    self._calls.add(piece.id, piece.name or "")
+                    parts.append(Passage(f"{piece.name}({piece.text})" if piece.name else piece.text))
+                case _:
+                    parts.append(piece)
+        yield from self._turn(parts, called)
+
+    def _turn(self, parts: Sequence[Part], called: Sequence[ToolCall]) -> Iterator[Turn]:
+        if any(parts) or called:
+            yield Turn.of(self._role, *flow([self._prefix, *parts]), tool_calls=called)
+
+
+def _stray(call: ToolCall | BrokenCall) -> UnsupportedContent:
+    return UnsupportedContent(f"Only an assistant calls tools, and here {call.name or 'one'!r} is called")
+
+
+def _pieces(message: BaseMessage) -> Iterator[Piece]:
+    """All that a message says. Calls stand in fields of an AI message, and often in its content as well."""
+    if not isinstance(message, AIMessage):
+        yield from _content(message)
+        return
+    listed = _listed(message)
+    for piece in chain(_content(message), _spoken_beside(message)):
+        if isinstance(piece, ToolCall | BrokenCall):
+            same = next((call for call in listed if _is_same(call, piece)), piece)
+            listed = [call for call in listed if call is not same]
+            yield same
+        else:
+            yield piece
+    yield from listed
+
+
+def _content(message: BaseMessage) -> Iterator[Piece]:
+    blocks = message.content if isinstance(message.content, list) else [message.content]
+    for place, block in enumerate(blocks):
+        try:
+            yield from read_block(block)
+        except InvalidInput as error:
+            error.what = f"content[{place}]: {error.what}"
+            raise
+
+
+def _listed(message: AIMessage) -> list[ToolCall | BrokenCall]:
+    """The calls in an AI message's own fields."""
+    calls = [ToolCall(call["id"] or "", call["name"], call["args"]) for call in message.tool_calls]
+    broken = [BrokenCall(call["id"], call["name"], call["args"] or "") for call in message.invalid_tool_calls]
+    legacy = message.additional_kwargs.get("function_call")
+    if legacy and not calls and not broken:
+        pieces = read_block({**legacy, "type": "function_call"})
+        return [piece for piece in pieces if isinstance(piece, ToolCall | BrokenCall)]
+    return [*calls, *broken]
+
+
+def _spoken_beside(message: AIMessage) -> Iterator[Piece]:
+    """What an AI message from OpenAI says outside its content: why it refuses, or what its voice said."""
+    told = message.additional_kwargs
+    voice = told.get("audio")
+    if isinstance(refusal := told.get("refusal"), str):
+        yield Passage(refusal)
+    if isinstance(voice, Mapping):
+        if not isinstance(transcript := voice.get("transcript"), str):
+            raise UnsupportedContent("The audio in additional_kwargs has no transcript")
+        yield Passage(transcript)
+
+
+def _is_same(listed: ToolCall | BrokenCall, piece: ToolCall | BrokenCall) -> bool:
+    return listed.id == piece.id if piece.id else listed.name == piece.name

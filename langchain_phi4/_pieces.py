@@ -1,0 +1,65 @@
+"""What a message's content comes down to: the vocabulary of its readers. Knows no LangChain form, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from phi4_space import Media, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Words that stand on lines of their own, such as a document's."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCall:
+    """A call that nobody could read.
+
+    Attributes:
+        id: Its id, where it has one.
+        name: The tool's name, where that could be read.
+        text: What the model wrote.
+    """
+
+    id: str | None
+    name: str | None
+    text: str
+
+
+Part = str | Media | Passage
+"""What can be said in a turn; strings run on, as they do in a message's `.text`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call gave, where it stands among other content.
+
+    Attributes:
+        call_id: Which call it answers, if it says so.
+        parts: What the tool said.
+        failed: Whether that is an error.
+    """
+
+    call_id: str | None
+    parts: tuple[Part, ...]
+    failed: bool = False
+
+
+Piece = Part | ToolCall | BrokenCall | Result
+"""What a block of content may hold."""
+
+
+def flow(parts: Iterable[Part]) -> list[str | Media]:
+    """The parts as a `Turn` takes them: each passage set off by line breaks."""
+    flowing: list[str | Media] = []
+    before: Part = ""
+    for part in parts:
+        if flowing and isinstance(before, Passage) | isinstance(part, Passage):
+            flowing.append("\n")
+        flowing.append(part.text if isinstance(part, Passage) else part)
+        before = part
+    return flowing
