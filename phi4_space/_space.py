@@ -129,6 +129,11 @@ class SpaceClient(Doors):
         """The model's name."""
         return self._settings.model
 
+    @property
+    def prompt_style(self) -> PromptStyle:
+        """How several turns become one prompt."""
+        return self._settings.prompt_style
+
     def conversation(self, *, system: str | None = None) -> Conversation:
         """A conversation that remembers what was said, on a session of its own on the Space.
 
