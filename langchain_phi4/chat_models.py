@@ -31,7 +31,18 @@ from langchain_phi4._options import tell_unknown, to_options
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_specs
-from phi4_space import MODEL, Event, Options, PromptStyle, SpaceClient, Timeouts, ToolSpec, Turn, __version__
+from phi4_space import (
+    MODEL,
+    Event,
+    InvalidOption,
+    Options,
+    PromptStyle,
+    SpaceClient,
+    Timeouts,
+    ToolSpec,
+    Turn,
+    __version__,
+)
 
 _PROFILE = ModelProfile(
     name="Phi-4-multimodal-instruct",
@@ -146,8 +157,8 @@ class ChatPhi4(AttendedChatModel):
     def _settle_on_a_space(self) -> Self:
         if self.client is not None:
             self._refuse_what_a_client_brings(self.client)
-            self.model = self.client.model
-        self.space = self._client().space
+        client = self._client()
+        self.space, self.model, self.prompt_style = client.space, client.model, client.prompt_style
         return self
 
     @model_validator(mode="after")
@@ -157,12 +168,17 @@ class ChatPhi4(AttendedChatModel):
 
     def _refuse_what_a_client_brings(self, client: SpaceClient) -> None:
         fields = type(self).model_fields
-        brought = ("token", "timeout", "max_retries", "max_files", "prompt_style", "strict")
-        double = [name for name in brought if getattr(self, name) != fields[name].default]
-        if self.space not in (None, client.space, client.url):
-            double.append("space")
+        brought = {"space": client.space, "model": client.model, "prompt_style": client.prompt_style}
+        double = [
+            name
+            for name in (*brought, "token", "timeout", "max_retries", "max_files")
+            if getattr(self, name) not in (fields[name].default, brought.get(name))
+        ]
         if double:
-            raise ValueError(f"The client brings its own {', '.join(double)}: give them to SpaceClient(...)")
+            raise InvalidOption(
+                f"A client brings its own {', '.join(double)}",
+                advice="Give that to SpaceClient(...) instead.",
+            )
 
     def _client(self) -> SpaceClient:
         """The client that is asked: the user's, or one of our own that fits what is set now."""
