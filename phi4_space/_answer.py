@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from phi4_space._stopping import StopReader
-from phi4_space._tools import CallReader
-from phi4_space._turns import Delta, Rewritten, ToolCall
+from phi4_space._tools import CallReader, Piece
+from phi4_space._turns import BrokenCall, Delta, Rewritten, ToolCall
 
 
 class Answer:
@@ -58,15 +58,19 @@ class Answer:
     def _start_reading(self) -> None:
         self.text = ""
         self.tool_calls: tuple[ToolCall, ...] = ()
+        self.broken_calls: tuple[BrokenCall, ...] = ()
         self._reader = CallReader(self._tools, new_id=self._new_call_id)
-        self._stops = StopReader[ToolCall](self._stop)
+        self._stops = StopReader[ToolCall | BrokenCall](self._stop)
 
-    def _take(self, pieces: Sequence[str | ToolCall]) -> None:
+    def _take(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
-            if isinstance(piece, str):
-                self.text += piece
-            else:
-                self.tool_calls += (piece,)
+            match piece:
+                case str():
+                    self.text += piece
+                case ToolCall():
+                    self.tool_calls += (piece,)
+                case _:
+                    self.broken_calls += (piece,)
 
     def _news(self, before: str) -> list[Delta | Rewritten]:
         if not self.text.startswith(before):

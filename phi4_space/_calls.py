@@ -5,6 +5,8 @@ A call is an opening, a JSON list or object and, in some forms, a closing::
     <|tool_call|>[{"name": ..., "arguments": ...}]<|/tool_call|>     marked
     functools[{"name": ..., "arguments": ...}]                       functools
     [{"name": ..., "arguments": ...}]                                bare, or fenced in Markdown
+
+The first two say by their opening that they are calls, whatever follows.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def _arriving(*steps: str) -> str:
 
 _GAP = r"\s{0,64}"
 # The last step of each is a group, named for the form: only an opening or closing that is whole has it.
-_MARKED = _arriving("<", r"\|", *"tool_call", "s?", r"\|", ">", _GAP, r"(?P<marked>[\[{])")
+_MARKED = _arriving("<", r"\|", *"tool_call", "s?", r"\|", r"(?P<marked>>)")
 _FUNCTOOLS = _arriving(*"functools", _GAP, r"\[", _GAP, r"(?P<functools>\{)")
 _FENCE = _arriving("`", "`", "`", r"\w{0,16}", _GAP)
 _NAME = _arriving(*'name"', _GAP, ":", _GAP, '"', r'(?P<name>(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z))')
@@ -39,13 +41,17 @@ _BARE = r"(?=[`\[{])" + _arriving(
 )
 _OPENING = re.compile(f"{_MARKED}|{_FUNCTOOLS}|{_BARE}")
 _CLOSINGS = {
-    "marked": re.compile(_arriving(_GAP, "<", r"\|", "/", *"tool_call", "s?", r"\|", "(?P<closed>>)")),
+    # A bracket too many is a slip that changes nothing.
+    "marked": re.compile(
+        _arriving(r"[\s\]}]{0,64}", "<", r"\|", "/", *"tool_call", "s?", r"\|", "(?P<closed>>)")
+    ),
     "fenced": re.compile(_arriving(_GAP, "`", "`", "(?P<closed>`)")),
 }
 _NO_CLOSING = re.compile(r"(?!)")
 _MARKER = re.compile(r"<\|(?P<closes>/?)tool_calls?\|>")
 _LONGEST_MARKER = len("<|/tool_calls|>")
-_BRACKETS = re.compile(r"[\[{]")
+_BRACKETS = {"[": "]", "{": "}"}
+_FORM = "a call is a JSON object with a name and arguments"
 
 
 @dataclass(slots=True)
@@ -54,15 +60,18 @@ class Block:
 
     Attributes:
         form: "marked", "functools", "bare" or "fenced".
-        start: Where its JSON begins.
+        start: Where its JSON begins, or white space before it.
         end: Just behind its JSON, once that is whole.
         seen: How many characters were looked at; each is, once, however small the pieces.
+        fault: What is wrong with it, once that is known.
     """
 
     form: str
     start: int
     end: int | None = None
     seen: int = 0
+    fault: str = ""
+    _opener: str = ""
     _depth: int = 0
     _in_string: bool = False
     _escaped: bool = False
@@ -81,30 +90,38 @@ class Block:
         """Follows the JSON on, and gives how many characters are no call after all; 0 while they may be."""
         window = text[: self.limit]
         unsure = max(self.start, self.seen - _LONGEST_MARKER)
-        self._find_end(window)
+        if not self.fault:
+            self._find_end(window)
+        self.seen = len(window)
         # Markers are tokens of their own, so one that comes amid JSON says that the JSON is broken.
         if marker := _MARKER.search(window, unsure, len(window) if self.end is None else self.end):
             return marker.end() if marker["closes"] else marker.start()
         return len(window) if self.end is None and len(window) == self.limit else 0
 
+    def spoil(self, fault: str) -> None:
+        """Takes it for no call, whatever its JSON is: only a marker can tell its end now."""
+        self.fault = fault
+        self.seen, self.end = self.end or self.seen, None
+
     def _find_end(self, window: str) -> None:
         for at in range(max(self.seen, self.start), len(window) if self.end is None else 0):
             character = window[at]
+            if not self._opener and not character.isspace():
+                self._opener = character
             if self._in_string:
                 self._in_string = self._escaped or character != '"'
                 self._escaped = character == "\\" and not self._escaped
             elif character == '"':
                 self._in_string = True
-            elif character in "[]{}":
-                self._depth += 1 if character in "[{" else -1
+            elif character in (self._opener, _BRACKETS.get(self._opener)):
+                self._depth += 1 if character == self._opener else -1
                 if self._depth == 0:
                     self.end = at + 1
                     break
-        self.seen = len(window)
 
     def closing(self, text: str) -> re.Match[str] | None:
         """What closes it behind its JSON, as far as it has come; its `lastgroup` is None while more may."""
-        return _CLOSINGS.get(self.form, _NO_CLOSING).match(text, self.end or 0)
+        return None if self.end is None else _CLOSINGS.get(self.form, _NO_CLOSING).match(text, self.end)
 
 
 def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Block | None]:
@@ -124,12 +141,18 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Blo
         return len(text), None
     if found.lastgroup not in {"marked", "functools", "bare"}:
         return found.start(), None
-    start = next(_BRACKETS.finditer(text, found.start())).start() - found.start()
+    if found["marked"]:
+        return found.start(), Block("marked", found.end() - found.start())
+    start = next(re.finditer(r"[\[{]", found[0])).start()
     return found.start(), Block("fenced" if found["fence"] else found.lastgroup, start)
 
 
-def read_calls(text: str, *, only: Collection[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
-    """The names and arguments of the calls that JSON asks for; none where any part of it is no call.
+Call = tuple[str, dict[str, Any]]
+"""A tool's name, and arguments."""
+
+
+def read_calls(text: str, *, only: Collection[str] | None = None) -> tuple[list[Call], str]:
+    """The calls that JSON asks for, and an empty text; or none, and what is wrong where any part is no call.
 
     Args:
         text: A list or an object.
@@ -137,15 +160,24 @@ def read_calls(text: str, *, only: Collection[str] | None = None) -> list[tuple[
             a call's two keys then, nor less.
     """
     try:
-        value = _parsed(text)
-        items = value if isinstance(value, list) else [value]
-        calls = [_read_call(item, strict=only is not None) for item in items]
-    except (ValueError, RecursionError):
-        return []
-    return calls if only is None or all(name in only for name, _ in calls) else []
+        return _calls(text, only), ""
+    except ValueError as unreadable:
+        return [], str(unreadable)
 
 
-def _read_call(item: Any, *, strict: bool) -> tuple[str, dict[str, Any]]:
+def _calls(text: str, only: Collection[str] | None) -> list[Call]:
+    value = _parsed(text, "its JSON is broken")
+    items = value if isinstance(value, list) else [value]
+    calls = [_read_call(item, strict=only is not None) for item in items]
+    if not calls:
+        raise ValueError("it holds no call")
+    strangers = [name for name, _ in calls if not (only is None or name in only)]
+    if strangers:
+        raise ValueError(f"there is no tool {strangers[0]!r}")
+    return calls
+
+
+def _read_call(item: Any, *, strict: bool) -> Call:
     match item:
         case {"name": str(name), "arguments": told, **more}:
             pass
@@ -154,15 +186,22 @@ def _read_call(item: Any, *, strict: bool) -> tuple[str, dict[str, Any]]:
         case {"name": str(name), **more} if not (strict or more):
             told = {}
         case _:
-            raise ValueError(item)
-    arguments = _parsed(told) if isinstance(told, str) else told
-    if not name.strip() or not isinstance(arguments, dict) or (strict and more):
-        raise ValueError(item)
-    return name, arguments
+            raise ValueError(_FORM)
+    if not name.strip() or (strict and more):
+        raise ValueError(_FORM)
+    arguments = _parsed(told, f"the arguments of {name!r} are broken JSON") if isinstance(told, str) else told
+    if isinstance(arguments, dict):
+        return name, arguments
+    raise ValueError(f"the arguments of {name!r} are no JSON object")
 
 
-def _parsed(text: str) -> Any:
-    return json.loads(text, parse_constant=_refused)
+def _parsed(text: str, complaint: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except json.JSONDecodeError as broken:
+        raise ValueError(f"{complaint} at character {broken.pos}: {broken.msg}") from broken
+    except (ValueError, RecursionError) as refused:
+        raise ValueError(f"{complaint}: {refused}") from refused
 
 
 def _refused(constant: str) -> NoReturn:

@@ -187,6 +187,7 @@ class Exchange:
         yield Reply(
             text=self._answer.text,
             tool_calls=self._answer.tool_calls,
+            broken_calls=self._answer.broken_calls,
             timing=self._stopwatch.timing(),
             sent=Sent(
                 script.text, tuple(file.name for file in script.files), session.session_hash, event_id, number

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from phi4_space._calls import Block, find_opening, read_calls
 from phi4_space._errors import InvalidOption
-from phi4_space._turns import ToolCall, ToolSpec
+from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 _HOW = (
     'To call tools, answer with <|tool_call|>[{"name": NAME, "arguments": {...}}]<|/tool_call|>, '
@@ -109,14 +109,21 @@ def _without_tokens(text: str) -> str:
     return text.replace("<|", "<\\u007c")
 
 
+Piece = str | ToolCall | BrokenCall
+"""What an answer is made of: text, calls, and what was to be a call."""
+
+
 class CallReader:
     """Tells calls from text in one answer that arrives in pieces.
 
     It takes every form in which Phi-4 calls: marked by `<|tool_call|>`, the closing of which may be missing;
     `functools[...]`; and bare JSON, which may stand in a Markdown fence. JSON is a list or one object, with
-    `arguments` or `parameters`, which may be a JSON string. The first two forms count whatever tool they
-    name; bare JSON counts where it has a call's two keys alone and names tools on offer. What looked like a
-    call and is none, such as broken JSON between markers, comes out as text, unchanged.
+    `arguments` or `parameters`, which may be a JSON string.
+
+    The first two forms count whatever tool they name, and come out as broken calls where they cannot be
+    read. A broken call ends with its closing marker, or else before the next opening one or with the answer;
+    one of `functools` ends with its JSON. Bare JSON counts where it has a call's two keys alone and names
+    tools on offer; what looked like that and is none comes out as text, unchanged.
 
     Only what may still become a call is held back: up to the answer's end after a marker, otherwise at most
     `LONGEST_UNMARKED` characters. What comes out never depends on how the answer was cut.
@@ -139,16 +146,16 @@ class CallReader:
         self._held = ""
         self._block: Block | None = None
 
-    def feed(self, text: str) -> list[str | ToolCall]:
-        """Takes the next piece of the answer, and gives what is decided by now: text and calls, in order."""
+    def feed(self, text: str) -> list[Piece]:
+        """Takes the next piece of the answer, and gives what is decided by now, in order."""
         self._held += text
         return _joined(self._decided(ended=False))
 
-    def close(self) -> list[str | ToolCall]:
+    def close(self) -> list[Piece]:
         """Ends the answer, and gives what was still held back."""
         return _joined([*self._decided(ended=True), self._release(len(self._held))])
 
-    def _decided(self, *, ended: bool) -> Iterator[str | ToolCall]:
+    def _decided(self, *, ended: bool) -> Iterator[Piece]:
         while self._held:
             if self._block is None:
                 yield self._text_in_front()
@@ -175,26 +182,40 @@ class CallReader:
     def _is_offered(self, spelled: str) -> bool:
         return any(spelling.startswith(spelled) for spelling in self._spellings)
 
-    def _read(self, block: Block, *, ended: bool) -> list[str | ToolCall] | None:
+    def _read(self, block: Block, *, ended: bool) -> list[Piece] | None:
         """What the block turned out to be, or None while that is open."""
-        if failed := block.follow(self._held):
-            return [self._release(failed)]
-        if block.end is None:
-            return None
+        failed = block.follow(self._held)
+        if failed or (ended and block.end is None):
+            return [self._give_up(block, failed or len(self._held))]
         closing = block.closing(self._held)
-        if closing and not closing.lastgroup and not ended:
+        if block.end is None or (closing and not closing.lastgroup and not ended):
             return None
         if block.form == "fenced" and not closing:
             # The fence holds more than one call: show the fence, and read on as if its JSON stood bare.
             return [self._release(block.start)]
-        calls = read_calls(self._held[block.start : block.end], only=self._names if block.is_bare else None)
-        text = self._release(closing.end() if closing else block.end)
-        return [ToolCall(self._new_id(), name, arguments) for name, arguments in calls] or [text]
+        end = closing.end() if closing else block.end
+        found = self._held[block.start : block.end]
+        calls, fault = read_calls(found, only=self._names if block.is_bare else None)
+        if not fault:
+            self._release(end)
+            return [ToolCall(self._new_id(), name, arguments) for name, arguments in calls]
+        block.spoil(fault)
+        if block.form == "marked" and not closing:
+            return self._read(block, ended=ended)
+        return [self._give_up(block, end)]
+
+    def _give_up(self, block: Block, length: int) -> str | BrokenCall:
+        """Takes off what cannot be read: a broken call, if more than its JSON says that it was to be one."""
+        text = self._release(length)
+        if block.is_bare:
+            return text
+        _, fault = read_calls(text[block.start :])
+        return BrokenCall(text, block.fault or fault)
 
 
-def _joined(pieces: Iterable[str | ToolCall]) -> list[str | ToolCall]:
+def _joined(pieces: Iterable[Piece]) -> list[Piece]:
     """The pieces, with neighbouring texts made one and empty ones left out."""
-    joined: list[str | ToolCall] = []
+    joined: list[Piece] = []
     for piece in pieces:
         last = joined[-1] if joined else None
         if isinstance(piece, str) and isinstance(last, str):

@@ -71,6 +71,22 @@ def test_a_call_is_held_back_and_never_shown() -> None:
     assert not any("<" in event.text for event in news)
 
 
+def test_a_broken_call_is_kept_and_never_shown() -> None:
+    """What was marked as a call and cannot be read is told apart from the words around it."""
+    growing = answer("weather")
+    snapshots = [f"One moment. {CALL[:-20]}<|/tool_call|> Done."[:end] for end in range(len(CALL) + 13)]
+
+    news = read(growing, snapshots)
+
+    assert shown(news) == growing.text == "One moment.  Done."
+    assert growing.tool_calls == ()
+    (broken,) = growing.broken_calls
+    assert broken.text == f"{CALL[:-20]}<|/tool_call|>"
+    assert "JSON is broken" in broken.reason
+    assert growing.read("No call.") == [Rewritten("No call.")]
+    assert growing.broken_calls == ()
+
+
 def test_text_held_back_for_nothing_is_shown_at_the_end() -> None:
     """What began like a call and is none comes out with the answer's end, as it was written."""
     growing = answer("weather")
@@ -158,6 +174,7 @@ def test_deltas_add_up_however_the_answer_grew(text: str, cuts: list[int], tools
     assert all(isinstance(event, Delta) and event.text for event in news)
     assert shown(news) == growing.text == whole.text
     assert growing.tool_calls == whole.tool_calls
+    assert growing.broken_calls == whole.broken_calls
     assert tools or growing.text == text
 
 
@@ -171,6 +188,7 @@ def test_readers_see_the_last_snapshot_alone(before: list[str], text: str, tools
 
     assert shown(news) == growing.text == whole.text
     assert meant(growing) == meant(whole)
+    assert growing.broken_calls == whole.broken_calls
     assert len({call.id for call in growing.tool_calls}) == len(growing.tool_calls)
 
 

@@ -28,7 +28,8 @@ def is_weather(spelled: str) -> bool:
     ("text", "at", "form", "start"),
     [
         ("hi <|tool_call|>[", 3, "marked", 13),
-        ("<|tool_call|>\n {", 0, "marked", 15),
+        ("<|tool_call|>\n {", 0, "marked", 13),
+        ("<|tool_call|> none", 0, "marked", 13),
         ("<|tool_calls|>[", 0, "marked", 14),
         ("so functools[{", 3, "functools", 9),
         ("functools [ {", 0, "functools", 10),
@@ -50,7 +51,7 @@ def test_an_opening_begins_a_block(text: str, at: int, form: str, start: int) ->
     [
         ("a <", 2),
         ("a <|tool_c", 2),
-        ("<|tool_call|> ", 0),
+        ("<|tool_call|", 0),
         ("half", 3),
         ("if functools ", 3),
         ("`", 0),
@@ -73,7 +74,6 @@ def test_what_may_become_an_opening_is_told(text: str, at: int) -> None:
         "hello",
         "a < b",
         "<|end|>",
-        "<|tool_call|> none",
         "function",
         "functools[0]",
         "`code`",
@@ -92,6 +92,41 @@ def test_what_may_become_an_opening_is_told(text: str, at: int) -> None:
 def test_other_text_is_no_opening(text: str) -> None:
     """What cannot become a call any more keeps nothing back."""
     assert find_opening(text + ".", is_weather) == (len(text) + 1, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (" \n[{}}]", 7),
+        ("[{]", 3),
+        ("{[}", 3),
+        ('{"]": "}"}]', 10),
+        ("f(x, {})", None),
+        ('"[]"', None),
+        ("[{}", None),
+    ],
+)
+def test_the_end_of_broken_json_is_its_own_bracket(text: str, end: int | None) -> None:
+    """Where brackets do not match, the one that closes the first counts; without one there is no end."""
+    block = Block("marked", 0)
+
+    block.follow(text)
+
+    assert block.end == end
+
+
+def test_what_is_spoilt_ends_with_a_marker_alone() -> None:
+    """JSON that is no call may go on behind its end; a marker says where it does not."""
+    block = Block("marked", 0)
+    text = "[1] 2]"
+
+    assert block.follow(text) == 0
+    block.spoil("a fault")
+
+    assert block.follow(text) == 0
+    assert block.end is None
+    assert block.follow(text + "<|/tool_call|>") == len(text) + 14
+    assert block.fault == "a fault"
 
 
 @given(containers, st.integers(1, 5), st.booleans())
@@ -129,6 +164,8 @@ def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
     [
         ("marked", "[]\n<|/tool_call|> x", 17, True),
         ("marked", "[]<|/tool_calls|>", 17, True),
+        ("marked", "[]} ]<|/tool_call|>", 19, True),
+        ("marked", "[]]", 3, False),
         ("marked", "[] <|/to", 8, False),
         ("marked", "[]", 2, False),
         ("fenced", "[]\n```\nx", 6, True),
@@ -168,25 +205,51 @@ def test_what_closes_nothing(form: str, text: str) -> None:
         ('{"name": "f"}', [("f", {})]),
         ('{"id": 1, "type": "function", "name": "f", "arguments": {}}', [("f", {})]),
         ('{"name": "f", "arguments": {"x": 1}, "parameters": {}}', [("f", {"x": 1})]),
-        ("[]", []),
-        ("{}", []),
-        ("[1]", []),
-        ('{"name": ""}', []),
-        ('{"name": 1, "arguments": {}}', []),
-        ('{"name": "f", "args": {"x": 1}}', []),
-        ('{"name": "f", "arguments": null}', []),
-        ('{"name": "f", "arguments": [1]}', []),
-        ('{"name": "f", "arguments": "x"}', []),
-        ('{"name": "f", "arguments": {"x": NaN}}', []),
-        ('{"name": "f", "arguments": {}}, {}', []),
-        ('[{"name": "f", "arguments": {}}, {"name": ""}]', []),
-        ('[{"name": "f", "arguments": {}},]', []),
-        ("[" * 100_000 + "]" * 100_000, []),
     ],
 )
 def test_marked_json_says_its_calls(text: str, calls: list[tuple[str, dict[str, Any]]]) -> None:
-    """All of the JSON is calls with arguments that can be trusted, or none of it."""
-    assert read_calls(text) == calls
+    """A list or an object, arguments or parameters, also as a JSON string: all are calls."""
+    assert read_calls(text) == (calls, "")
+
+
+NO_CALL = "a call is a JSON object with a name and arguments"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "its JSON is broken at character 0: Expecting value"),
+        ("f(1)", "its JSON is broken at character 0: Expecting value"),
+        ('[{"name": "f", "arguments": {}},]', "its JSON is broken at character 3"),
+        (
+            '{"name": "f", "arguments": {"x": "a"b"}}',
+            "its JSON is broken at character 36: Expecting ',' delimiter",
+        ),
+        ('{"name": "f", "arguments": {}}, {}', "its JSON is broken at character 30: Extra data"),
+        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is broken: NaN is no JSON"),
+        ("[" * 100_000 + "]" * 100_000, "its JSON is broken: "),
+        ("[]", "it holds no call"),
+        ("{}", NO_CALL),
+        ("[1]", NO_CALL),
+        ('{"name": " "}', NO_CALL),
+        ('{"name": 1, "arguments": {}}', NO_CALL),
+        ('{"name": "f", "args": {"x": 1}}', NO_CALL),
+        ('[{"name": "f", "arguments": {}}, {"name": ""}]', NO_CALL),
+        ('{"name": "f", "arguments": null}', "the arguments of 'f' are no JSON object"),
+        ('{"name": "f", "arguments": [1]}', "the arguments of 'f' are no JSON object"),
+        ('{"name": "f", "arguments": "[1]"}', "the arguments of 'f' are no JSON object"),
+        (
+            '{"name": "f", "arguments": "x"}',
+            "the arguments of 'f' are broken JSON at character 0: Expecting value",
+        ),
+    ],
+)
+def test_what_is_no_call_says_why(text: str, fault: str) -> None:
+    """All of the JSON is calls with arguments that can be trusted, or none of it, and then it is told why."""
+    calls, told = read_calls(text)
+
+    assert calls == []
+    assert told.startswith(fault)
 
 
 @pytest.mark.parametrize(
@@ -201,10 +264,13 @@ def test_marked_json_says_its_calls(text: str, calls: list[tuple[str, dict[str, 
 )
 def test_bare_json_must_be_a_call_and_nothing_else(text: str) -> None:
     """Unmarked JSON about tools, such as a list of those on offer, asks for nothing."""
-    assert read_calls(text, only={"f"}) == []
+    calls, told = read_calls(text, only={"f"})
+
+    assert calls == []
+    assert told
 
 
 @pytest.mark.parametrize("key", ["arguments", "parameters"])
 def test_bare_json_may_call_what_is_offered(key: str) -> None:
     """Unmarked JSON with a call's two keys is a call of the tool on offer."""
-    assert read_calls(json.dumps({"name": "f", key: {"x": 1}}), only={"f"}) == [("f", {"x": 1})]
+    assert read_calls(json.dumps({"name": "f", key: {"x": 1}}), only={"f"}) == ([("f", {"x": 1})], "")

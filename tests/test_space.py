@@ -346,6 +346,28 @@ def test_a_conversation_keeps_its_session_and_sends_only_what_is_new() -> None:
     assert ["config", *["predict", "join", "data"] * 2] == space.steps()
 
 
+def test_a_conversation_remembers_broken_calls_as_what_was_said() -> None:
+    """History is not made better than it was: their text is said again, and is no call then."""
+    told = 'I look. <|tool_call|>[{"name": "add", "arguments": [}]<|/tool_call|>'
+    space = ScriptedSpace({"data": [events(*whole(told)), events(*whole("3"))]})
+
+    async def two_turns() -> tuple[p4.Reply, p4.Conversation]:
+        chat = client(space).conversation()
+        reply = await chat.areply("1 + 2?", tools=[p4.ToolSpec("add")])
+        moved = p4.Conversation.from_json(chat.to_json(), space=client(space, "http://other.test"))
+        await moved.areply("so?")
+        return reply, chat
+
+    reply, chat = asyncio.run(two_turns())
+
+    assert (reply.text, reply.tool_calls) == ("I look. ", ())
+    (broken,) = reply.broken_calls
+    assert "I look. " + broken.text == chat.turns[-1].text == reply.turn.text == told
+    assert broken.reason == "its JSON is broken at character 31: Expecting value"
+    sent = space.bodies("predict")[-1]["data"][1]["text"]
+    assert "\nAssistant: I look. < |tool_call|>[{" in sent
+
+
 def test_a_restarted_space_is_told_everything_again() -> None:
     """A new app_id means that the Space forgot: the transcript goes to a new session, files included."""
     space, clock = ScriptedSpace(), Clock()

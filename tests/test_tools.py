@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from phi4_space._calls import LONGEST_UNMARKED
 from phi4_space._errors import InvalidOption
 from phi4_space._tools import CallReader, corrective, render, render_calls
-from phi4_space._turns import ToolCall, ToolSpec
+from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 WEATHER = ToolSpec("get_weather", "Tells the weather: größer, 天気.", {"type": "object", "properties": {}})
 ADD = ToolSpec("add")
@@ -159,10 +159,15 @@ def test_the_choice_is_told_again(choice: str, told: str) -> None:
 # --- What the model answers --------------------------------------------------------------------------------
 
 
+def broken(text: str) -> tuple[str]:
+    """A broken call, whatever is wrong with it."""
+    return (text,)
+
+
 def read(
     text: str, *, cuts: Sequence[int] = (), tools: Sequence[ToolSpec | str] = (WEATHER, QUOTED, "add")
 ) -> list[Any]:
-    """All that comes out of an answer that is cut there: text in one piece, calls without their ids."""
+    """All that comes out of an answer cut there: text in one piece, calls without ids, broken ones' texts."""
     reader = CallReader(tools)
     edges = [0, *sorted(cuts), len(text)]
     pieces = [piece for start, end in pairwise(edges) for piece in reader.feed(text[start:end])]
@@ -170,6 +175,9 @@ def read(
     for piece in (*pieces, *reader.close()):
         if isinstance(piece, ToolCall):
             out += [(piece.name, piece.arguments), ""]
+        elif isinstance(piece, BrokenCall):
+            assert piece.reason
+            out += [broken(piece.text), ""]
         else:
             out[-1] += piece
     return [piece for piece in out if piece]
@@ -215,21 +223,84 @@ def read(
             ["```json\n", ("get_weather", ROME), "\n", ("get_weather", ROME), "\n```"],
         ),
         ('{"name": "Ada"} {"name": "add", "arguments": {}}', ['{"name": "Ada"} ', ("add", {})]),
-        (f"<|tool_call|>[broken {CALL}]<|/tool_call|>", [f"<|tool_call|>[broken {CALL}]<|/tool_call|>"]),
-        (
-            f"<|tool_call|>[{CALL[:-1]}]<|/tool_call|>ok <|tool_call|>[{CALL}]<|/tool_call|>",
-            [f"<|tool_call|>[{CALL[:-1]}]<|/tool_call|>ok ", ("get_weather", ROME)],
-        ),
-        (
-            f"<|tool_call|>[{CALL[:9]}<|tool_call|>[{CALL}]<|/tool_call|>",
-            [f"<|tool_call|>[{CALL[:9]}", ("get_weather", ROME)],
-        ),
+        (f"<|tool_call|>{CALL}}} ]<|/tool_call|>.", [("get_weather", ROME), "."]),
+        (f"<|tool_call|>[{CALL}]] so", [("get_weather", ROME), "] so"]),
     ],
 )
 @pytest.mark.parametrize("size", [1, 3, 10_000])
 def test_every_form_of_call_is_read(answer: str, expected: list[Any], size: int) -> None:
     """In pieces of any size, calls come out as calls and the rest as text, in order."""
     assert read(answer, cuts=range(size, len(answer), size)) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            f"<|tool_call|>[broken {CALL}]<|/tool_call|>",
+            [broken(f"<|tool_call|>[broken {CALL}]<|/tool_call|>")],
+        ),
+        ("<|tool_call|>[]<|/tool_call|>.", [broken("<|tool_call|>[]<|/tool_call|>"), "."]),
+        ("<|tool_call|>", [broken("<|tool_call|>")]),
+        ("<|tool_call|><|/tool_call|>", [broken("<|tool_call|><|/tool_call|>")]),
+        (
+            "So: <|tool_calls|>add(1, 2)<|/tool_call|> !",
+            ["So: ", broken("<|tool_calls|>add(1, 2)<|/tool_call|>"), " !"],
+        ),
+        ("<|tool_call|>add([1], {}) and more", [broken("<|tool_call|>add([1], {}) and more")]),
+        (
+            '<|tool_call|>[{"name": "add", "arguments": [1]}]<|/tool_call|>',
+            [broken('<|tool_call|>[{"name": "add", "arguments": [1]}]<|/tool_call|>')],
+        ),
+        (
+            '<|tool_call|>[{"name": "add", "arguments": {"x": 1}}}]<|/tool_call|>',
+            [broken('<|tool_call|>[{"name": "add", "arguments": {"x": 1}}}]<|/tool_call|>')],
+        ),
+        (
+            '<|tool_call|>[{"name": "add", "arguments": {"x": "a"]b"}}]<|/tool_call|>ok',
+            [broken('<|tool_call|>[{"name": "add", "arguments": {"x": "a"]b"}}]<|/tool_call|>'), "ok"],
+        ),
+        ("<|tool_call|>[1] Sorry.", [broken("<|tool_call|>[1] Sorry.")]),
+        ("<|tool_call|>[1] <|/tool", [broken("<|tool_call|>[1] <|/tool")]),
+        (
+            '<|tool_call|>[{"name": "add", "arguments": {"x": 1}',
+            [broken('<|tool_call|>[{"name": "add", "arguments": {"x": 1}')],
+        ),
+        (
+            f"<|tool_call|>[{CALL[:-1]}]<|/tool_call|>ok <|tool_call|>[{CALL}]<|/tool_call|>",
+            [broken(f"<|tool_call|>[{CALL[:-1]}]<|/tool_call|>"), "ok ", ("get_weather", ROME)],
+        ),
+        (
+            f"<|tool_call|>[{CALL[:9]}<|tool_call|>[{CALL}]<|/tool_call|>",
+            [broken(f"<|tool_call|>[{CALL[:9]}"), ("get_weather", ROME)],
+        ),
+        (
+            f"<|tool_call|>[1] and <|tool_call|>[{CALL}]<|/tool_call|>",
+            [broken("<|tool_call|>[1] and "), ("get_weather", ROME)],
+        ),
+        (
+            'functools[{"name": "add", "arguments": {}}}] or so',
+            [broken('functools[{"name": "add", "arguments": {}}}]'), " or so"],
+        ),
+        ('functools[{"name": "add", "argu', [broken('functools[{"name": "add", "argu')]),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_what_was_to_be_a_call_is_a_broken_one(answer: str, expected: list[Any], size: int) -> None:
+    """What is marked as a call is never shown as text, and its words are kept as they were written."""
+    assert read(answer, cuts=range(size, len(answer), size)) == expected
+
+
+def test_a_broken_call_says_what_is_wrong() -> None:
+    """The first fault is told, in words for the model and for people; nothing of it is guessed."""
+    reader = CallReader([ADD])
+    broken_json = '<|tool_call|>[{"name": "add", "arguments": {"x": "a"b"}}]<|/tool_call|>'
+
+    assert reader.feed(broken_json) == [
+        BrokenCall(broken_json, "its JSON is broken at character 39: Expecting ',' delimiter")
+    ]
+    assert reader.feed("<|tool_call|>[] or") == []
+    assert reader.close() == [BrokenCall("<|tool_call|>[] or", "it holds no call")]
 
 
 @pytest.mark.parametrize(
@@ -243,11 +314,8 @@ def test_every_form_of_call_is_read(answer: str, expected: list[Any], size: int)
         '[{"name": "add", "description": "adds", "parameters": {"type": "object"}}]',
         '[{"name": "add", "arguments": {}}, {"name": "Ada", "arguments": {}}]',
         '{"name": "add", "arguments": {',
-        "<|tool_call|>[]<|/tool_call|>",
-        "<|tool_call|>add(1, 2)<|/tool_call|>",
-        '<|tool_call|>[{"name": "add", "arguments": [1]}]<|/tool_call|>',
-        '<|tool_call|>[{"name": "add", "arguments": {"x": 1}',
         "<|tool_ca",
+        "<|/tool_call|>",
         "functoo",
         "```",
         "",
@@ -256,7 +324,7 @@ def test_every_form_of_call_is_read(answer: str, expected: list[Any], size: int)
 )
 @pytest.mark.parametrize("size", [1, 10_000])
 def test_what_is_no_call_is_text(answer: str, size: int) -> None:
-    """Ordinary text, and calls that went wrong, come out unchanged."""
+    """Ordinary text, and what only looks like a call, comes out unchanged."""
     assert read(answer, cuts=range(size, len(answer), size)) == ([answer] if answer else [])
 
 
@@ -274,6 +342,8 @@ def test_what_is_no_call_is_text(answer: str, size: int) -> None:
         ("function", "function"),
         ("functool", ""),
         ('<|tool_call|>[{"na', ""),
+        ("<|tool_call|>add(", ""),
+        ("<|tool_call|>[1] so", ""),
     ],
 )
 def test_only_what_may_become_a_call_is_held_back(fed: str, shown: str) -> None:
@@ -405,15 +475,22 @@ def test_cuts_never_matter(answer: str, cuts: list[int]) -> None:
 
 @given(answers)
 def test_no_text_is_lost(answer: str) -> None:
-    """All that is not part of a call is shown: what comes out stands in the answer, in order."""
+    """All that is not part of a call is shown or told: what comes out stands in the answer, in order."""
     out = read(answer)
 
-    at = 0
+    at, whole = 0, ""
     for piece in out:
-        if isinstance(piece, str):
-            assert piece in answer[at:]
-            at = answer.index(piece, at) + len(piece)
-    assert any(isinstance(piece, tuple) for piece in out) or "".join(out) == answer
+        if text := piece if isinstance(piece, str) else piece[0] if len(piece) == 1 else "":
+            assert text in answer[at:]
+            at = answer.index(text, at) + len(text)
+            whole += text
+    assert any(len(piece) == 2 for piece in out if isinstance(piece, tuple)) or whole == answer
+
+
+@given(answers)
+def test_no_markup_of_a_call_is_shown(answer: str) -> None:
+    """Where tools are on offer, the token that opens a call never reaches the reader."""
+    assert not any("<|tool_call|>" in piece for piece in read(answer) if isinstance(piece, str))
 
 
 @given(st.text(alphabet='[]{}"\\:, \nfunctools`<|/name_arguments>', max_size=60))
