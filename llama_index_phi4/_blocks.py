@@ -31,7 +31,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from llama_index_phi4._documents import read_document
-from llama_index_phi4._sources import source_of, to_media
+from llama_index_phi4._sources import Source, to_media
 from phi4_space import Media, UnsupportedContent
 
 
@@ -46,8 +46,10 @@ def to_parts(block: object) -> Iterator[str | Media]:
     match block:
         case TextBlock():
             yield block.text
-        case ImageBlock() | AudioBlock():
-            yield to_media(source_of(block))
+        case ImageBlock():
+            yield to_media(Source(block.image, block.path, block.url))
+        case AudioBlock():
+            yield to_media(Source(block.audio, block.path, block.url))
         case DocumentBlock():
             yield from read_document(block)
         case CitableBlock() | CitationBlock():

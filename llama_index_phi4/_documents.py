@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from llama_index.core.base.llms.types import DocumentBlock
 
-from llama_index_phi4._sources import OpenFile, Source, decoded, source_of
+from llama_index_phi4._sources import OpenFile, Source, decoded
 from phi4_space import MediaNotReadable, UnsupportedContent, UrlRefused
 
 _UNTITLED = "input_document"  # core's own title for a document without one
@@ -34,7 +34,7 @@ def read_document(block: DocumentBlock) -> Iterator[str]:
         UrlRefused: Its URL is not a `data:` URL.
     """
     yield f"[{_title(block)}]"
-    yield _text(block, _bytes(source_of(block)))
+    yield _text(block, _bytes(Source(block.data, block.path, block.url)))
 
 
 def _title(block: DocumentBlock) -> str:
@@ -62,7 +62,7 @@ def _bytes(source: Source) -> bytes:
         case Source(data=bytes(kept)):
             data = decoded(kept)
         case Source(path=str() | PathLike() as path):
-            data = _read(Path(path).read_bytes)
+            data = _in_file(Path(path))
         case Source(url=None):
             raise MediaNotReadable("It has no source", advice="Give it bytes, an open file or a path.")
         case _:
@@ -72,12 +72,18 @@ def _bytes(source: Source) -> bytes:
     return data
 
 
-def _read(read: Callable[[], bytes]) -> bytes:
+def _in_file(path: Path) -> bytes:
+    if not path.is_file():  # a pipe or a device might never end
+        raise MediaNotReadable(f"There is no file {str(path)!r}")
+    return _read(path.read_bytes)
+
+
+def _read(read: Callable[[], bytes | str]) -> bytes:
     try:
         data = read()
     except Exception as exc:  # any library's file, with any library's errors
         raise MediaNotReadable(f"It cannot be read: {exc}") from exc
-    return data
+    return data.encode() if isinstance(data, str) else data
 
 
 def _in_url(url: str) -> bytes:

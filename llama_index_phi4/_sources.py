@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from llama_index.core.base.llms.types import AudioBlock, DocumentBlock, ImageBlock
+from llama_index.core.base.llms.types import AudioBlock, ImageBlock
 from llama_index.core.schema import ImageNode, MediaResource, Node, NodeWithScore
 
 from phi4_space import Media, MediaNotReadable, UnsupportedContent, UrlRefused
@@ -49,12 +49,12 @@ class OpenFile:
 
     def __init__(self, file: IOBase) -> None:
         """Remembers the file; reads nothing."""
-        self._file: _Binary = file
+        self._file: _File = file
         name = getattr(file, "name", None)
         self.name = name if isinstance(name, str) else None
 
-    def read(self) -> bytes:
-        """All bytes of the file."""
+    def read(self) -> bytes | str:
+        """All that the file holds; text if it was opened as text."""
         if not self._file.seekable():
             return self._file.read()
         with _one_reads:  # the same file may stand in two messages, read by two threads
@@ -66,11 +66,11 @@ class OpenFile:
                 self._file.seek(stood)
 
 
-class _Binary(Protocol):
+class _File(Protocol):
     def seekable(self) -> bool: ...
     def tell(self) -> int: ...
     def seek(self, offset: int, /) -> int: ...
-    def read(self) -> bytes: ...
+    def read(self) -> bytes | str: ...
 
 
 def to_media(source: Source) -> Media:
@@ -117,13 +117,6 @@ def _checked(url: str) -> str:
     return url
 
 
-def source_of(block: ImageBlock | AudioBlock | DocumentBlock) -> Source:
-    """Where the block's bytes are."""
-    match block:
-        case ImageBlock(image=data) | AudioBlock(audio=data) | DocumentBlock(data=data):
-            return Source(data, block.path, block.url)
-
-
 def images_to_media(images: Sequence[object]) -> list[Media]:
     """What is handed in as `image_documents`, by reference.
 
@@ -143,8 +136,10 @@ def _image_source(place: int, image: object) -> Source:
     match image:
         case NodeWithScore():
             return _image_source(place, image.node)
-        case ImageBlock() | AudioBlock():
-            return source_of(image)
+        case ImageBlock():
+            return Source(image.image, image.path, image.url)
+        case AudioBlock():
+            return Source(image.audio, image.path, image.url)
         case ImageNode():
             return Source(_encoded(image.image), image.image_path, image.image_url)
         case Node(image_resource=MediaResource() as resource):

@@ -10,6 +10,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
+from pydantic import PydanticUserError
 
 from llama_index_phi4._calls import read_arguments
 from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
@@ -34,20 +35,27 @@ def to_specs(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[ToolSpec]:
 def _to_spec(place: int, tool: BaseTool | Mapping[str, Any]) -> ToolSpec:
     match tool:
         case BaseTool():
-            function = tool.metadata.to_openai_tool(skip_length_check=True)["function"]
-            function = {**function, "name": tool.metadata.name}
-        case {"function": Mapping() as function}:
-            pass
-        case Mapping() as function:
+            function = {**_described(place, tool), "name": tool.metadata.name}
+        case {"function": Mapping() as function} | (Mapping() as function):
             pass
         case _:
             raise InvalidOption(f"tools[{place}] is a {type(tool).__name__}, neither a BaseTool nor a dict.")
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise InvalidOption(f"tools[{place}] has no name.")
+    description = function.get("description") or ""
     parameters = function.get("parameters") or function.get("input_schema")
-    described = ToolSpec(name=name, description=function.get("description") or "")
-    return ToolSpec(name, described.description, parameters) if parameters else described
+    return ToolSpec(name, description, parameters) if parameters else ToolSpec(name, description)
+
+
+def _described(place: int, tool: BaseTool) -> Mapping[str, Any]:
+    try:
+        function: Mapping[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)["function"]
+    except PydanticUserError as exc:  # a RuntimeError, for which core would blame nested loops
+        raise InvalidOption(
+            f"tools[{place}], {tool.metadata.name!r}, takes what JSON Schema cannot say: {exc}"
+        ) from exc
+    return function
 
 
 def to_choice(choice: object, specs: Sequence[ToolSpec], *, required: bool = False) -> str:
