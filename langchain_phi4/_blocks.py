@@ -28,7 +28,7 @@ from typing import Any
 
 from langchain_phi4._pieces import BrokenCall, Part, Passage, Piece, Result
 from langchain_phi4._sources import flat, heading, read_document, read_medium
-from phi4_space import Media, ToolCall, UnsupportedContent
+from phi4_space import InvalidInput, Media, ToolCall, UnsupportedContent
 
 Block = Mapping[str, Any]
 
@@ -48,18 +48,22 @@ def read_block(block: object) -> list[Piece]:
     if not isinstance(block, Mapping):
         raise UnsupportedContent(f"Content is a string or a dict, not a {type(block).__name__}")
     kind = _kind(block)
-    read = _served_result if kind.endswith("_tool_result") else _READERS.get(kind)
+    read = _READERS.get(kind, _served_result if kind.endswith("_tool_result") else None)
     if read is None:
         raise UnsupportedContent(f"Phi-4 takes no content of type {kind!r}")
-    return [*read(block)]
+    try:
+        return [*read(block)]
+    except InvalidInput as error:
+        error.what = f"type {kind!r}: {error.what}"
+        raise
 
 
 def _kind(block: Block) -> str:
     """Its type, or, where it has none, as Bedrock does it, the field that holds it all."""
-    if "type" in block:
+    if block.get("type") is not None:
         return str(block["type"])
     held = [key for key in block if key in _UNTYPED]
-    return _UNTYPED[held[0]] if len(held) == 1 else "/".join(map(str, block))
+    return held[0] if len(held) == 1 else "/".join(map(str, block))
 
 
 def _text(block: Block) -> Iterator[Piece]:
@@ -91,38 +95,46 @@ def _document(block: Block) -> Iterator[Piece]:
             yield from (Passage(part) if isinstance(part, str) else part for part in read_parts(content))
 
 
-def _nested(block: Block) -> Iterator[Piece]:
-    yield from read_block(next(block[key] for key in ("value", "content") if key in block))
+def _wrapped(block: Block) -> Iterator[Piece]:
+    """A block that stands within another, which says nothing of its own."""
+    yield from read_block(_first(block, "value", "content"))
+
+
+def _bare(block: Block) -> Iterator[Piece]:
+    """A call or a result as Bedrock writes it, without a type."""
+    kind = "tool_use" if "toolUse" in block else "tool_result"
+    held = _first(block, "toolUse", "toolResult")
+    yield from read_block({**held, "type": kind} if isinstance(held, Mapping) else held)
 
 
 def _call(block: Block) -> Iterator[Piece]:
-    block = block.get("toolUse", block)
-    call_id = _first(block, "call_id", "toolUseId", "id")
-    name = _first(block, "name")
+    call_id = _id(block, "call_id", "toolUseId", "id")
+    name = _id(block, "name")
     given = _first(block, "args", "input", "arguments")
     arguments = _arguments(given)
-    if isinstance(name, str) and name and arguments is not None and block.get("type") != "invalid_tool_call":
+    if name and arguments is not None and block.get("type") != "invalid_tool_call":
         yield ToolCall(call_id or "", name, arguments)
     else:
         yield BrokenCall(call_id, name, given if isinstance(given, str) else _as_json(given))
 
 
 def _free_call(block: Block) -> Iterator[Piece]:
-    yield ToolCall(_first(block, "call_id", "id") or "", block["name"], {"input": block.get("input")})
+    """OpenAI's call with free text, told in the one form that Phi-4 knows."""
+    call_id = _id(block, "call_id", "id")
+    yield ToolCall(call_id or "", _id(block, "name") or "custom", {"input": block.get("input")})
 
 
 def _served_call(block: Block) -> Iterator[Piece]:
     """A call that OpenAI carried out itself: its block holds the result as well."""
-    call_id = block.get("id") or ""
+    call_id = _id(block, "id") or ""
+    name = _id(block, "name") or str(block["type"]).removesuffix("_call")
     given = _first(block, "arguments", "action", "queries", "code")
     arguments = _arguments(given)
-    name = block.get("name") or str(block["type"]).removesuffix("_call")
     yield ToolCall(call_id, name, {"input": given} if arguments is None else arguments)
     yield from _served_result({**block, "call_id": call_id})
 
 
 def _result(block: Block) -> Iterator[Piece]:
-    block = block.get("toolResult", block)
     yield _to_result(block, read_parts(_output(block)))
 
 
@@ -140,7 +152,7 @@ def _served_result(block: Block) -> Iterator[Piece]:
 
 def _to_result(block: Block, parts: Iterable[Part]) -> Result:
     failed = bool(block.get("is_error") or block.get("error") or block.get("status") in {"error", "failed"})
-    call_id = _first(block, "tool_use_id", "tool_call_id", "toolUseId", "call_id")
+    call_id = _id(block, "tool_use_id", "tool_call_id", "toolUseId", "call_id")
     return Result(call_id, tuple(parts), failed=failed)
 
 
@@ -192,6 +204,11 @@ def _first(block: Block, *names: str) -> Any:
     return next((block[name] for name in names if block.get(name) is not None), None)
 
 
+def _id(block: Block, *names: str) -> str | None:
+    value = _first(block, *names)
+    return None if value is None else str(value)
+
+
 def _as_json(value: object) -> str:
     return json.dumps(_readable(value), ensure_ascii=False, default=str)
 
@@ -206,44 +223,37 @@ def _readable(value: object) -> object:
 
 
 _Reader = Callable[[Block], Iterable[Piece]]
-_READERS: Mapping[str, _Reader] = {
-    **dict.fromkeys(("text", "input_text", "output_text", "refusal", "guard_content", "guardContent"), _text),
-    **dict.fromkeys(("json", "compaction"), _passage),
-    **dict.fromkeys(
-        ("image", "image_url", "input_image", "image_generation_call", "computer_screenshot"), _medium
+_KINDS: Mapping[_Reader, tuple[str, ...]] = {
+    _text: ("text", "input_text", "output_text", "refusal", "guard_content", "guardContent"),
+    _passage: ("json", "compaction"),
+    _medium: (
+        *("image", "image_url", "input_image", "image_generation_call", "computer_screenshot"),
+        *("audio", "audio_url", "input_audio"),
     ),
-    **dict.fromkeys(("audio", "input_audio", "audio_url"), _medium),
-    **dict.fromkeys(("text-plain", "document", "file", "input_file", "media", "file_data"), _document),
-    "search_result": _document,
-    **dict.fromkeys(("tool_use", "tool_call", "function_call", "invalid_tool_call", "toolUse"), _call),
-    **dict.fromkeys(("server_tool_use", "server_tool_call", "mcp_tool_use"), _call),
-    "custom_tool_call": _free_call,
-    **dict.fromkeys(
-        ("web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"), _served_call
+    _document: (
+        *("text-plain", "document", "file", "input_file", "file_data", "media"),
+        "search_result",
     ),
-    **dict.fromkeys(("tool_result", "toolResult", "function_call_output"), _result),
-    "server_tool_result": _served_result,
-    **dict.fromkeys(("non_standard", "web_fetch_result"), _nested),
-    **dict.fromkeys(
-        ("reasoning", "thinking", "redacted_thinking", "reasoning_content", "reasoningContent"), _nothing
+    _call: (
+        *("tool_use", "tool_call", "function_call", "invalid_tool_call"),
+        *("server_tool_use", "server_tool_call", "mcp_tool_use"),
     ),
-    **dict.fromkeys(("cachePoint", "cache_point", "mcp_list_tools", "function_call_signature"), _nothing),
-    **dict.fromkeys(("tool_call_chunk", "server_tool_call_chunk", "input_json_delta"), _nothing),
+    _free_call: ("custom_tool_call",),
+    _served_call: ("web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"),
+    _result: ("tool_result", "function_call_output"),
+    _served_result: ("server_tool_result",),
+    _wrapped: ("non_standard", "web_fetch_result"),
+    _bare: ("toolUse", "toolResult"),
+    _nothing: (
+        *("reasoning", "reasoning_content", "reasoningContent", "thinking", "redacted_thinking"),
+        *("cachePoint", "cache_point", "function_call_signature", "mcp_list_tools"),
+        *("tool_call_chunk", "server_tool_call_chunk", "input_json_delta"),
+    ),
 }
-_UNTYPED = {
-    key: key
-    for key in (
-        "text",
-        "json",
-        "image",
-        "document",
-        "image_url",
-        "audio_url",
-        "input_audio",
-        "toolUse",
-        "toolResult",
-        "reasoningContent",
-        "guardContent",
-        "cachePoint",
+_READERS = {kind: read for read, kinds in _KINDS.items() for kind in kinds}
+_UNTYPED = frozenset(
+    (
+        *("text", "json", "image", "document", "image_url", "audio_url", "input_audio"),
+        *("toolUse", "toolResult", "guardContent", "reasoningContent", "cachePoint"),
     )
-}
+)

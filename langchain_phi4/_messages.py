@@ -52,14 +52,17 @@ def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
         UnsupportedContent: A message is of an unknown class, or holds what Phi-4 cannot take.
         InvalidInput: What a message holds cannot be read. All of these say which message and which type.
     """
-    roles = [_role(message, place) for place, message in enumerate(messages)]
-    names = {_one_line(message.name) for message in messages if isinstance(message, AIMessage)}
+    said = [(_role(message, place), message) for place, message in enumerate(messages)]
+    names = {_one_line(message.name) for role, message in said if role == "assistant"}
     calls = _Calls()
     turns: list[Turn] = []
-    for place, (message, role) in enumerate(zip(messages, roles, strict=True)):
-        said = _Said(role, calls, prefix=_prefix(message, role, several=len(names) > 1))
+    for place, (role, message) in enumerate(said):
         try:
-            turns += said.answer(message) if role == "tool" else said.words(message)
+            if role == "tool":
+                turns.append(_answer(message, calls))
+            else:
+                prefix = _prefix(message, role, several=len(names) > 1)
+                turns += _words(message, role, calls, prefix=prefix)
         except InvalidInput as error:
             error.what = f"messages[{place}] ({type(message).__name__}): {error.what}"
             raise
@@ -117,81 +120,76 @@ class _Calls:
         self._ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
 
-    def add(self, given: str | None, name: str) -> str:
+    def add(self, given: str | None, name: str | None) -> str:
         """Notes a call, and gives its id, unlike all others'."""
         wanted = given or "call"
         numbered = (f"{wanted}_{number}" for number in count(2))
         unique = next(one for one in chain([wanted], numbered) if one not in self._names)
-        self._names[unique] = name
+        self._names[unique] = name or ""
         self._ids[wanted] = unique
         return unique
 
-    def answer(self, given: str | None, parts: Iterable[Part], *, name: str | None, failed: bool) -> Turn:
-        """The turn of a result; that of a failed call says so."""
-        call_id = self._ids.get(given or "", given or None)
+    def answer(self, given: str | None, parts: Iterable[Part], *, failed: bool, name: str = "") -> Turn:
+        """The turn of a result; where the call failed, it says so."""
+        call_id = self._ids.get(given or "", given)
         said = flow(parts)
-        if failed and not (
-            said and isinstance(said[0], str) and said[0].lstrip().lower().startswith("error")
-        ):
-            said = ["Error: " if any(said) else "Error", *said]
-        return Turn.of(
-            "tool", *said, tool_call_id=call_id, name=name or self._names.get(call_id or "") or None
-        )
+        match said:
+            case [str(first), *_] if not failed or first.lstrip().lower().startswith("error"):
+                pass
+            case _ if failed:
+                said = ["Error: " if said else "Error", *said]
+        name = name or self._names.get(call_id or "", "")
+        return Turn.of("tool", *said, tool_call_id=call_id or None, name=name or None)
 
 
-class _Said:
-    """What one message says, turn by turn."""
+def _answer(message: BaseMessage, calls: _Calls) -> Turn:
+    """The turn of a message that answers a call; results that stand within it are a part of that answer."""
+    parts: list[Part] = []
+    failed = getattr(message, "status", None) == "error"
+    for piece in _content(message):
+        match piece:
+            case Result():
+                parts += piece.parts
+                failed |= piece.failed
+            case ToolCall() | BrokenCall():
+                raise _stray(piece)
+            case _:
+                parts.append(piece)
+    call_id = getattr(message, "tool_call_id", None)
+    return calls.answer(call_id, parts, name=_one_line(message.name), failed=failed)
 
-    def __init__(self, role: Role, calls: _Calls, *, prefix: str) -> None:
-        self._role = role
-        self._calls = calls
-        self._prefix = prefix
 
-    def answer(self, message: BaseMessage) -> Iterator[Turn]:
-        """The turn of a message that answers a call; results within it are a part of that answer."""
-        parts: list[Part] = []
-        failed = getattr(message, "status", None) == "error"
-        for piece in _content(message):
-            match piece:
-                case Result():
-                    parts += piece.parts
-                    failed |= piece.failed
-                case ToolCall() | BrokenCall():
-                    raise _stray(piece)
-                case _:
-                    parts.append(piece)
-        call_id = getattr(message, "tool_call_id", None)
-        yield self._calls.answer(call_id, parts, name=_one_line(message.name), failed=failed)
+def _words(message: BaseMessage, role: Role, calls: _Calls, *, prefix: str) -> Iterator[Turn]:
+    """The turns of any other message: a new one after each result, and for words that follow a call."""
+    parts: list[Part] = []
+    called: list[ToolCall] = []
 
-    def words(self, message: BaseMessage) -> Iterator[Turn]:
-        """The turns of any other message: a new one after each result, and for words that follow a call."""
-        parts: list[Part] = []
-        called: list[ToolCall] = []
-        for piece in _pieces(message):
-            if isinstance(piece, Result) or (called and not isinstance(piece, ToolCall)):
-                yield from self._turn(parts, called)
-                parts, called = [], []
-            match piece:
-                case Result():
-                    yield self._calls.answer(piece.call_id, piece.parts, name=None, failed=piece.failed)
-                case ToolCall() | BrokenCall() if self._role != "assistant":
-                    raise _stray(piece)
-                case ToolCall():
-                    called.append(replace(piece, id=self._calls.add(piece.id, piece.name)))
-                case BrokenCall():
-                    self._calls.add(piece.id, piece.name or "")
-                    parts.append(Passage(f"{piece.name}({piece.text})" if piece.name else piece.text))
-                case _:
-                    parts.append(piece)
-        yield from self._turn(parts, called)
-
-    def _turn(self, parts: Sequence[Part], called: Sequence[ToolCall]) -> Iterator[Turn]:
+    def turn() -> Iterator[Turn]:
         if any(parts) or called:
-            yield Turn.of(self._role, *flow([self._prefix, *parts]), tool_calls=called)
+            yield Turn.of(role, *flow([prefix, *parts]), tool_calls=called)
+        parts.clear()
+        called.clear()
+
+    for piece in _pieces(message):
+        if isinstance(piece, Result) or (called and not isinstance(piece, ToolCall)):
+            yield from turn()
+        match piece:
+            case Result():
+                yield calls.answer(piece.call_id, piece.parts, failed=piece.failed)
+            case ToolCall() | BrokenCall() if role != "assistant":
+                raise _stray(piece)
+            case ToolCall():
+                called.append(replace(piece, id=calls.add(piece.id, piece.name)))
+            case BrokenCall():
+                calls.add(piece.id, piece.name)
+                parts.append(Passage(f"{piece.name}({piece.text})" if piece.name else piece.text))
+            case _:
+                parts.append(piece)
+    yield from turn()
 
 
 def _stray(call: ToolCall | BrokenCall) -> UnsupportedContent:
-    return UnsupportedContent(f"Only an assistant calls tools, and here {call.name or 'one'!r} is called")
+    return UnsupportedContent(f"Only an assistant calls tools, and this calls {call.name!r}")
 
 
 def _pieces(message: BaseMessage) -> Iterator[Piece]:

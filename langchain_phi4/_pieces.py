@@ -54,11 +54,13 @@ Piece = Part | ToolCall | BrokenCall | Result
 
 
 def flow(parts: Iterable[Part]) -> list[str | Media]:
-    """The parts as a `Turn` takes them: each passage set off by line breaks."""
+    """The parts as a `Turn` takes them: each passage set off by line breaks, empty words left out."""
     flowing: list[str | Media] = []
     before: Part = ""
     for part in parts:
-        if flowing and isinstance(before, Passage) | isinstance(part, Passage):
+        if part == "":
+            continue
+        if flowing and (isinstance(before, Passage) or isinstance(part, Passage)):
             flowing.append("\n")
         flowing.append(part.text if isinstance(part, Passage) else part)
         before = part

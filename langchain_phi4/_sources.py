@@ -49,7 +49,8 @@ def read_medium(block: Mapping[str, Any]) -> Media:
         MediaNotReadable: Its base64 is broken.
     """
     fields = flat(block)
-    name = _first(fields, ("filename",))
+    name = fields.get("filename")
+    name = name if isinstance(name, str) else None
     if (data := _first(fields, _DATA)) is not None:
         return Media(_bytes(data), name)
     if (url := _first(fields, _URL)) is not None:
