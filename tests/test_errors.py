@@ -16,9 +16,9 @@ from phi4_space._errors import DeadlineExceeded, EmptyPrompt, Phi4Error, SpaceEr
 
 
 def subclasses(kind: type[Phi4Error]) -> Iterator[type[Phi4Error]]:
-    """A class and all below it."""
+    """A class and all of this room below it; a framework's package may have its own."""
     yield kind
-    for child in kind.__subclasses__():
+    for child in (child for child in kind.__subclasses__() if child.__module__ == _errors.__name__):
         yield from subclasses(child)
 
 

@@ -22,8 +22,9 @@ NEVER_BY_ITSELF = {
 
 
 def error_classes(kind: type[phi4_space.Phi4Error]) -> list[type[phi4_space.Phi4Error]]:
-    """A class of errors and all below it."""
-    return [kind, *(found for child in kind.__subclasses__() for found in error_classes(child))]
+    """A class of errors and all of the client's below it."""
+    children = [child for child in kind.__subclasses__() if child.__module__.startswith("phi4_space.")]
+    return [kind, *(found for child in children for found in error_classes(child))]
 
 
 def order(name: str) -> tuple[int, str]:
