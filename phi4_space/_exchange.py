@@ -195,6 +195,7 @@ class Exchange:
             space=self._settings.address.api_url,
             model=self._settings.model,
             stopped_by=self._answer.stopped_by,
+            gradio_version=contract.gradio_version,
         )
 
     def _settle_session(self, contract: Contract) -> Script:

@@ -315,6 +315,7 @@ class Reply:
         space: The Space that answered, as its URL.
         model: The model's name.
         stopped_by: The stop string before which the text ends, where one was met.
+        gradio_version: The version of the Space's Gradio.
     """
 
     text: str
@@ -326,6 +327,7 @@ class Reply:
     space: str
     model: str
     stopped_by: str | None = None
+    gradio_version: str | None = None
 
     @property
     def turn(self) -> Turn:
