@@ -71,6 +71,7 @@ class Heard:
             "finish_reason": "tool_calls" if reply.tool_calls else "stop",
             "stop_sequence": reply.stopped_by,
             "space": reply.space,
+            "gradio_version": reply.gradio_version,
             "event_id": reply.sent.event_id,
             "attempts": reply.sent.attempts,
             "timing": asdict(reply.timing),

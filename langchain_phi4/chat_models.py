@@ -159,6 +159,7 @@ class ChatPhi4(AttendedChatModel):
             self._refuse_what_a_client_brings(self.client)
         client = self._client()
         self.space, self.model, self.prompt_style = client.space, client.model, client.prompt_style
+        self._own = self._own and (self._settings(), client)  # what is set now was meant from the first
         return self
 
     @model_validator(mode="after")
@@ -184,7 +185,13 @@ class ChatPhi4(AttendedChatModel):
         """The client that is asked: the user's, or one of our own that fits what is set now."""
         if self.client is not None:
             return self.client
-        settings: Mapping[str, Any] = {
+        settings = self._settings()
+        if self._own is None or self._own[0] != settings:
+            self._own = settings, SpaceClient(**settings)
+        return self._own[1]
+
+    def _settings(self) -> Mapping[str, Any]:
+        return {
             "space": self.space,
             "token": self.token,
             "model": self.model,
@@ -194,9 +201,6 @@ class ChatPhi4(AttendedChatModel):
             "prompt_style": self.prompt_style,
             "strict": self.strict,
         }
-        if self._own is None or self._own[0] != settings:
-            self._own = settings, SpaceClient(**settings)
-        return self._own[1]
 
     def close(self) -> None:
         """Closes the connections, unless the client is the user's; the next call opens new ones."""
