@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
 from functools import partial
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from llama_index.core import instrumentation
 from llama_index.core.base.llms.types import (
@@ -28,7 +28,8 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.instrumentation.span import active_span_id
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from llama_index_phi4._endpoints import chat_endpoint, completion_endpoint
 from llama_index_phi4._events import to_instrumentation
@@ -39,9 +40,13 @@ from llama_index_phi4._structured import StructuredPrediction
 from llama_index_phi4._tools import to_choice, to_selections, to_specs
 from phi4_space import MODEL, Event, PromptStyle, SpaceClient, Timeouts
 
-T = TypeVar("T", ChatResponse, CompletionResponse)
+T = TypeVar("T")
 _dispatcher = instrumentation.get_dispatcher(__name__)  # type: ignore[attr-defined] # which it re-exports
 _OF_THE_CLIENT = ("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict")
+
+
+def _kept_secret(token: T) -> T | SecretStr:
+    return SecretStr(token) if isinstance(token, str) else token
 
 
 class Phi4(StructuredPrediction):
@@ -79,10 +84,10 @@ class Phi4(StructuredPrediction):
     model_config = ConfigDict(hide_input_in_errors=True)  # an input may be a token
 
     space: str | None = Field(default=None, description="The Space: its name on the Hub, or its URL.")
-    token: SecretStr | Literal[False] | None = Field(
+    token: Annotated[str | SecretStr | Literal[False] | None, AfterValidator(_kept_secret)] = Field(
         default=None, description="A Hugging Face token.", exclude=True, repr=False
     )
-    client: SpaceClient | None = Field(
+    client: SkipJsonSchema[SpaceClient] | None = Field(
         default=None, description="A client of the user's own.", exclude=True, repr=False
     )
     model: str = Field(default=MODEL, description="The model's name.")
@@ -275,6 +280,22 @@ class Phi4(StructuredPrediction):
         """`close`, asynchronously."""
         if self._made is not None:
             await self._made.aclose()
+
+    def __enter__(self) -> Self:
+        """Nothing is opened; leaving closes what calls opened."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """See `close`."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened; leaving closes what calls opened."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """See `aclose`."""
+        await self.aclose()
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the token and the connections, since a pickle lies about in files and queues."""
