@@ -108,6 +108,7 @@ def test_a_session_is_one_conversation() -> None:
         ),
         ("<|user|><|image_1|>what?<|end|><|assistant|>", [("image", 1)]),
         ("User: [file 3] what?\nAssistant:", [("file", 3)]),
+        ("User: one [image 1] two [image 2] which?\nAssistant:", [("image", 1), ("image", 2)]),
         ("User: [image 1] what?\nAssistant: a cat\nUser: sure?\nAssistant:", []),
         ("User: hello\nAssistant:", None),
         ("see [image 1] in the manual", None),
@@ -119,6 +120,27 @@ def test_marks_tell_whose_files_they_are(prompt: str, marks: list[tuple[str, int
 
     assert found == (None if marks is None else tuple(marks))
     assert "[image" not in conversation(prompt).asked or "manual" in prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "around", "asked"),
+    [
+        (
+            "User: one [image 1] two\n[audio 1] which?\nAssistant:",
+            ("one", "two\n", "which?"),
+            "one two\n which?",
+        ),
+        ("<|user|>one<|image_1|>two<|end|><|assistant|>", ("one", "two"), "one two"),
+        ("User: [image 1]\nAssistant:", ("", ""), ""),
+        ("User: hi\nAssistant:", (), "hi"),
+        ("System: hi\nAssistant:", (), ""),
+    ],
+)
+def test_words_stand_around_marks(prompt: str, around: tuple[str, ...], asked: str) -> None:
+    """What the user said around the files is told apart, and stays in words of their own without them."""
+    talk = conversation(prompt)
+
+    assert (talk.around, talk.asked) == (around, asked)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from phi4_server.model import Said
 from phi4_server.offline import (
     calling,
+    captioning,
     context,
     formatting,
     gleaning,
@@ -59,7 +60,7 @@ def reply(chat: Sequence[Said]) -> str:
         ValueError: A file of it is no picture or sound, or is broken.
     """
     talk = prompt.read(chat)
-    shown = receiving.shown(chat, talk)
+    shown = receiving.shown(chat, captioning.pointed(talk))
     acting = reacting.read(talk)
     if acting is not None:
         calls = calling.wanted(acting.talk).calls

@@ -26,8 +26,8 @@ _LINE = re.compile(r"^(System|User|Assistant|Tool)(?: \([^()\n]*\))?:[ \t]*", re
 _END = re.compile(r"^Assistant:\s*\Z", re.MULTILINE)
 _TOKEN = re.compile(r"<\|(system|user|assistant|tool)\|>")
 _MARKS = {
-    _LINE: re.compile(r"\[(image|audio|file) (\d{1,4})\]"),
-    _TOKEN: re.compile(r"<\|(image|audio)_(\d{1,4})\|>"),
+    _LINE: re.compile(r" ?\[(image|audio|file) (\d{1,4})\] ?"),
+    _TOKEN: re.compile(r" ?<\|(image|audio)_(\d{1,4})\|> ?"),
 }
 _RESULT = re.compile(r"(?P<name>\S{1,200})(?: \(call (?P<number>\d{1,3})\))? -> (?P<text>.*)", re.DOTALL)
 _NO_OUTPUT = "(no output)"
@@ -44,6 +44,7 @@ class Turn:
         calls: What an assistant's turn called.
         answers: Which of the calls made at once a result answers, from 1, where it says so.
         marks: The files that it names.
+        around: Where it names any, the words before, between and behind them.
     """
 
     role: Role
@@ -51,6 +52,7 @@ class Turn:
     calls: tuple[Call, ...] = ()
     answers: int | None = None
     marks: tuple[Mark, ...] = ()
+    around: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,16 @@ class Conversation:
     def since(self) -> tuple[Turn, ...]:
         """The turns after the user's last: calls and their results."""
         return self.turns[self._last + 1 :]
+
+    @property
+    def around(self) -> tuple[str, ...]:
+        """The words around the files that the user's last turn names."""
+        return self.turns[self._last].around if self._last >= 0 else ()
+
+    def naming(self, number: int) -> Conversation:
+        """The same, with only one of the files in the user's last turn named, counted from 0."""
+        last = self.turns[self._last]
+        return replace(self, turns=(*self.before, replace(last, marks=(last.marks[number],)), *self.since))
 
     @property
     def marks(self) -> tuple[Mark, ...] | None:
@@ -143,9 +155,13 @@ def _turn(role: Role, text: str, style: re.Pattern[str]) -> Turn:
     result = _RESULT.fullmatch(text) if role == "tool" else None
     if result:
         bare = result["text"]
-    marks = tuple((cast("Kind", kind), int(number)) for kind, number in _MARKS[style].findall(bare))
-    words = _MARKS[style].sub("", bare).strip()
-    number = int(result["number"]) if result and result["number"] else None
+    around = tuple(_MARKS[style].split(bare)[::3])
+    words = " ".join(around).strip()
     return Turn(
-        role=role, text="" if words == _NO_OUTPUT else words, calls=calls, answers=number, marks=marks
+        role=role,
+        text="" if words == _NO_OUTPUT else words,
+        calls=calls,
+        answers=int(result["number"]) if result and result["number"] else None,
+        marks=tuple((cast("Kind", kind), int(number)) for kind, number in _MARKS[style].findall(bare)),
+        around=around if around[1:] else (),
     )
