@@ -21,6 +21,7 @@ from langchain_core.exceptions import (
     ModelPermissionDeniedError,
     ModelRateLimitError,
     ModelTimeoutError,
+    OutputParserException,
 )
 
 from phi4_space import (
@@ -33,11 +34,13 @@ from phi4_space import (
     Phi4Error,
     QuotaExceeded,
     RateLimited,
+    ResponseFormatNotMet,
     SpaceBusy,
     SpaceError,
     SpaceNotFound,
     SpaceUnavailable,
     StreamLost,
+    ToolChoiceNotMet,
     TurnCancelled,
     UnexpectedAnswer,
     UploadRefused,
@@ -45,6 +48,16 @@ from phi4_space import (
 
 _Bases = tuple[type[Phi4Error], type[ModelError]]
 _FORBIDDEN = 403
+
+
+class OutputNotMet(ModelError, OutputParserException):
+    """The model answered, and not in the form that was asked for.
+
+    Structured output raises core's `OutputParserException` where a parser fails; who catches that, catches
+    the client's own failure to get JSON or a call as well. Made without its `__init__`, which would change
+    the error's text; its attributes `observation`, `llm_output` and `send_to_llm` are there.
+    """
+
 
 # The first of an error's classes that stands here decides; core keys its kinds to the usual HTTP status.
 _KINDS: Mapping[type[Phi4Error], type[ModelError]] = {
@@ -64,6 +77,8 @@ _KINDS: Mapping[type[Phi4Error], type[ModelError]] = {
     DeadlineExceeded: ModelTimeoutError,
     TurnCancelled: ModelAPIError,
     UnexpectedAnswer: ModelAPIError,
+    ResponseFormatNotMet: OutputNotMet,
+    ToolChoiceNotMet: OutputNotMet,
     Phi4Error: ModelError,
 }
 
@@ -108,12 +123,15 @@ def _kind_of(error: Phi4Error) -> type[ModelError]:
 
 
 def _core_fields(error: Phi4Error) -> dict[str, object]:
-    """What core looks for on an error of the kind, where there is something to tell."""
-    if error.status is None:
-        return {}
-    told = ("what", "advice", "space", "step", "retry_after", "partial_text")
-    body = {"error": type(error).__name__, **{name: getattr(error, name) for name in told}}
-    return {"response": Response(error.status, {name: value for name, value in body.items() if value})}
+    """What core and its users look for on an error of the kind, where there is something to tell."""
+    fields: dict[str, object] = {}
+    if isinstance(error, OutputNotMet):
+        fields |= {"observation": error.what, "llm_output": error.partial_text, "send_to_llm": False}
+    if error.status is not None:
+        told = ("what", "advice", "space", "step", "retry_after", "partial_text")
+        body = {"error": type(error).__name__, **{name: getattr(error, name) for name in told}}
+        fields["response"] = Response(error.status, {name: value for name, value in body.items() if value})
+    return fields
 
 
 @cache

@@ -146,15 +146,12 @@ def _answer(message: BaseMessage, calls: _Calls) -> Turn:
     """The turn of a message that answers a call; results that stand within it are a part of that answer."""
     parts: list[Part] = []
     failed = getattr(message, "status", None) == "error"
-    for piece in _content(message):
-        match piece:
-            case Result():
-                parts += piece.parts
-                failed |= piece.failed
-            case ToolCall() | BrokenCall():
-                raise _stray(piece)
-            case _:
-                parts.append(piece)
+    for piece in _without_calls(_content(message)):
+        if isinstance(piece, Result):
+            parts += piece.parts
+            failed |= piece.failed
+        else:
+            parts.append(piece)
     call_id = getattr(message, "tool_call_id", None)
     return calls.answer(call_id, parts, name=_one_line(message.name), failed=failed)
 
@@ -170,14 +167,12 @@ def _words(message: BaseMessage, role: Role, calls: _Calls, *, prefix: str) -> I
         parts.clear()
         called.clear()
 
-    for piece in _pieces(message):
+    for piece in _pieces(message) if role == "assistant" else _without_calls(_content(message)):
         if isinstance(piece, Result) or (called and not isinstance(piece, ToolCall)):
             yield from turn()
         match piece:
             case Result():
                 yield calls.answer(piece.call_id, piece.parts, failed=piece.failed)
-            case ToolCall() | BrokenCall() if role != "assistant":
-                raise _stray(piece)
             case ToolCall():
                 called.append(replace(piece, id=calls.add(piece.id, piece.name)))
             case BrokenCall():
@@ -188,17 +183,18 @@ def _words(message: BaseMessage, role: Role, calls: _Calls, *, prefix: str) -> I
     yield from turn()
 
 
-def _stray(call: ToolCall | BrokenCall) -> UnsupportedContent:
-    return UnsupportedContent(f"Only an assistant calls tools, and this calls {call.name!r}")
+def _without_calls(pieces: Iterable[Piece]) -> Iterator[Part | Result]:
+    for piece in pieces:
+        if isinstance(piece, ToolCall | BrokenCall):
+            raise UnsupportedContent(f"Only an assistant calls tools, and this calls {piece.name!r}")
+        yield piece
 
 
 def _pieces(message: BaseMessage) -> Iterator[Piece]:
-    """All that a message says. Calls stand in fields of an AI message, and often in its content as well."""
-    if not isinstance(message, AIMessage):
-        yield from _content(message)
-        return
-    listed = _listed(message)
-    for piece in chain(_content(message), _spoken_beside(message)):
+    """All that an assistant says. Its calls stand in fields of their own, and often in the content as well."""
+    listed = _listed(message) if isinstance(message, AIMessage) else []
+    beside = _beside(message) if isinstance(message, AIMessage) else ()
+    for piece in chain(_content(message), beside):
         if isinstance(piece, ToolCall | BrokenCall):
             same = next((call for call in listed if _is_same(call, piece)), piece)
             listed = [call for call in listed if call is not same]
@@ -220,16 +216,16 @@ def _content(message: BaseMessage) -> Iterator[Piece]:
 
 def _listed(message: AIMessage) -> list[ToolCall | BrokenCall]:
     """The calls in an AI message's own fields."""
-    calls = [ToolCall(call["id"] or "", call["name"], call["args"]) for call in message.tool_calls]
+    calls = [ToolCall(call.get("id") or "", call["name"], call["args"]) for call in message.tool_calls]
     broken = [BrokenCall(call["id"], call["name"], call["args"] or "") for call in message.invalid_tool_calls]
     legacy = message.additional_kwargs.get("function_call")
-    if legacy and not calls and not broken:
+    if isinstance(legacy, Mapping) and not calls and not broken:
         pieces = read_block({**legacy, "type": "function_call"})
         return [piece for piece in pieces if isinstance(piece, ToolCall | BrokenCall)]
     return [*calls, *broken]
 
 
-def _spoken_beside(message: AIMessage) -> Iterator[Piece]:
+def _beside(message: AIMessage) -> Iterator[Piece]:
     """What an AI message from OpenAI says outside its content: why it refuses, or what its voice said."""
     told = message.additional_kwargs
     voice = told.get("audio")
