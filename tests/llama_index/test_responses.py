@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.base.llms.types import ChatResponse, TextBlock, ToolCallBlock
+from llama_index.core.callbacks.token_counting import get_tokens_from_response
 
 from llama_index_phi4._responses import Answer, to_completion_response, whole
 from phi4_space import (
@@ -172,6 +173,8 @@ def test_tokens_are_told_only_where_the_space_counted_them() -> None:
     assert uncounted.additional_kwargs == {}
     tokens = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
     assert raw(counted)["usage"] == counted.additional_kwargs == tokens
+    assert get_tokens_from_response(counted) == (7, 2)
+    assert get_tokens_from_response(uncounted) == (0, 0)
 
 
 def test_a_whole_answer_has_no_delta() -> None:
