@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from media import square
 from servers import KINDS, Servers
 from sessions import Sessions
-from stage import CASSETTES, VERSIONS, Stage, venues
+from stage import CASSETTES, VERSIONS, Stage, Venue, staged, venues
 from tape import playing, recording, source_of
 from tidy import HOME, Tidy, files_of
 from vcr.errors import CannotOverwriteExistingCassetteException
@@ -101,6 +101,14 @@ def test_cassette_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"docs/recording\.md"), playing(tmp_path / "none.yaml"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_asking_without_a_cassette(tmp_path: Path) -> None:
+    """Who asks nothing needs no cassette; who asks is told how to record one."""
+    place = staged(Venue("none", tmp_path), kind="answering", tape="none", servers=Servers, token=None)
+    told = r"none\.yaml was never recorded; docs/recording\.md"
+    with place as stage, stage.client() as space, pytest.raises(AssertionError, match=told):
+        space.reply("hi")
 
 
 # --- how they are written -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import anyio
 import httpx
 from servers import KINDS, ROOT, Servers
 from tape import playing, recording, source_of
-from tidy import Tidy, files_of
+from tidy import HOME, Tidy, files_of
 
 from phi4_space import SpaceClient
 from phi4_space._pool import ssl_context
@@ -119,6 +119,20 @@ class Listener(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         if carrier := self._carriers.pop(asyncio.get_running_loop(), None):
             await carrier.aclose()
+
+
+@dataclass
+class Unrecorded(Listener):
+    """Carries nothing: a test that asks nothing needs no cassette.
+
+    Attributes:
+        path: The cassette that there is not.
+    """
+
+    path: Path = field(kw_only=True)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:  # noqa: ARG002 - see there
+        raise AssertionError(f"{self.path} was never recorded; docs/recording.md tells how")
 
 
 @dataclass
@@ -223,9 +237,12 @@ def staged(
         yield Stage(servers().url(kind, venue.python))
         return
     path = venue.cassettes / f"{tape}.yaml"
-    if venue.plays:
+    if venue.plays and path.is_file():
         with playing(path):
             yield Stage(source_of(path)["space"], plays=True)
+        return
+    if venue.plays:
+        yield Stage(HOME, plays=True, listener=Unrecorded(path=path))
         return
     if venue.space is not None:
         what = {"space": venue.space, "server": "not ours", "command": "make record-live"}
