@@ -54,8 +54,17 @@ def to_options(
     return options
 
 
-def tell_unknown(given: Iterable[str], known: Collection[str], *, what: str, strict: bool) -> None:
+def tell_unknown(
+    given: Iterable[str], known: Collection[str], *, what: str, strict: bool, stacklevel: int = 2
+) -> None:
     """Tells of arguments that nobody reads, each with the nearest name that somebody does.
+
+    Args:
+        given: The arguments' names.
+        known: The names that are read.
+        what: Who was given them.
+        strict: Whether they are refused.
+        stacklevel: How many frames up the line is that a warning points at.
 
     Warns:
         UserWarning: There is one.
@@ -70,7 +79,7 @@ def tell_unknown(given: Iterable[str], known: Collection[str], *, what: str, str
         advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
         if strict:
             raise InvalidOption(f"{what} takes no argument {name!r}", advice=advice)
-        warnings.warn(f"{what} takes no argument {name!r}, which is ignored. {advice}", stacklevel=6)
+        warnings.warn(f"{what} takes no argument {name!r}, which is ignored. {advice}", stacklevel=stacklevel)
 
 
 def _check_model(name: object) -> None:

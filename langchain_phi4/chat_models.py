@@ -66,6 +66,7 @@ _PROFILE = ModelProfile(
     tool_call_streaming=True,
     temperature=False,
 )
+_CALLER = 5  # frames from a warning about the constructor's arguments up to who called it
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ class ChatPhi4(AttendedChatModel):
     def _tell_unknown_arguments(cls, given: Any) -> Any:
         if isinstance(given, Mapping):
             known = [*cls.model_fields, "api_key"]
-            tell_unknown(given, known, what=cls.__name__, strict=bool(given.get("strict")))
+            strict = bool(given.get("strict"))
+            tell_unknown(given, known, what=cls.__name__, strict=strict, stacklevel=_CALLER)
         return given
 
     @model_validator(mode="after")
