@@ -71,9 +71,9 @@ class StopReader(Generic[T]):
         if hint < end:
             end, stop = hint, None
         pieces = [*self._woven(end)]
-        self.stopped_by = stop or self.stopped_by
-        self._text = self._text[end:] if stop is None else ""
-        self._others = [(at - end, other) for at, other in self._others if at > end and stop is None]
+        self.stopped_by = stop
+        self._text = self._text[end:]
+        self._others = [(at - end, other) for at, other in self._others if at > end]
         return pieces
 
     def _first_hint(self) -> int:

@@ -117,7 +117,8 @@ def test_an_app_id_in_words_is_kept_as_it_is() -> None:
 def test_a_box_for_a_single_file_is_a_limit(box: dict[str, Any], limit: int | None) -> None:
     """The box that the turn is written in tells whether it takes one file; another box tells nothing."""
     components = [
-        *(part for part in config()["components"] if part["id"] != 4),
+        {"id": 2, "type": "state", "props": {}},
+        {"id": 3, "type": "chatbot", "props": {"file_count": "single"}},
         {"id": 4, "type": "multimodaltextbox", "props": box},
         {"id": 9, "type": "multimodaltextbox", "props": {"file_count": "single"}},
     ]

@@ -517,6 +517,21 @@ def test_a_turn_that_is_refused_leaves_the_session_as_it_was(limits: dict[str, A
     assert len({body["session_hash"] for body in space.bodies("predict")}) == 1
 
 
+def test_a_refusal_of_the_space_in_mid_turn_gives_the_session_up() -> None:
+    """A turn that was filed already would stand there unanswered: the next one goes to a new session."""
+    space = ScriptedSpace()
+
+    async def with_a_refusal() -> str:
+        chat = client(space).conversation()
+        await chat.areply("one")
+        space.script["join"] = [httpx.Response(413, text="Request Entity Too Large")]
+        with pytest.raises(p4.FileTooLarge):
+            await chat.areply("two")
+        return (await chat.areply("three")).sent.prompt
+
+    assert asyncio.run(with_a_refusal()) == "User: one\nAssistant: an answer\nUser: three\nAssistant:"
+
+
 def test_files_that_have_to_be_sent_again_count() -> None:
     """One file a turn fits, until the Space restarts and wants all of them; its error tells how many."""
     space, clock = ScriptedSpace(), Clock()

@@ -68,6 +68,15 @@ def test_the_text_ends_before_the_first_stop_string(
     assert reader.stopped_by == stopped_by
 
 
+@pytest.mark.parametrize("text", ["x ab", "x abc", "x abx"])
+def test_it_is_met_as_soon_as_it_has_come(text: str) -> None:
+    """Of two that begin alike the shorter is met at once: the job need not go on for the longer."""
+    reader = StopReader[int](["abc", "ab"])
+
+    assert reader.feed([text]) == ["x "]
+    assert reader.stopped_by == "ab"
+
+
 letters = st.text("abc", max_size=12)
 stops = st.lists(st.text("abc", min_size=1, max_size=4), max_size=3)
 cuts = st.lists(st.integers(0, 12), max_size=6)
