@@ -14,6 +14,7 @@ from jsonschema.validators import Draft202012Validator, validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from phi4_space import _schemas
 from phi4_space._errors import InvalidOption
 
 _OPENINGS = {"object": r'\{(?=\s*["}])', "array": r'\[(?=\s*["\[\]{\-\dtfn])'}
@@ -59,7 +60,7 @@ class ResponseFormat:
         """What the model is told."""
         if self.schema is None:
             return "Reply with JSON only, no other text: one JSON object."
-        told = json.dumps(self.schema, ensure_ascii=False)
+        told = json.dumps(_schemas.told(self.schema, titled=True), ensure_ascii=False)
         return f"Reply with JSON only, no other text, that fits this JSON Schema:\n{told}"
 
     def complaint(self, text: str) -> str | None:

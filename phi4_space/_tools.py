@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from phi4_space._calls import Block, find_opening, read_calls
 from phi4_space._errors import InvalidOption
+from phi4_space._schemas import told
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 _HOW = (
@@ -42,11 +43,12 @@ def render(tools: Sequence[ToolSpec], *, choice: str = "auto") -> str:
         )
     if not names:
         return ""
-    told = filter(None, ("" if choice == "none" else _HOW, _order(choice)))
+    orders = filter(None, ("" if choice == "none" else _HOW, _order(choice)))
     listed = [
-        {"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools
+        {"name": tool.name, "description": tool.description, "parameters": told(tool.parameters)}
+        for tool in tools
     ]
-    return f"{' '.join(told)}\n<|tool|>{_written(listed, 'The tools')}<|/tool|>"
+    return f"{' '.join(orders)}\n<|tool|>{_written(listed, 'The tools')}<|/tool|>"
 
 
 def render_calls(calls: Sequence[ToolCall]) -> str:

@@ -21,7 +21,7 @@ FLOORS = [
     ["_turns", "_errors"],
     [
         *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
-        *("_diffs", "_locks", "_blocking", "_relay", "_response_format", "_guards", "_stopping", "_sampling"),
+        *("_diffs", "_locks", "_blocking", "_relay", "_response_format", "_schemas", "_guards", "_stopping", "_sampling"),
     ],
     ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
     ["_pool", "_http", "_hub", "_session", "_site", "_waking", "_fetch"],

@@ -34,7 +34,7 @@ def test_the_model_is_told_the_schema() -> None:
 
     assert ResponseFormat(schema).instruction.splitlines() == [
         "Reply with JSON only, no other text, that fits this JSON Schema:",
-        '{"type": "object", "description": "Städte"}',
+        '{"description": "Städte", "type": "object"}',
     ]
     assert "one JSON object" in ResponseFormat().instruction
 
