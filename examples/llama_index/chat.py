@@ -1,0 +1,36 @@
+"""Where to start: ask, stream, and show a picture.
+
+    python chat.py "Who are you?"
+
+The Space is the one that PHI4_SPACE names, else the public one.
+"""
+
+import sys
+from pathlib import Path
+
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
+
+from llama_index_phi4 import Phi4
+
+PICTURE = Path(__file__).parent / "corpus" / "flag.png"
+
+
+def main(question: str) -> None:
+    """Asks three times."""
+    llm = Phi4()  # Phi4(space="owner/name") for another Space
+
+    # all at once
+    print(llm.complete(question))
+
+    # as it arrives
+    for response in llm.stream_chat([ChatMessage(content=question)]):
+        print(response.delta, end="", flush=True)
+    print()
+
+    # on a picture
+    blocks = [ImageBlock(path=PICTURE), TextBlock(text="What colour is the flag?")]
+    print(llm.chat([ChatMessage(blocks=blocks)]).message.content)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "Who are you?")
