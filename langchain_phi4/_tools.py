@@ -82,7 +82,10 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
     function = told.get("function", told)
     parameters = function.get("parameters")
     schema = {"parameters": parameters} if parameters else {}
-    return ToolSpec(function.get("name", ""), function.get("description") or "", **schema)
+    description = function.get("description") or ""
+    if description == dict.__doc__:  # of a TypedDict without a text of its own
+        description = ""
+    return ToolSpec(function.get("name", ""), description, **schema)
 
 
 def _refuse_foreign(tool: Mapping[str, Any]) -> None:

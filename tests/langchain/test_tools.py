@@ -1,0 +1,303 @@
+"""Tools and tool choices in all the forms that LangChain's users write."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, Tool, tool
+from pydantic import BaseModel, Field
+from pydantic.v1 import BaseModel as BaseModelV1
+from pydantic.v1 import Field as FieldV1
+from typing_extensions import TypedDict
+
+from langchain_phi4._tools import to_choice, to_specs
+from phi4_space import InvalidOption, ToolSpec
+
+DESCRIPTION = "The weather in a city."
+PARAMETERS = {
+    "type": "object",
+    "properties": {"city": {"description": "Where.", "type": "string"}},
+    "required": ["city"],
+}
+
+
+def weather(city: str) -> str:
+    """The weather in a city.
+
+    Args:
+        city: Where.
+    """
+    return f"Sunny in {city}"
+
+
+class Weather(BaseModel):
+    """The weather in a city."""
+
+    city: str = Field(description="Where.")
+
+
+class WeatherV1(BaseModelV1):
+    """The weather in a city."""
+
+    city: str = FieldV1(description="Where.")
+
+
+class WeatherDict(TypedDict):
+    """The weather in a city."""
+
+    city: Annotated[str, ..., "Where."]
+
+
+class WeatherTool(BaseTool):
+    """A tool written as a class."""
+
+    name: str = "weather"
+    description: str = DESCRIPTION
+    args_schema: type[BaseModel] = Weather
+
+    def _run(self, city: str) -> str:
+        return weather(city)
+
+
+FUNCTION = {"name": "weather", "description": DESCRIPTION, "parameters": PARAMETERS}
+SCHEMA = {**PARAMETERS, "title": "weather", "description": DESCRIPTION}
+FORMS: dict[str, tuple[str, Any]] = {
+    "a function": ("weather", weather),
+    "a pydantic class": ("Weather", Weather),
+    "a pydantic v1 class": ("WeatherV1", WeatherV1),
+    "a TypedDict": ("WeatherDict", WeatherDict),
+    "a decorated function": ("weather", tool(parse_docstring=True)(weather)),
+    "a BaseTool": ("weather", WeatherTool()),
+    "a StructuredTool of a JSON schema": (
+        "weather",
+        StructuredTool(name="weather", func=weather, description=DESCRIPTION, args_schema=SCHEMA),
+    ),
+    "a JSON schema": ("weather", SCHEMA),
+    "OpenAI's tool": ("weather", {"type": "function", "function": {**FUNCTION, "strict": True}}),
+    "OpenAI's function": ("weather", FUNCTION),
+    "OpenAI's tool of the responses API": ("weather", {"type": "function", "strict": True, **FUNCTION}),
+    "Anthropic's tool": (
+        "weather",
+        {
+            "name": "weather",
+            "description": DESCRIPTION,
+            "input_schema": PARAMETERS,
+            "cache_control": {"type": "ephemeral"},
+        },
+    ),
+    "Anthropic's custom tool": (
+        "weather",
+        {"type": "custom", "name": "weather", "description": DESCRIPTION, "input_schema": PARAMETERS},
+    ),
+    "Bedrock's tool": (
+        "weather",
+        {"toolSpec": {"name": "weather", "description": DESCRIPTION, "inputSchema": {"json": PARAMETERS}}},
+    ),
+}
+SPECS = [ToolSpec("get_weather"), ToolSpec("add"), ToolSpec("any")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_says_the_same(form: str) -> None:
+    """Each form in which one tool may be written gives its name, description and parameters."""
+    name, given = FORMS[form]
+    [spec] = to_specs([given])
+    assert (spec.name, spec.description) == (name, DESCRIPTION)
+    assert dict(spec.parameters) == PARAMETERS
+
+
+@pytest.mark.filterwarnings("ignore:This API is in beta")
+def test_a_runnable_may_be_a_tool() -> None:
+    """A chain made a tool by `as_tool` is read as any other."""
+    chain = RunnableLambda(lambda given: given["city"])
+    [spec] = to_specs([chain.as_tool(Weather, name="weather", description=DESCRIPTION)])
+    assert spec == ToolSpec("weather", DESCRIPTION, PARAMETERS)
+
+
+def test_a_class_without_a_text_has_no_description() -> None:
+    """What Python says about dicts is no description of a TypedDict's."""
+
+    class Bare(TypedDict):
+        city: str
+
+    assert to_specs([Bare])[0].description == ""
+
+
+@pytest.mark.parametrize("form", [form for form, (_, given) in FORMS.items() if isinstance(given, dict)])
+def test_what_is_handed_in_stays_as_it_is(form: str) -> None:
+    """A tool's dict is the same after it was read."""
+    given = FORMS[form][1]
+    before = copy.deepcopy(given)
+    to_specs([given])
+    assert given == before
+
+
+def test_order_is_kept() -> None:
+    """Tools are offered in the order in which they were handed in."""
+    assert [spec.name for spec in to_specs([FUNCTION, Weather, weather])] == ["weather", "Weather", "weather"]
+
+
+def test_a_tool_without_arguments_has_an_empty_object() -> None:
+    """A name alone is a tool: nothing to fill in, no description."""
+    assert to_specs([{"name": "now"}]) == [ToolSpec("now")]
+    assert to_specs([{"name": "now", "description": None, "parameters": {}}]) == [ToolSpec("now")]
+
+
+def test_arguments_that_the_program_fills_are_not_told() -> None:
+    """What LangChain injects when the tool runs is nothing that the model could know."""
+
+    @tool
+    def search(query: str, user: Annotated[str, InjectedToolArg]) -> str:
+        """Look for something."""
+        return query + user
+
+    [spec] = to_specs([search])
+    assert list(spec.parameters["properties"]) == ["query"]
+
+
+def test_bedrocks_cache_marks_are_no_tools() -> None:
+    """The mark that Bedrock wants in a list of tools is left out."""
+    assert to_specs([{"cachePoint": {"type": "default"}}, {"name": "now"}]) == [ToolSpec("now")]
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "OpenAI's web search": ({"type": "web_search"}, "'web_search' is run by its provider"),
+    "OpenAI's dated web search": ({"type": "web_search_preview_2025_03_11"}, "'web_search_preview_2025"),
+    "Anthropic's web search": (
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 3},
+        "'web_search_20250305' is run by its provider",
+    ),
+    "Anthropic's shell": ({"type": "bash_20250124", "name": "bash"}, "'bash_20250124' is run by"),
+    "Google's search": ({"google_search": {}}, "'google_search' is of no known form"),
+    "an empty dict": ({}, "'' is of no known form"),
+    "OpenAI's free text tool": ({"type": "custom", "custom": {"name": "code"}}, "'custom' takes free text"),
+    "OpenAI's named free text tool": ({"type": "custom", "name": "code"}, "'code' takes free text"),
+    "LangChain's free text tool": (
+        Tool("code", lambda text: text, "Runs code.", metadata={"type": "custom_tool"}),
+        "'code' takes free text",
+    ),
+    "a JSON schema without a title": (PARAMETERS, 'without a name. Give it a "title".'),
+    "a schema that says nothing": ({"properties": {}}, "without a name"),
+    "a function within nothing": ({"function": FUNCTION}, "cannot be read"),
+    "a Bedrock tool without a schema": ({"toolSpec": {"name": "x"}}, "cannot be read"),
+    "a number": (5, "'int' cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_function_is_refused_by_name(what: str) -> None:
+    """A provider's own tool, or what is none at all, is refused with its name or type."""
+    given, told = REFUSED[what]
+    with pytest.raises(InvalidOption, match=r".*") as caught:
+        to_specs([given])
+    assert told in str(caught.value)
+
+
+def test_a_function_that_cannot_be_described_is_refused_by_name() -> None:
+    """Where an annotation makes no schema, the error says which function, and why is its cause."""
+
+    def connect(to: Callable[[], None]) -> None:
+        """Connect."""
+
+    with pytest.raises(InvalidOption, match="'connect' cannot be read") as caught:
+        to_specs([connect])
+    assert caught.value.__cause__ is not None
+
+
+CHOICES: list[tuple[Any, str]] = [
+    (None, "auto"),
+    (False, "auto"),
+    ("auto", "auto"),
+    ({"type": "auto"}, "auto"),
+    ({"auto": {}}, "auto"),
+    ("none", "none"),
+    ({"type": "none"}, "none"),
+    (True, "required"),
+    ("any", "required"),
+    ("required", "required"),
+    ({"type": "any"}, "required"),
+    ({"type": "any", "disable_parallel_tool_use": True}, "required"),
+    ({"type": "required"}, "required"),
+    ({"any": {}}, "required"),
+    ("add", "add"),
+    ({"type": "function", "function": {"name": "add"}}, "add"),
+    ({"type": "function", "name": "add"}, "add"),
+    ({"type": "tool", "name": "add"}, "add"),
+    ({"type": "custom", "name": "add"}, "add"),
+    ({"tool": {"name": "add"}}, "add"),
+    ({"type": "tool", "name": "any"}, "any"),
+]
+
+
+@pytest.mark.parametrize(("given", "choice"), CHOICES)
+def test_each_form_of_choice(given: Any, choice: str) -> None:
+    """Each form in which a choice may be written means one of the client's four."""
+    assert to_choice(given, SPECS) == choice
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("get_wether", "Did you mean 'get_weather'?"),
+        ({"type": "tool", "name": "adds"}, "Did you mean 'add'?"),
+        ("zzzzzz", "The tools on offer are ['get_weather', 'add', 'any']."),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(given: Any, told: str) -> None:
+    """A name that is not on offer is refused; the advice has the nearest that is, or all of them."""
+    with pytest.raises(InvalidOption) as caught:
+        to_choice(given, SPECS)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(5, 1.5, [], {}, ["add"]),
+        {"type": "web_search"},
+        {"type": "function"},
+        {"type": "tool", "name": 5},
+        {"type": "allowed_tools", "mode": "auto", "tools": []},
+    ],
+)
+def test_what_is_no_choice_is_refused(given: Any) -> None:
+    """What has no meaning as a choice is refused as it was given."""
+    with pytest.raises(InvalidOption, match="tool_choice is"):
+        to_choice(given, SPECS)
+
+
+@pytest.mark.parametrize("given", [True, "any", "required", {"type": "any"}])
+def test_a_call_needs_a_tool(given: Any) -> None:
+    """A call cannot be asked for where there is nothing to call."""
+    with pytest.raises(InvalidOption, match="no tools are on offer"):
+        to_choice(given, [])
+
+
+def test_a_name_needs_a_tool() -> None:
+    """A tool cannot be asked for where there is none."""
+    with pytest.raises(InvalidOption, match="No tools are on offer"):
+        to_choice("add", [])
+
+
+@pytest.mark.parametrize("name", ["auto", "none", "required"])
+def test_a_tool_named_like_a_choice_is_not_forced(name: str) -> None:
+    """A tool whose name the client would take for a choice cannot be asked for, and it is said."""
+    with pytest.raises(InvalidOption, match="Give it another name"):
+        to_choice({"type": "tool", "name": name}, [ToolSpec(name)])
+
+
+@given(
+    names=st.lists(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), min_size=1, unique=True), data=st.data()
+)
+def test_every_tool_on_offer_can_be_chosen(names: list[str], data: st.DataObject) -> None:
+    """Whatever tools there are, the name of each is a choice, in all forms alike, unless it is a keyword."""
+    name = data.draw(st.sampled_from(names).filter(lambda name: name not in {"auto", "none", "required"}))
+    specs = [ToolSpec(name) for name in names]
+    assert to_choice({"type": "tool", "name": name}, specs) == name
+    assert to_choice({"type": "function", "function": {"name": name}}, specs) == name
