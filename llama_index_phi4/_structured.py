@@ -143,7 +143,7 @@ class _Growth(Generic[Model]):
     def __init__(self, output_cls: type[Model]) -> None:
         self._output_cls = output_cls
         self._partial_cls = create_flexible_model(output_cls)
-        self._known: object = None
+        self._known: dict[str, Any] = {}
 
     def read(self, response: ChatResponse) -> Model | FlexibleModel | None:
         """The object with the fields that are known; None where the response tells no more of it."""
