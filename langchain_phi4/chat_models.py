@@ -10,7 +10,7 @@ import builtins
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.callbacks.manager import BaseRunManager
@@ -19,7 +19,7 @@ from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_phi4._answers import Heard
 from langchain_phi4._attending import AttendedChatModel
@@ -67,6 +67,10 @@ _PROFILE = ModelProfile(
     temperature=False,
 )
 _CALLER = 5  # frames from a warning about the constructor's arguments up to who called it
+
+
+def _secret(token: str | SecretStr | Literal[False] | None) -> SecretStr | Literal[False] | None:
+    return SecretStr(token) if isinstance(token, str) else token
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class ChatPhi4(AttendedChatModel):
     """
 
     space: str | None = None
-    token: SecretStr | Literal[False] | None = Field(
+    token: Annotated[str | SecretStr | Literal[False] | None, AfterValidator(_secret)] = Field(
         default=None, validation_alias=AliasChoices("token", "api_key"), exclude=True, repr=False
     )
     client: SpaceClient | None = Field(default=None, exclude=True, repr=False)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessageChunk, message_chunk_to_message
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_phi4._answers import Heard
 from langchain_phi4._chunks import Chunking
@@ -55,6 +55,12 @@ def chunks(*events: Event, formatted: bool = False, one_call: bool = False) -> l
 
 def summed(*events: Event, **options: bool) -> AIMessageChunk:
     return reduce(lambda one, other: one + other, chunks(*events, **options))
+
+
+def message_of(heard: Heard) -> AIMessage:
+    message = heard.result().generations[0].message
+    assert isinstance(message, AIMessage)
+    return message
 
 
 # --- the shape of chunks ------------------------------------------------------------------------------
@@ -129,7 +135,7 @@ def test_a_broken_call_never_becomes_a_call(text: str) -> None:
 
     streamed, heard = summed(event), Heard()
     heard.take(event)
-    invoked = heard.result().generations[0].message
+    invoked = message_of(heard)
 
     for message in (streamed, invoked):
         assert message.tool_calls == []
@@ -167,9 +173,10 @@ def test_the_sum_of_the_chunks_is_what_invoke_returns(pieces: list[str], calls: 
     )
     heard = Heard()
     heard.take(event)
-    invoked = heard.result().generations[0].message
+    invoked = message_of(heard)
 
     streamed = message_chunk_to_message(summed(*map(Delta, pieces), event))
+    assert isinstance(streamed, AIMessage)
 
     for message in (streamed, invoked):
         for call in message.invalid_tool_calls:

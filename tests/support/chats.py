@@ -75,7 +75,7 @@ class Ears(BaseCallbackHandler):
     def on_chat_model_start(self, *_: Any, **told: Any) -> None:
         self.runs.add(told["run_id"])
 
-    def on_llm_new_token(self, token: str, **told: Any) -> None:
+    def on_llm_new_token(self, token: Any, **told: Any) -> None:
         assert told["chunk"] is not None
         self.tokens.append(token)
 
