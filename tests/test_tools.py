@@ -299,6 +299,9 @@ def test_a_broken_call_says_what_is_wrong() -> None:
     assert reader.feed(broken_json) == [
         BrokenCall(broken_json, "its JSON is broken at character 39: Expecting ',' delimiter")
     ]
+    assert reader.feed("<|tool_call|>[] or []<|/tool_call|>") == [
+        BrokenCall("<|tool_call|>[] or []<|/tool_call|>", "it holds no call")
+    ]
     assert reader.feed("<|tool_call|>[] or") == []
     assert reader.close() == [BrokenCall("<|tool_call|>[] or", "it holds no call")]
 
