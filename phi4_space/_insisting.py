@@ -17,9 +17,7 @@ from phi4_space._prompt import PromptStyle
 from phi4_space._response_format import JsonReader
 from phi4_space._turns import Delta, Event, Reply, Rewritten, Turn
 
-_RETRY_CALL = (
-    "Your last answer was a tool call that cannot be read: {}. Answer again, with the call corrected."
-)
+_RETRY_CALL = "Your last answer was no good tool call: {}. Answer again, with the call corrected."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class Hearing:
         """How the whole answer falls short; None where it does not."""
         reply, request = self.reply, self._request
         if request.must_call:
-            return None if request.is_met_by(reply) else self._without_call()
+            return self._misfit_call() if request.is_met_by(reply) else self._without_call()
         if reply.broken_calls and not reply.tool_calls and not reply.text.strip():
             # Nothing was shown yet, and the answer is worth nothing.
             return Shortfall(_RETRY_CALL.format(reply.broken_calls[0].reason), None)
@@ -104,6 +102,15 @@ class Hearing:
         choice = self._request.tool_choice
         error = ToolChoiceNotMet(f"The model called no tool where {choice!r} was to be met")
         return Shortfall(_tools.corrective(choice), self._located(error))
+
+    def _misfit_call(self) -> Shortfall | None:
+        """How the arguments of a call that had to come do not fit; the caller may know better what to do."""
+        parameters = {tool.name: tool.parameters for tool in self._request.tools}
+        for call in self.reply.tool_calls:
+            if complaint := _tools.misfit(call.arguments, parameters.get(call.name, {})):
+                told = f"the arguments of {call.name} do not fit: {complaint}"
+                return Shortfall(_RETRY_CALL.format(told), None)
+        return None
 
     def _misfit(self, complaint: str) -> Shortfall:
         error = ResponseFormatNotMet(f"The model's answer does not fit: {complaint}")

@@ -74,7 +74,7 @@ class ResponseFormat:
         except (ValueError, RecursionError) as exc:
             return f"it is no JSON: {exc}"
         try:
-            if self.schema is not None and (found := self._mismatch(self.schema, value)):
+            if self.schema is not None and (found := mismatch(self.schema, value)):
                 return found
             if self.check is not None:
                 self.check(value)
@@ -84,12 +84,26 @@ class ResponseFormat:
             return str(exc)
         return None
 
-    @staticmethod
-    def _mismatch(schema: Mapping[str, Any], value: Any) -> str | None:
-        # An empty registry: a schema may come from anywhere, and must not make us load what it names.
-        validator = _dialect(schema)(schema, registry=Registry())
-        worst = best_match(validator.iter_errors(value))
-        return worst and f"{worst.message} (at {worst.json_path})"
+
+def is_schema(schema: Mapping[str, Any]) -> bool:
+    """Whether a mapping is a JSON Schema."""
+    try:
+        _dialect(schema).check_schema(dict(schema))
+    except SchemaError:
+        return False
+    return True
+
+
+def mismatch(schema: Mapping[str, Any], value: Any) -> str | None:
+    """How a JSON value does not fit a schema; None where it does.
+
+    Raises:
+        referencing.exceptions.Unresolvable: The schema refers to something outside of it.
+    """
+    # An empty registry: a schema may come from anywhere, and must not make us load what it names.
+    validator = _dialect(schema)(schema, registry=Registry())
+    worst = best_match(validator.iter_errors(value))
+    return worst and f"{worst.message} (at {worst.json_path})"
 
 
 def _dialect(schema: Mapping[str, Any]) -> type[Validator]:

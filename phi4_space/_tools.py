@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from referencing.exceptions import Unresolvable
+
 from phi4_space._calls import Block, find_opening, read_calls
 from phi4_space._errors import InvalidOption
+from phi4_space._response_format import is_schema, mismatch
 from phi4_space._schemas import told
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
@@ -63,6 +66,14 @@ def render_calls(calls: Sequence[ToolCall]) -> str:
         return ""
     listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
     return f"<|tool_call|>{_written(listed, 'The tool calls')}<|/tool_call|>"
+
+
+def misfit(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
+    """How a call's arguments do not fit a tool's parameters; None where they do, or nobody can tell."""
+    try:
+        return mismatch(parameters, {**arguments}) if is_schema(parameters) else None
+    except Unresolvable:
+        return None
 
 
 def corrective(choice: str) -> str:

@@ -143,7 +143,7 @@ async def test_a_call_that_cannot_be_read_is_asked_for_once_more() -> None:
     told = await ask(space, tools=[ADD])
 
     assert ([call.name for call in told[-1].tool_calls], told[-1].broken_calls) == (["add"], ())
-    assert "cannot be read" in prompts(space)[1]
+    assert "no good tool call" in prompts(space)[1]
 
 
 async def test_a_call_that_still_cannot_be_read_is_told() -> None:
@@ -160,6 +160,37 @@ async def test_a_broken_call_beside_words_is_told() -> None:
     told = await ask(space, tools=[ADD])
 
     assert (told[-1].text, len(told[-1].broken_calls), len(prompts(space))) == ("I look. ", 1, 1)
+
+
+ADD_TWO = p4.ToolSpec("add", parameters={"type": "object", "properties": {"a": {"type": "integer"}}})
+WRONG = '<|tool_call|>[{"name": "add", "arguments": {"a": "two"}}]<|/tool_call|>'
+RIGHT = '<|tool_call|>[{"name": "add", "arguments": {"a": 2}}]<|/tool_call|>'
+
+
+async def test_a_call_that_must_come_has_to_fit() -> None:
+    """Arguments that the tool does not take are asked for once more, with what is wrong with them."""
+    space = answering(WRONG, RIGHT)
+
+    told = await ask(space, tools=[ADD_TWO], tool_choice="add")
+
+    assert told[-1].tool_calls[0].arguments == {"a": 2}
+    assert "'two' is not of type 'integer'" in prompts(space)[1]
+
+
+async def test_a_call_that_never_fits_is_the_callers() -> None:
+    """Who runs the tool knows best what to make of it; where no call had to come it is not asked again."""
+    forced = await ask(answering(WRONG, WRONG), tools=[ADD_TWO], tool_choice="add")
+    offered = await ask(answering(WRONG), tools=[ADD_TWO])
+
+    assert forced[-1].tool_calls[0].arguments == offered[-1].tool_calls[0].arguments == {"a": "two"}
+
+
+@pytest.mark.parametrize("parameters", [{"type": "objekt"}, {"$ref": "http://space.test/schema"}])
+async def test_parameters_that_are_no_schema_hold_nothing_up(parameters: dict[str, Any]) -> None:
+    """Whether a call fits cannot be told then."""
+    told = await ask(answering(WRONG), tools=[p4.ToolSpec("add", parameters=parameters)], tool_choice="add")
+
+    assert told[-1].tool_calls[0].arguments == {"a": "two"}
 
 
 @pytest.mark.parametrize("wanted", [{"type": "object"}, "json"])
