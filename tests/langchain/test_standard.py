@@ -5,8 +5,7 @@ What a suite takes for granted is looked at in test_effects.py: it does not look
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,10 +18,10 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from pydantic import SecretStr
 from stage import Stage
+from web import on_the_web
 
 from langchain_phi4 import ChatPhi4
 from phi4_space import SpaceClient
-from phi4_space._fetch import fetch
 
 SERIALIZED = {
     "lc": 1,
@@ -103,10 +102,7 @@ class TestIntegration(ChatModelIntegrationTests):
     @pytest.fixture(autouse=True)
     def _on_our_own_space(self, own_space: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Models ask our own Space, and the pictures and sounds that the suite loads are ours."""
-        served = partial(
-            fetch, resolve=_resolve, open_transport=lambda: httpx.MockTransport(_serve)
-        )  # the policy for URLs holds: only the wire is missing
-        monkeypatch.setattr("phi4_space._wiring.fetch", served)
+        on_the_web(monkeypatch, _serve)
         monkeypatch.setattr(httpx, "get", lambda url, **_: _serve(httpx.Request("GET", url)))
         monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "phi4-space")
         self._client = own_space.client()
@@ -178,10 +174,6 @@ class TestIntegration(ChatModelIntegrationTests):
     def supports_video_inputs(self) -> bool:
         """See `supports_pdf_inputs`; the suite has no test of it."""
         return False
-
-
-async def _resolve(_host: str, _port: int) -> Sequence[str]:
-    return ["185.199.108.133"]
 
 
 def _serve(request: httpx.Request) -> httpx.Response:
