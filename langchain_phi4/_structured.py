@@ -5,6 +5,7 @@ Knows schemas and parsers; no Space, no messages.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -96,8 +97,8 @@ def to_format(schema: Schema, *, strict: bool | None = None) -> ResponseFormat:
         told = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type] # it takes TypedDicts
     except ValueError as failed:
         raise InvalidOption(f"The schema {schema!r} describes no JSON: {failed}") from failed
-    if not told.get("description") or schema.__doc__ == dict.__doc__:
-        told.pop("description", None)  # a TypedDict that has no text of its own has that of dict
+    if told.get("description") in ("", inspect.getdoc(dict)):  # a TypedDict without words has those of dict
+        del told["description"]
     return ResponseFormat(told, check=Fits(schema) if _is_pydantic(schema) else None)
 
 

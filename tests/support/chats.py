@@ -56,7 +56,7 @@ def prompts(space: ScriptedSpace) -> list[str]:
     return [body["data"][1]["text"] for body in space.bodies("predict")]
 
 
-@dataclass
+@dataclass(eq=False)  # core puts handlers into sets
 class Ears(BaseCallbackHandler):
     """Hears a model's tokens, events and ends.
 
@@ -90,7 +90,7 @@ class Ears(BaseCallbackHandler):
         self.ends.append(type(error).__name__)
 
 
-@dataclass
+@dataclass(eq=False)  # core puts handlers into sets
 class AsyncEars(AsyncCallbackHandler):
     """`Ears` that hear asynchronously."""
 
