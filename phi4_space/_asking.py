@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
-from phi4_space._exchange import Question, Script
 from phi4_space._media import read_all
 from phi4_space._prompt import PromptStyle, compose
+from phi4_space._question import Question, Script
 from phi4_space._response_format import ResponseFormat
 from phi4_space._sampling import to_sampling
 from phi4_space._stopping import to_stop

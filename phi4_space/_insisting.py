@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from phi4_space import _response_format, _tools
 from phi4_space._asking import Request, Said, to_question
 from phi4_space._errors import Phi4Error, ResponseFormatNotMet, ToolChoiceNotMet
-from phi4_space._exchange import Exchange, Question, Standing
+from phi4_space._exchange import Exchange
 from phi4_space._prompt import PromptStyle
+from phi4_space._question import Question, Standing
 from phi4_space._response_format import JsonReader
 from phi4_space._turns import Delta, Event, Reply, Rewritten, Turn
 

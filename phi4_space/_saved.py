@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from phi4_space._asking import Said
 from phi4_space._errors import InvalidConversation
-from phi4_space._exchange import Standing
 from phi4_space._failures import plain
+from phi4_space._question import Standing
 from phi4_space._turns import File, Media, Role, ToolCall, Turn
 
 

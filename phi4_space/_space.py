@@ -18,11 +18,11 @@ from phi4_space._asking import Message, Options, Request, Said, refuse_unknown
 from phi4_space._blocking import call, iterate
 from phi4_space._doors import Doors
 from phi4_space._errors import Phi4Error
-from phi4_space._exchange import Standing
 from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._prompt import PromptStyle
+from phi4_space._question import Standing
 from phi4_space._sampling import SamplingPolicy
 from phi4_space._saved import from_json, to_json
 from phi4_space._session import Session

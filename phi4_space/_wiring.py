@@ -14,13 +14,14 @@ import httpx
 
 from phi4_space._asking import Message, Options, Request, Said, read_turns, to_request
 from phi4_space._errors import InvalidOption, Phi4Error, UrlRefused
-from phi4_space._exchange import Exchange, Question, Standing
+from phi4_space._exchange import Exchange
 from phi4_space._fetch import fetch
 from phi4_space._hub import Hub
 from phi4_space._insisting import ask
 from phi4_space._media import refuse_too_many
 from phi4_space._options import Settings
 from phi4_space._pool import ssl_context
+from phi4_space._question import Question, Standing
 from phi4_space._sampling import SamplingPolicy
 from phi4_space._site import Site
 from phi4_space._turns import Event

@@ -21,11 +21,21 @@ FLOORS = [
     ["_turns", "_errors"],
     [
         *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
-        *("_diffs", "_locks", "_blocking", "_relay", "_response_format", "_schemas", "_guards", "_stopping", "_sampling"),
+        *(
+            "_diffs",
+            "_locks",
+            "_blocking",
+            "_relay",
+            "_response_format",
+            "_schemas",
+            "_guards",
+            "_stopping",
+            "_sampling",
+        ),
     ],
     ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
     ["_pool", "_http", "_hub", "_session", "_site", "_waking", "_fetch"],
-    ["_exchange", "_asking", "_insisting", "_saved", "_wiring", "_doors", "_space"],
+    ["_question", "_exchange", "_asking", "_insisting", "_saved", "_wiring", "_doors", "_space"],
     ["__init__", "__main__", "_cli*"],
 ]
 SOCKETS = {"_http", "_pool", "_hub", "_session", "_site", "_wiring", "_fetch"}
@@ -277,7 +287,7 @@ def test_each_room_says_at_the_door_what_it_knows(name: str) -> None:
 
 CHANGING = {
     "_calls.Block",  # follows a text as it grows
-    "_exchange.Standing",  # how far a conversation has come on the Space
+    "_question.Standing",  # how far a conversation has come on the Space
 }
 
 
