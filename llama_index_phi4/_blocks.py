@@ -1,17 +1,17 @@
 """One content block -> what is sent of it: text and media, in order. Knows each kind of block; no message.
 
-========= ===================================================================
+========= =====================================================================
 text      its text, verbatim
 image     by reference; its bytes tell its kind, `detail` is ignored
 audio     by reference; its bytes tell its kind, `format` is ignored
-document  its text under its title; refused where its bytes are no text
-citable   "[title] (source)", then its content, block by block
-citation  "[title] (source)", then what it cites
+document  `Document "title":`, then its text; refused where its bytes are no text
+citable   `Document "title" (source):`, then its content, block by block
+citation  `Document "title" (source):`, then what it cites
 cache     nothing, as it is a hint
 thinking  nothing, as other models do not go on from one's thoughts
 tool_call nothing here, as calls are the message's, not its text's
 video     refused, as is every kind that is not listed
-========= ===================================================================
+========= =====================================================================
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from llama_index_phi4._documents import read_document
+from llama_index_phi4._documents import heading, read_document
 from llama_index_phi4._sources import Source, to_media
 from phi4_space import Media, UnsupportedContent
 
@@ -53,7 +53,7 @@ def to_parts(block: object) -> Iterator[str | Media]:
         case DocumentBlock():
             yield from read_document(block)
         case CitableBlock() | CitationBlock():
-            yield f"[{block.title}] ({block.source})"
+            yield heading(block.title, block.source)
             for nested in block.nested_blocks:
                 yield from to_parts(nested)
         case CachePoint() | ThinkingBlock() | ToolCallBlock():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Any, NamedTuple, NoReturn
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
@@ -32,16 +33,60 @@ class KeptCall(NamedTuple):
     name: str
     arguments: object
 
-    def read(self, made_id: str) -> ToolCall | str:
+    def read(self, own_id: str) -> ToolCall | str:
         """The call, or what the model wrote where its arguments cannot be read.
 
         Args:
-            made_id: The id of a call that has none.
+            own_id: An id that no other call has.
         """
         arguments = read_arguments(self.arguments)
         if arguments is None:
             return f"{self.name}({self.arguments})"
-        return ToolCall(self.id or made_id, self.name, arguments)
+        return ToolCall(own_id, self.name, arguments)
+
+
+class CallRegister:
+    """Which call of a history each result answers, also where ids are missing or used again.
+
+    Some models give calls no ids, or the tool's name, or count anew in each message. So each call gets an id
+    of its own, and results that name the same id answer its calls in their order.
+    """
+
+    def __init__(self) -> None:
+        """Begins a history."""
+        self._ids: set[str] = set()
+        self._awaited: dict[str, list[tuple[str, str]]] = {}
+
+    def add(self, calls: Sequence[KeptCall]) -> list[str]:
+        """Notes the calls of one message, and gives each an id of its own: its given one, if that is free."""
+        ids = [self._own_id(call.id or "call") for call in calls]
+        awaited: dict[str, list[tuple[str, str]]] = {}
+        for call, own_id in zip(calls, ids, strict=True):
+            awaited.setdefault(call.id or call.name, []).append((own_id, call.name))
+        self._awaited |= awaited
+        return ids
+
+    def answered(self, call_id: str | None, name: str | None) -> tuple[str | None, str | None]:
+        """The id and tool's name of the call that a result answers.
+
+        Args:
+            call_id: The id that the result names, if it does.
+            name: The tool that it names, if it does.
+        """
+        match self._awaited.get(call_id or name or ""):
+            case None:
+                return call_id, name
+            case [only]:  # kept, as a call may be answered in several messages
+                own_id, called = only
+            case awaited:
+                own_id, called = awaited.pop(0)
+        return own_id, name or called
+
+    def _own_id(self, wanted: str) -> str:
+        numbered = (f"{wanted}_{number}" for number in count(2))
+        own_id = next(one for one in chain([wanted], numbered) if one not in self._ids)
+        self._ids.add(own_id)
+        return own_id
 
 
 def kept_calls(message: ChatMessage) -> list[KeptCall]:

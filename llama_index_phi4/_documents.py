@@ -24,7 +24,7 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def read_document(block: DocumentBlock) -> Iterator[str]:
-    """Its title in brackets, and its text.
+    """Its heading, and its text.
 
     Its bytes tell whether it is text, in UTF-8, and not the type that it claims.
 
@@ -33,13 +33,21 @@ def read_document(block: DocumentBlock) -> Iterator[str]:
         MediaNotReadable: It has no source, is empty, or cannot be read.
         UrlRefused: Its URL is not a `data:` URL.
     """
-    yield f"[{_title(block)}]"
+    yield heading(_title(block))
     yield _text(block, _bytes(Source(block.data, block.path, block.url)))
 
 
+def heading(title: str, source: str = "") -> str:
+    """The line that goes before what a document says."""
+    title, source = (" ".join(text.split()) for text in (title, source))
+    return "".join(("Document", title and f' "{title}"', source and f" ({source})", ":"))
+
+
 def _title(block: DocumentBlock) -> str:
-    title = block.title or _UNTITLED
-    return Path(block.path).name if title == _UNTITLED and block.path else title
+    """The block's own title, or the name of its file; empty where it has neither."""
+    if block.title and block.title != _UNTITLED:
+        return block.title
+    return Path(block.path).name if block.path else ""
 
 
 def _text(block: DocumentBlock, data: bytes) -> str:
@@ -49,7 +57,7 @@ def _text(block: DocumentBlock, data: bytes) -> str:
         text = "\0"
     if data.startswith(_WRITTEN_IN_ASCII) or _NO_TEXT.search(text):
         raise UnsupportedContent(
-            f"{_title(block)!r}, of type {block.document_mimetype or 'unknown'}, is no text in UTF-8",
+            f"{_title(block) or 'It'}, of type {block.document_mimetype or 'unknown'}, is no text in UTF-8",
             advice="Extract its text, or send its pages as images.",
         )
     return text

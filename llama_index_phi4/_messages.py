@@ -6,14 +6,14 @@ among them. Nothing that is handed in is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
 from llama_index_phi4._blocks import kind_of, to_parts
-from llama_index_phi4._calls import kept_calls
+from llama_index_phi4._calls import CallRegister, kept_calls
 from phi4_space import InvalidInput, InvalidOption, Media, ToolCall, Turn
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -41,18 +41,11 @@ def to_turns(messages: Sequence[ChatMessage]) -> list[Turn]:
         InvalidInput: Something else cannot be sent as it is. Each error names the message, counted from 0,
             its role, and the kind of block.
     """
-    tools: dict[str, str] = {}
-    return [_to_turn(place, message, tools) for place, message in enumerate(messages)]
+    register = CallRegister()
+    return [_to_turn(place, message, register) for place, message in enumerate(messages)]
 
 
-def _to_turn(place: int, message: ChatMessage, tools: MutableMapping[str, str]) -> Turn:
-    """The turn of a message.
-
-    Args:
-        place: Its place among the messages.
-        message: The message.
-        tools: The names of the tools called so far, by the ids of the calls. The message's own are added.
-    """
+def _to_turn(place: int, message: ChatMessage, register: CallRegister) -> Turn:
     role = _role(place, message)
     said = f"Message {place} ({role})"
     parts: list[str | Media] = []
@@ -61,16 +54,14 @@ def _to_turn(place: int, message: ChatMessage, tools: MutableMapping[str, str]) 
             parts += _parts(block, role)
     with _telling(said):
         kept = kept_calls(message) if role == "assistant" else []
-    calls = [call.read(f"call_{place}_{number}") for number, call in enumerate(kept)]
-    tools.update({call.id: call.name for call in kept if call.id})
-    answers = message.additional_kwargs if role == "tool" else {}
-    call_id = _text(answers.get("tool_call_id"))
+    calls = [call.read(own_id) for call, own_id in zip(kept, register.add(kept), strict=True)]
+    call_id, name = _answered(message, register) if role == "tool" else (None, None)
     return Turn.of(
         role,
         *_on_lines([*parts, *(call for call in calls if isinstance(call, str))]),
         tool_calls=[call for call in calls if isinstance(call, ToolCall)],
         tool_call_id=call_id,
-        name=_text(answers.get("name")) or tools.get(call_id or ""),
+        name=name,
     )
 
 
@@ -97,6 +88,11 @@ def _on_lines(parts: Iterable[str | Media]) -> Iterator[str | Media]:
     for part in parts:
         yield f"{gap}{part}" if isinstance(part, str) else part
         gap = "\n" if isinstance(part, str) else gap
+
+
+def _answered(message: ChatMessage, register: CallRegister) -> tuple[str | None, str | None]:
+    told = message.additional_kwargs
+    return register.answered(_text(told.get("tool_call_id")), _text(told.get("name")))
 
 
 def _text(value: object) -> str | None:

@@ -44,14 +44,13 @@ class OpenFile:
     seek is read from where it stands, and only once.
 
     Attributes:
-        name: The file's name, if it has one.
+        name: What the file calls itself, if it does: a name, or the number of its descriptor.
     """
 
     def __init__(self, file: IOBase) -> None:
         """Remembers the file; reads nothing."""
         self._file: _File = file
-        name = getattr(file, "name", None)
-        self.name = name if isinstance(name, str) else None
+        self.name: object = getattr(file, "name", None)
 
     def read(self) -> bytes | str:
         """All that the file holds; text if it was opened as text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -44,7 +44,7 @@ from llama_index.core.schema import (
 from media import square, tone
 
 from llama_index_phi4._messages import to_turns
-from llama_index_phi4._sources import images_to_media
+from llama_index_phi4._sources import decoded, images_to_media
 from phi4_space import (
     InvalidInput,
     InvalidOption,
@@ -80,7 +80,7 @@ def files_of(media: Sequence[Media]) -> tuple[File, ...]:
     """What the client would send of the media; a URL's bytes are the blue square."""
 
     async def fetch(url: str) -> bytes:
-        assert url == "https://media.test/blue.png"
+        assert url.lower() == "https://media.test/blue.png"
         return BLUE
 
     async def read() -> tuple[File, ...]:
@@ -111,7 +111,11 @@ BLOCKS: dict[str, tuple[Callable[[], Any], str, list[bytes]]] = {
     "TextBlock": (lambda: TextBlock(text=" words\n"), " words\n", []),
     "ImageBlock": (lambda: ImageBlock(image=RED, detail="high"), "", [RED]),
     "AudioBlock": (lambda: AudioBlock(audio=TONE, format="x-odd"), "", [TONE]),
-    "DocumentBlock": (lambda: DocumentBlock(data=b"The text!", title="a.txt"), "[a.txt]\nThe text!", []),
+    "DocumentBlock": (
+        lambda: DocumentBlock(data=b"The text!", title="a.txt"),
+        'Document "a.txt":\nThe text!',
+        [],
+    ),
     "CachePoint": (lambda: CachePoint(cache_control=CacheControl(type="ephemeral")), "", []),
     "CitableBlock": (
         lambda: CitableBlock(
@@ -123,14 +127,17 @@ BLOCKS: dict[str, tuple[Callable[[], Any], str, list[bytes]]] = {
                 DocumentBlock(data=b"two, two", title="D"),
             ],
         ),
-        "[T] (S)\none\n[D]\ntwo, two",
+        'Document "T" (S):\none\nDocument "D":\ntwo, two',
         [RED],
     ),
     "CitationBlock": (
         lambda: CitationBlock(
-            title="T", source="S", cited_content=ImageBlock(image=BLUE), additional_location_info={"page": 3}
+            title="T\n",
+            source=" S",
+            cited_content=ImageBlock(image=BLUE),
+            additional_location_info={"page": 3},
         ),
-        "[T] (S)",
+        'Document "T" (S):',
         [BLUE],
     ),
     "ThinkingBlock": (lambda: ThinkingBlock(content="hm"), "", []),
@@ -154,7 +161,6 @@ def test_what_is_sent_of_a_block_is_the_same_in_each_role(kind: str, role: Messa
 
     assert turn.text == "\n".join(["before", *filter(None, [text]), "after"])
     assert [file.data for file in files_of(turn.media)] == data
-    assert all(turn.text.startswith(("before", "before\n[T] (S)")) for _ in turn.places)
     assert all(len("before") <= place < turn.text.index("after") for place in turn.places)
 
 
@@ -323,6 +329,14 @@ def test_bytes_arrive_from_wherever_they_are(
         assert file.name.startswith(stem or file.kind)
 
 
+@given(st.binary(min_size=1))
+@example(b"\x89abcd")
+def test_base64_is_told_from_bytes(data: bytes) -> None:
+    """All that is base64 by its letters alone is taken for it, as core does."""
+    assert decoded(base64.b64encode(data)) == data
+    assert decoded(b"\xff" + data) == b"\xff" + data
+
+
 def test_an_http_url_is_left_to_the_clients_fetch_policy() -> None:
     """The URL goes to the client, which loads it; nothing is loaded here (tests have no network)."""
     (media,) = turn_of(ImageBlock(url="https://media.test/blue.png")).media
@@ -345,24 +359,17 @@ def test_an_open_file_is_left_as_it_stood(tmp_path: Path) -> None:
     assert {sent.name for sent in files} == {"red button.png"}
 
 
-def test_one_open_file_is_read_by_several_threads(tmp_path: Path) -> None:
-    """Two calls at a time may send the same message."""
-    path = tmp_path / "red.png"
-    path.write_bytes(RED)
-    with path.open("rb", buffering=0) as file:
-        media = turn_of(*[ImageBlock(image=file)] * 8).media
-        found: list[bytes] = []
-        threads = [
-            threading.Thread(target=lambda: found.extend(file.data for file in files_of(media)))
-            for _ in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+def test_one_open_file_is_read_by_several_threads() -> None:
+    """Two calls at a time may send the same message, and one call the same file twice."""
 
-    assert set(found) == {RED}
-    assert len(found) == 32
+    class Slow(io.BytesIO):
+        def seek(self, place: int, whence: int = 0, /) -> int:
+            time.sleep(0.001)
+            return super().seek(place, whence)
+
+    media = turn_of(*[ImageBlock(image=Slow(RED))] * 8).media
+
+    assert [file.data for file in files_of(media)] == [RED] * 8
 
 
 class _Pipe(io.RawIOBase):
@@ -415,6 +422,7 @@ def test_a_file_that_fails_is_left_as_it_stood() -> None:
         (DocumentBlock(path="/nowhere.md"), r"document block: There is no file '.nowhere\.md'"),
         (DocumentBlock(path="/dev/zero"), "document block: There is no file"),
         (DocumentBlock(url="data:text/plain;base64,=x="), "document block: Its data URL is broken"),
+        (DocumentBlock(url="data:text/plain;base64,YWJj*"), "document block: Its data URL is broken"),
         (DocumentBlock(url="https://media.test/a.md"), "document block: Documents are not loaded from URLs"),
         (ImageBlock(url="file:///etc/passwd"), "image block: Its URL begins with 'file'"),
         (AudioBlock(url="s3://bucket/a.wav"), "audio block: Its URL begins with 's3'"),
@@ -445,16 +453,16 @@ TEXT = "# Größe\n\n天気: 100 %"
 @pytest.mark.parametrize(
     ("told", "title"),
     [
-        ({"data": TEXT.encode()}, "input_document"),
-        ({"data": TEXT.encode("utf-8-sig"), "title": "notes"}, "notes"),
-        ({"data": base64.b64encode(TEXT.encode()), "document_mimetype": "application/pdf"}, "input_document"),
-        ({"url": data_url(TEXT.encode(), "text/markdown;charset=utf-8")}, "input_document"),
-        ({"url": "DATA:text/plain," + quote(TEXT), "title": "by URL"}, "by URL"),
+        ({"data": TEXT.encode()}, ""),
+        ({"data": TEXT.encode("utf-8-sig"), "title": "notes"}, ' "notes"'),
+        ({"data": base64.b64encode(TEXT.encode()), "document_mimetype": "application/pdf"}, ""),
+        ({"url": data_url(TEXT.encode(), "text/markdown;charset=utf-8")}, ""),
+        ({"url": "DATA:text/plain," + quote(TEXT), "title": "by URL"}, ' "by URL"'),
     ],
 )
 def test_a_documents_text_stands_under_its_title(told: dict[str, Any], title: str) -> None:
     """Whatever type it claims, and wherever its bytes are."""
-    assert turn_of(DocumentBlock(**told)).text == f"[{title}]\n{TEXT}"
+    assert turn_of(DocumentBlock(**told)).text == f"Document{title}:\n{TEXT}"
 
 
 @pytest.mark.parametrize("name", ["notes.md", "data.json", "table.csv", "page.html", "code.py", "README"])
@@ -463,8 +471,8 @@ def test_a_document_at_a_path_has_the_files_name(name: str, tmp_path: Path) -> N
     path = tmp_path / name
     path.write_text(TEXT, "utf-8")
 
-    assert turn_of(DocumentBlock(path=path)).text == f"[{name}]\n{TEXT}"
-    assert turn_of(DocumentBlock(path=str(path), title="mine")).text == f"[mine]\n{TEXT}"
+    assert turn_of(DocumentBlock(path=path)).text == f'Document "{name}":\n{TEXT}'
+    assert turn_of(DocumentBlock(path=str(path), title="mine")).text == f'Document "mine":\n{TEXT}'
 
 
 def test_an_open_document_is_read_from_its_start_again_and_again(tmp_path: Path) -> None:
@@ -474,7 +482,7 @@ def test_an_open_document_is_read_from_its_start_again_and_again(tmp_path: Path)
     with path.open("rb") as file, path.open(encoding="utf-8") as text:
         block = DocumentBlock(data=file)
         file.seek(4)
-        assert turn_of(block).text == turn_of(block).text == f"[input_document]\n{TEXT}"
+        assert turn_of(block).text == turn_of(block).text == f"Document:\n{TEXT}"
         assert file.tell() == 4
         assert turn_of(DocumentBlock(data=text, document_mimetype="text/plain")).text.endswith(TEXT)
 
@@ -495,9 +503,7 @@ def test_a_document_that_is_no_text_is_refused_by_name(data: bytes) -> None:
     """Its bytes are looked at, so that no binary ends in a prompt; the error says what to do."""
     block = DocumentBlock(data=data, title="paper", document_mimetype="text/plain")
 
-    with pytest.raises(
-        UnsupportedContent, match=r"'paper', of type text/plain, is no text in UTF-8\. Extract"
-    ):
+    with pytest.raises(UnsupportedContent, match=r"paper, of type text/plain, is no text in UTF-8\. Extract"):
         turn_of(block)
 
 
@@ -534,9 +540,9 @@ def test_calls_in_blocks_become_the_turns_calls() -> None:
     assert turn.text == "I look."
     assert turn.tool_calls == (
         ToolCall("a", "add", {"x": 1}),
-        ToolCall("call_0_1", "add", {"x": 2}),
-        ToolCall("call_0_2", "now", {}),
-        ToolCall("call_0_3", "now", {}),
+        ToolCall("call", "add", {"x": 2}),
+        ToolCall("call_2", "now", {}),
+        ToolCall("call_3", "now", {}),
     )
 
 
@@ -545,8 +551,7 @@ def test_calls_that_others_kept_beside_the_blocks_are_read() -> None:
     turn = turn_of(TextBlock(text="I look."), role="assistant", tool_calls=CALLS)
 
     assert [(call.id, call.name, call.arguments) for call in turn.tool_calls] == [
-        (made, "add", {"x": number})
-        for number, made in enumerate(["a", "call_0_1", "c", "d", "e", "6"], start=1)
+        (made, "add", {"x": number}) for number, made in enumerate(["a", "call", "c", "d", "e", "6"], start=1)
     ]
 
 
@@ -629,6 +634,54 @@ def test_a_results_call_is_named_by_text(call_id: object, expected: str | None) 
     assert (turn.tool_call_id, turn.name) == (expected, None)
 
 
+def called(*calls: tuple[str | None, str]) -> ChatMessage:
+    """An assistant's message that calls, by ids and names."""
+    blocks = [ToolCallBlock(tool_call_id=given, tool_name=name) for given, name in calls]
+    return ChatMessage(role="assistant", blocks=blocks)
+
+
+def answer(**told: str) -> ChatMessage:
+    """A result."""
+    return ChatMessage(role="tool", content="ok", additional_kwargs=told)
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (
+            [called(("add", "add"), ("add", "add")), *[answer(tool_call_id="add")] * 3],
+            ["add", "add_2", "add_2"],
+        ),
+        ([called((None, "add"), (None, "now")), answer(name="now"), answer(name="add")], ["call_2", "call"]),
+        (
+            [called(("1", "add")), called(("1", "now"), ("2", "add")), answer(tool_call_id="1")],
+            ["1_2"],
+        ),
+        (
+            [called(("1", "add")), answer(tool_call_id="1"), called(("2", "add")), answer(tool_call_id="1")],
+            ["1", "1"],
+        ),
+        ([called(("1", "add")), answer(tool_call_id="9"), answer()], ["9", None]),
+    ],
+    ids=["the tool's name as id", "no ids", "counted anew", "late", "unknown"],
+)
+def test_each_result_finds_its_call(messages: list[ChatMessage], expected: list[str | None]) -> None:
+    """Histories of other models use ids again, or have none; here each call has one of its own."""
+    turns = to_turns(messages)
+    names = {call.id: call.name for turn in turns for call in turn.tool_calls}
+
+    assert [turn.tool_call_id for turn in turns if turn.role == "tool"] == expected
+    assert len(names) == sum(len(turn.tool_calls) for turn in turns)
+    assert all(turn.name == names.get(turn.tool_call_id or "") for turn in turns if turn.role == "tool")
+
+
+def test_only_results_answer_calls() -> None:
+    """Agents leave the id of a call beside an answer too."""
+    turn = turn_of(TextBlock(text="17:00"), role="assistant", tool_call_id="a", name="now")
+
+    assert turn == Turn(role="assistant", text="17:00")
+
+
 # --- What is handed in -------------------------------------------------------------------------------------
 
 
@@ -668,7 +721,7 @@ def test_image_documents_arrive_from_wherever_they_are(tmp_path: Path) -> None:
         by_url,
         ImageNode(image=base64.b64encode(RED).decode()),
         ImageNode(image_path=str(path), image_url="https://other.test/"),
-        ImageNode(image_url="https://media.test/blue.png"),
+        ImageNode(image_url="HTTPS://media.test/blue.png"),
         Node(image_resource=MediaResource(data=RED)),
         NodeWithScore(node=ImageNode(image_path=str(path)), score=0.5),
         changed,
