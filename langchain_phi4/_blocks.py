@@ -1,23 +1,18 @@
 """One block of content as what it says. Knows the forms of all providers; no message, no model, no I/O.
 
-Read here rather than by core's `content_blocks`, which loses the arguments of OpenAI's `function_call`, tells
-every OpenAI file for a PDF, and, for messages from Anthropic, takes fields out of the caller's own blocks.
+Read here rather than by core's `content_blocks`: that loses the arguments of OpenAI's `function_call`, takes
+each file of OpenAI's for a PDF, and pulls fields out of the caller's own blocks where Anthropic wrote them.
 
-=============================  =======================================================================
-told as words                  text, input_text, output_text, refusal, guard_content, compaction, json
-told as a document             text-plain, document, file, input_file, media, search_result
-sent as a picture or sound     image, image_url, input_image, image_generation_call, computer_screenshot,
-                               audio, input_audio, audio_url
-told as a call                 tool_use, tool_call, function_call, custom_tool_call, server_tool_use,
-                               server_tool_call, mcp_tool_use, invalid_tool_call
-told as a result               tool_result, server_tool_result, function_call_output, and all that end
-                               in _tool_result
-told as a call and its result  web_search_call, file_search_call, code_interpreter_call, mcp_call
-left out, as nothing was said  reasoning and its kin, cache points, signatures, tool lists, and pieces of
-                               calls (a chunk holds them whole in `tool_calls`)
-=============================  =======================================================================
-
-All else is refused by name: videos, PDFs, uploads that lie at a provider (`file_id`), and unknown types.
+- Told as words: text in all its types, refusals, guarded content, JSON, and summaries (`compaction`). Their
+  citations and annotations are left out.
+- Told as a document, with its title: `text-plain`, and what is text by its bytes in a `file`, `document`,
+  `input_file` or `media`; search results.
+- Sent: pictures and recordings, by their bytes; what a file or document holds may be one, too.
+- Told as calls and results: those of tools, and those that ran at a provider (`server_tool_*`, `*_call`,
+  `*_tool_result`), without what only that provider can read (`encrypted_*`).
+- Left out, since nothing was said: reasoning and its kin, cache marks, signatures, lists of tools, and pieces
+  of calls, which a chunk holds whole elsewhere.
+- All else is refused by name: videos, PDFs, uploads that lie at a provider (`file_id`), unknown types.
 """
 
 from __future__ import annotations
@@ -46,7 +41,7 @@ def read_block(block: object) -> list[Piece]:
     if isinstance(block, str):
         return [block]
     if not isinstance(block, Mapping):
-        raise UnsupportedContent(f"Content is a string or a dict, not a {type(block).__name__}")
+        raise UnsupportedContent(f"Content is a string or a dict, not of type {type(block).__name__}")
     kind = _kind(block)
     read = _READERS.get(kind, _served_result if kind.endswith("_tool_result") else None)
     if read is None:
@@ -73,7 +68,7 @@ def _text(block: Block) -> Iterator[Piece]:
     elif isinstance(text, str | None):
         yield text or ""
     else:
-        raise UnsupportedContent(f"A block of text holds a {type(text).__name__}")
+        raise UnsupportedContent(f"Its text is of type {type(text).__name__}")
 
 
 def _passage(block: Block) -> Iterator[Piece]:

@@ -22,6 +22,7 @@ _DATA = ("base64", "data", "bytes", "file_data", "result")
 _URL = ("url", "image_url", "audio_url", "file_url", "file_uri")
 _MIME_TYPE = ("mime_type", "media_type")
 _TITLE = ("title", "filename", "name")
+_CONTEXT = ("context", "source")  # a search result's source is its URL, and no wrapper
 _ELSEWHERE = ("file_id", "id", "s3Location", "s3_location", "fileUri")
 _DATA_URI = re.compile(r"data:(?P<mime_type>[^;,]*)[^,]*?(?P<in_base64>;\s*base64)?\s*,", re.IGNORECASE)
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
@@ -91,7 +92,7 @@ def read_document(block: Mapping[str, Any]) -> Media | Passage:
 def heading(fields: Mapping[str, Any]) -> str:
     """The line that goes before a document's text."""
     title = " ".join(str(_first(fields, _TITLE) or "").split())
-    context = " ".join(str(fields.get("context") or "").split())
+    context = " ".join(str(_first(fields, _CONTEXT) or "").split())
     return "".join(("Document", title and f' "{title}"', context and f" ({context})", ":"))
 
 
@@ -140,7 +141,7 @@ def _bytes(data: object) -> bytes | str:
             return data
         case str():
             return _decoded(data)
-    raise MediaNotReadable(f"Its data is a {type(data).__name__}, not base64")
+    raise MediaNotReadable(f"Its data is of type {type(data).__name__}, not base64")
 
 
 def _decoded(text: str) -> bytes:
