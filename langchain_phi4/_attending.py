@@ -7,7 +7,8 @@ somebody. So the public doors note who listens before core begins, in a copy of 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any, Self
+from contextlib import aclosing
+from typing import Any, Self, cast
 
 from langchain_core.callbacks.manager import BaseRunManager
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -74,9 +75,11 @@ class AttendedChatModel(BaseChatModel):
         call, config = self._attended(config)
         opened: list[AsyncGenerator[ChatGenerationChunk, None]] = []
         call._opened = opened  # noqa: SLF001 - a copy of its own
+        stream = super(AttendedChatModel, call).astream(input, config, stop=stop, **kwargs)
         try:
-            async for chunk in super(AttendedChatModel, call).astream(input, config, stop=stop, **kwargs):
-                yield chunk
+            async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", stream)) as messages:
+                async for message in messages:
+                    yield message
         finally:
             # Core leaves the generator that it reads from to the collector, which gets to it at some time.
             for chunks in opened:

@@ -72,8 +72,9 @@ class Audience:
 
 
 def handlers_of(*callbacks: Callbacks) -> list[BaseCallbackHandler]:
-    """The handlers in what LangChain takes as callbacks, in order."""
+    """The handlers in what LangChain takes as callbacks, in order, each once."""
     found: list[BaseCallbackHandler] = []
     for some in callbacks:
-        found += some.handlers if isinstance(some, BaseCallbackManager) else some or []
+        handlers = some.handlers if isinstance(some, BaseCallbackManager) else some or []
+        found += [one for one in handlers if one not in found]
     return found

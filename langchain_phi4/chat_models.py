@@ -462,6 +462,10 @@ class ChatPhi4(AttendedChatModel):
         """
         return to_ids(text) if self.custom_get_token_ids is None else self.custom_get_token_ids(text)
 
+    def get_num_tokens(self, text: str) -> int:
+        """How many tokens a text comes to, by estimate."""
+        return len(self.get_token_ids(text))
+
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:

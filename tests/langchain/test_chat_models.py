@@ -11,7 +11,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 from chats import Ears, calling, chat, client, in_pieces, prompts, saying, streaming
 from langchain_core.exceptions import ModelAPIError, ModelConnectionError, ModelInvalidRequestError
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableLambda
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
@@ -328,30 +328,47 @@ def test_the_models_own_callbacks_and_tags_are_heeded() -> None:
     assert ears.events[0] == ("phi4_queued", (["call", "mine"], "model"))
 
 
+@pytest.mark.anyio
+async def test_the_doors_below_work_without_listeners() -> None:
+    """Who calls core's hooks themselves has no run, and an answer all the same."""
+    model = chat(ScriptedSpace())
+    said: list[BaseMessage] = [HumanMessage("hi")]
+
+    whole = model._generate(said), await model._agenerate(said)
+    streamed = [*model._stream(said)], [chunk async for chunk in model._astream(said)]
+
+    assert [result.generations[0].text for result in whole] == ["an answer"] * 2
+    assert ["".join(chunk.text for chunk in chunks) for chunks in streamed] == ["an answer"] * 2
+
+
 # --- leaving early ------------------------------------------------------------------------------------
 
 
 def test_leaving_a_stream_takes_the_job_back() -> None:
     """A consumer who breaks off frees the Space at once, before close returns."""
     space = ScriptedSpace({"data": [in_pieces("Hel", end=False)]})
-    chunks = chat(space).stream("hi")
+    ears = Ears()
+    chunks = chat(space).stream("hi", {"callbacks": [ears]})
     next(chunks)
 
     chunks.close()  # type: ignore[attr-defined] # it is a generator
 
     assert space.steps()[-1] == "cancel"
+    assert ears.ends == ["GeneratorExit"]
 
 
 @pytest.mark.anyio
 async def test_leaving_an_asynchronous_stream_takes_the_job_back() -> None:
     """Here, too, before aclose returns, and not when the collector comes by."""
     space = ScriptedSpace({"data": [in_pieces("Hel", end=False)]})
-    chunks = chat(space).astream("hi")
+    ears = Ears()
+    chunks = chat(space).astream("hi", {"callbacks": [ears]})
     await anext(chunks)
 
     await chunks.aclose()  # type: ignore[attr-defined] # it is a generator
 
     assert space.steps()[-1] == "cancel"
+    assert ears.ends == ["GeneratorExit"]
 
 
 @pytest.mark.parametrize("ask", [lambda model: model.ainvoke("hi"), lambda model: gathered(model, "hi")])
@@ -592,6 +609,15 @@ def test_senseless_settings_are_refused_at_once(fields: dict[str, Any], told: st
         ChatPhi4(**fields, api_key="hf_sentinel")  # type: ignore[call-arg] # an alias
 
     assert "hf_sentinel" not in str(caught.value)
+
+
+def test_a_model_is_valid_as_it_stands() -> None:
+    """A field of a larger pydantic model may hold one; it is not taken apart, and nothing else passes."""
+    model = ChatPhi4(space="ada/phi")
+
+    assert ChatPhi4.model_validate(model) is model
+    with pytest.raises(ValueError, match="ChatPhi4"):
+        ChatPhi4.model_validate("ada/phi")
 
 
 def test_the_environment_names_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
