@@ -191,7 +191,7 @@ def _without_calls(pieces: Iterable[Piece]) -> Iterator[Part | Result]:
 
 
 def _pieces(message: BaseMessage) -> Iterator[Piece]:
-    """All that an assistant says. Its calls stand in fields of their own, and often in the content as well."""
+    """All that an assistant says. Its calls stand in fields of their own, and often in its content too."""
     listed = _listed(message) if isinstance(message, AIMessage) else []
     beside = _beside(message) if isinstance(message, AIMessage) else ()
     for piece in chain(_content(message), beside):
@@ -215,14 +215,14 @@ def _content(message: BaseMessage) -> Iterator[Piece]:
 
 
 def _listed(message: AIMessage) -> list[ToolCall | BrokenCall]:
-    """The calls in an AI message's own fields."""
+    """The calls in an AI message's own fields; the broken ones first, since they are told as words."""
     calls = [ToolCall(call.get("id") or "", call["name"], call["args"]) for call in message.tool_calls]
     broken = [BrokenCall(call["id"], call["name"], call["args"] or "") for call in message.invalid_tool_calls]
     legacy = message.additional_kwargs.get("function_call")
     if isinstance(legacy, Mapping) and not calls and not broken:
         pieces = read_block({**legacy, "type": "function_call"})
         return [piece for piece in pieces if isinstance(piece, ToolCall | BrokenCall)]
-    return [*calls, *broken]
+    return [*broken, *calls]
 
 
 def _beside(message: AIMessage) -> Iterator[Piece]:

@@ -107,6 +107,8 @@ def _opened(data: bytes, mime_type: str, fields: Mapping[str, Any], medium: Medi
         text = "\0"
     if "\0" not in text:
         return Passage(f"{heading(fields)}\n{text}")
+    if mime_type.startswith("text/"):
+        raise MediaNotReadable("Its text is not UTF-8")
     # OpenAI's form is read by core as a PDF whatever it holds, so that this type says nothing.
     if mime_type in {"", "application/octet-stream", "application/pdf"}:
         return medium

@@ -546,6 +546,11 @@ REFUSED: dict[str, tuple[Any, type[InvalidInput], str]] = {
     "broken base64": ({"type": "image", "base64": "!"}, MediaNotReadable, "Its base64 is broken"),
     "empty base64": ({"type": "image", "base64": ""}, MediaNotReadable, "Its base64 is empty"),
     "data that is none": ({"type": "image", "base64": 5}, MediaNotReadable, "of type int, not base64"),
+    "text in an old encoding": (
+        {"type": "file", "base64": b64("Ä".encode("latin-1")), "mime_type": "text/plain"},
+        MediaNotReadable,
+        "type 'file': Its text is not UTF-8",
+    ),
     "an archive": (
         {"type": "file", "base64": b64(b"PK\x03\x04\xff"), "mime_type": "application/zip"},
         UnsupportedContent,
