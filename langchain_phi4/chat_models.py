@@ -1,7 +1,7 @@
-"""ChatPhi4: what may be set, the four doors, and who it is. Knows no message's form and no wire.
+"""ChatPhi4: the four doors, as core knocks at them. Knows turns and events; no message's form and no wire.
 
-What is said is translated in `_messages`, `_tools` and `_options`; what is answered in `_answers`,
-`_chunks` and `_structured`.
+What is set is kept in `_configuration`; what is said is translated in `_messages`, `_tools` and `_options`;
+what is answered in `_answers`, `_chunks` and `_structured`.
 """
 
 from __future__ import annotations
@@ -9,68 +9,27 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.callbacks.manager import BaseRunManager
-from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-from langchain_core.load import dumpd
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_phi4._answers import Heard
-from langchain_phi4._attending import AttendedChatModel
 from langchain_phi4._chunks import Chunking
+from langchain_phi4._configuration import ConfiguredChatModel
 from langchain_phi4._errors import core_kinds
 from langchain_phi4._hearing import Audience
 from langchain_phi4._messages import to_turns
-from langchain_phi4._options import tell_unknown, to_options
+from langchain_phi4._options import to_options
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_specs
-from phi4_space import (
-    MODEL,
-    Event,
-    InvalidOption,
-    Options,
-    PromptStyle,
-    SpaceClient,
-    Timeouts,
-    ToolSpec,
-    Turn,
-    __version__,
-)
-
-_PROFILE = ModelProfile(
-    name="Phi-4-multimodal-instruct",
-    open_weights=True,
-    max_input_tokens=131_072,
-    text_inputs=True,
-    image_inputs=True,
-    image_url_inputs=True,
-    audio_inputs=True,
-    pdf_inputs=False,
-    video_inputs=False,
-    image_tool_message=True,
-    pdf_tool_message=False,
-    text_outputs=True,
-    image_outputs=False,
-    audio_outputs=False,
-    video_outputs=False,
-    reasoning_output=False,
-    tool_calling=True,
-    tool_choice=True,
-    tool_call_streaming=True,
-    temperature=False,
-)
-_CALLER = 5  # frames from a warning about the constructor's arguments up to who called it
-
-
-def _secret(token: str | SecretStr | Literal[False] | None) -> SecretStr | Literal[False] | None:
-    return SecretStr(token) if isinstance(token, str) else token
+from phi4_space import Event, Options, ToolSpec, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +49,7 @@ class _Call:
     audience: Audience | None
 
 
-class ChatPhi4(AttendedChatModel):
+class ChatPhi4(ConfiguredChatModel):
     """Phi-4-multimodal on a Hugging Face Space: text, images and audio in, text and tool calls out.
 
     ```python
@@ -121,104 +80,16 @@ class ChatPhi4(AttendedChatModel):
         max_retries: How often a turn is tried again before its first text.
         stop: Strings before which the answer ends; those of a call go before these.
         streaming: True makes `invoke` stream to callbacks, False makes `stream` wait for the whole answer.
-        max_files: How many images and recordings a call may carry.
+        max_files: How many images and recordings a call may carry; as many as the Space's page takes when left
+            out.
         prompt_style: How several messages become one prompt: "transcript" for Spaces that were made for
             people, "template" (Phi-4's own tokens) for Spaces known to pass text through.
         strict: Whether arguments that nobody reads, and options that the Space cannot honour, are errors.
     """
 
-    space: str | None = None
-    token: Annotated[str | SecretStr | Literal[False] | None, AfterValidator(_secret)] = Field(
-        default=None, validation_alias=AliasChoices("token", "api_key"), exclude=True, repr=False
-    )
-    client: SpaceClient | None = Field(default=None, exclude=True, repr=False)
-    model: str = MODEL
-    temperature: float | None = None
-    max_tokens: int | None = None
-    top_p: float | None = None
-    timeout: Timeouts | float | None = None
-    max_retries: int = 2
-    stop: list[str] | None = None
-    streaming: bool | None = None
-    max_files: int | None = None
-    prompt_style: PromptStyle = "transcript"
-    strict: bool = False
-
-    _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
-
-    model_config = ConfigDict(hide_input_in_errors=True)  # a token may stand in what was handed in
-
-    # --- what was set ---------------------------------------------------------------------------------
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tell_unknown_arguments(cls, given: Any) -> Any:
-        if isinstance(given, Mapping):
-            known = [*cls.model_fields, "api_key"]
-            strict = bool(given.get("strict"))
-            tell_unknown(given, known, what=cls.__name__, strict=strict, stacklevel=_CALLER)
-        return given
-
-    @model_validator(mode="after")
-    def _settle_on_a_space(self) -> Self:
-        if self.client is not None:
-            self._refuse_what_a_client_brings(self.client)
-        client = self._client()
-        self.space, self.model, self.prompt_style = client.space, client.model, client.prompt_style
-        self._own = self._own and (self._settings(), client)  # what is set now was meant from the first
-        return self
-
-    @model_validator(mode="after")
-    def _set_phi4_space_version(self) -> Self:
-        self._add_version("phi4-space", __version__)
-        return self
-
-    def _refuse_what_a_client_brings(self, client: SpaceClient) -> None:
-        fields = type(self).model_fields
-        brought = {"space": client.space, "model": client.model, "prompt_style": client.prompt_style}
-        double = [
-            name
-            for name in (*brought, "token", "timeout", "max_retries", "max_files")
-            if getattr(self, name) not in (fields[name].default, brought.get(name))
-        ]
-        if double:
-            raise InvalidOption(
-                f"A client brings its own {', '.join(double)}",
-                advice="Give that to SpaceClient(...) instead.",
-            )
-
-    def _client(self) -> SpaceClient:
-        """The client that is asked: the user's, or one of our own that fits what is set now."""
-        if self.client is not None:
-            return self.client
-        settings = self._settings()
-        if self._own is None or self._own[0] != settings:
-            self._own = settings, SpaceClient(**settings)
-        return self._own[1]
-
-    def _settings(self) -> Mapping[str, Any]:
-        return {
-            "space": self.space,
-            "token": self.token,
-            "model": self.model,
-            "timeouts": Timeouts() if self.timeout is None else self.timeout,
-            "max_retries": self.max_retries,
-            "max_files": self.max_files,
-            "prompt_style": self.prompt_style,
-            "strict": self.strict,
-        }
-
-    def close(self) -> None:
-        """Closes the connections, unless the client is the user's; the next call opens new ones."""
-        if self._own is not None:
-            self._own[1].close()
-
-    async def aclose(self) -> None:
-        """`close` for asynchronous callers."""
-        if self._own is not None:
-            await self._own[1].aclose()
-
-    # --- the four doors, as core knocks at them ---------------------------------------------------------
+    @property
+    def _llm_type(self) -> str:
+        return "phi4"
 
     def _generate(
         self,
@@ -404,54 +275,6 @@ class ChatPhi4(AttendedChatModel):
         return structured(
             self, schema, include_raw=include_raw, method=method, strict=strict, tools=tools, options=kwargs
         )
-
-    # --- who it is --------------------------------------------------------------------------------------
-
-    @property
-    def _llm_type(self) -> str:
-        return "phi4"
-
-    @property
-    def _identifying_params(self) -> Mapping[str, Any]:
-        names = ("space", "model", "prompt_style", "max_files", "stop", "temperature", "max_tokens", "top_p")
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def _serialized(self) -> builtins.dict[str, Any]:
-        # Core keeps the first one for good; here it follows the fields, so that a copy that goes to another
-        # Space has a cache key of its own.
-        return dict(dumpd(self))
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """It can be written by `langchain_core.load.dumps`; `load` reads it back when told to allow it."""
-        return True
-
-    @property
-    def lc_secrets(self) -> builtins.dict[str, str]:
-        """The token is written as the name of its environment variable."""
-        return {"token": "HF_TOKEN"}
-
-    @property
-    def lc_attributes(self) -> builtins.dict[str, Any]:
-        """Timeouts are written as their fields."""
-        return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeouts) else {}
-
-    def __getstate__(self) -> builtins.dict[Any, Any]:
-        """All but the token and the connections, since a pickle lies about in files and queues."""
-        state = super().__getstate__()
-        fields = {**state["__dict__"], "token": self.token and None}
-        return {
-            **state,
-            "__dict__": fields,
-            "__pydantic_private__": dict.fromkeys(self.__private_attributes__),
-        }
-
-    def _resolve_model_profile(self) -> ModelProfile:
-        return ModelProfile(**_PROFILE)
-
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return super()._get_ls_params(stop=self.stop if stop is None else stop, **kwargs)
 
     # --- tokens -----------------------------------------------------------------------------------------
 

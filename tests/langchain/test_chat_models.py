@@ -650,7 +650,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What a model's own clients talk to."""
     space = ScriptedSpace()
     made = partial(SpaceClient, outside=Outside(transport=space))
-    monkeypatch.setattr("langchain_phi4.chat_models.SpaceClient", made)
+    monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
     return space
 
 

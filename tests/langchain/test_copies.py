@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from scripted import URL, ScriptedSpace
 
 from langchain_phi4 import ChatPhi4
-from phi4_space import Outside, SpaceClient, Timeouts
+from phi4_space import InvalidOption, Outside, SpaceClient, Timeouts
 
 SECRET = "hf_sentinel"
 
@@ -36,7 +36,7 @@ def space(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What all clients talk to that models make for themselves."""
     space = ScriptedSpace()
     made = partial(SpaceClient, outside=Outside(transport=space))
-    monkeypatch.setattr("langchain_phi4.chat_models.SpaceClient", made)
+    monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
     return space
 
 
@@ -107,6 +107,14 @@ def test_a_copy_can_go_to_another_space(space: ScriptedSpace) -> None:
 
     assert other.invoke("hi").response_metadata["space"] == "http://other.test"
     assert {request.url.host for request in space.requests("join")} == {"space.test", "other.test"}
+
+
+def test_a_copy_with_a_users_client_stays_with_its_space() -> None:
+    """What the copy was told and what its client would do must not differ silently."""
+    model = chat(ScriptedSpace())
+
+    with pytest.raises(InvalidOption, match="brings its own space"):
+        model.model_copy(update={"space": "ada/other"}).invoke("hi")
 
 
 def test_fields_can_be_configured_for_a_call(space: ScriptedSpace) -> None:
