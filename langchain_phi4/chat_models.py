@@ -80,8 +80,8 @@ class ChatPhi4(ConfiguredChatModel):
         max_retries: How often a turn is tried again before its first text.
         stop: Strings before which the answer ends; those of a call go before these.
         streaming: True makes `invoke` stream to callbacks, False makes `stream` wait for the whole answer.
-        max_files: How many images and recordings a call may carry; as many as the Space's page takes when left
-            out.
+        max_files: How many images and recordings a call may carry; when left out, as many as the Space's page
+            takes.
         prompt_style: How several messages become one prompt: "transcript" for Spaces that were made for
             people, "template" (Phi-4's own tokens) for Spaces known to pass text through.
         strict: Whether arguments that nobody reads, and options that the Space cannot honour, are errors.
