@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, Tool, tool
@@ -292,6 +292,7 @@ def test_a_tool_named_like_a_choice_is_not_forced(name: str) -> None:
         to_choice({"type": "tool", "name": name}, [ToolSpec(name)])
 
 
+@settings(deadline=None)
 @given(
     names=st.lists(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), min_size=1, unique=True), data=st.data()
 )
