@@ -77,10 +77,9 @@ class CallRegister:
             case None:
                 return call_id, name
             case [only]:  # kept, as a call may be answered in several messages
-                own_id, called = only
+                return only
             case awaited:
-                own_id, called = awaited.pop(0)
-        return own_id, name or called
+                return awaited.pop(0)
 
     def _own_id(self, wanted: str) -> str:
         numbered = (f"{wanted}_{number}" for number in count(2))

@@ -363,9 +363,9 @@ def test_one_open_file_is_read_by_several_threads() -> None:
     """Two calls at a time may send the same message, and one call the same file twice."""
 
     class Slow(io.BytesIO):
-        def seek(self, place: int, whence: int = 0, /) -> int:
+        def read(self, size: int | None = -1, /) -> bytes:
             time.sleep(0.001)
-            return super().seek(place, whence)
+            return super().read(size)
 
     media = turn_of(*[ImageBlock(image=Slow(RED))] * 8).media
 
