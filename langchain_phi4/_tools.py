@@ -80,6 +80,8 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
         raise _takes_text(told["name"])
     # OpenAI's responses API has the function's fields beside the type; core hands those back as they are.
     function = told.get("function", told)
+    if not isinstance(function, Mapping):
+        raise InvalidOption(f"The tool {_shown(tool)} cannot be read: its function is no dict")
     parameters = function.get("parameters")
     schema = {"parameters": parameters} if parameters else {}
     description = function.get("description") or ""
@@ -131,5 +133,6 @@ def _named(name: str, specs: Sequence[ToolSpec]) -> str:
 
 
 def _shown(tool: object) -> str:
-    name = tool.get("name", tool.get("title")) if isinstance(tool, dict) else getattr(tool, "__name__", None)
-    return repr(name or type(tool).__name__)
+    if isinstance(tool, dict):
+        return repr(tool.get("name", tool.get("title", "dict")))
+    return repr(getattr(tool, "name", getattr(tool, "__name__", type(tool).__name__)))

@@ -355,13 +355,14 @@ def test_a_call_that_only_stands_in_the_content_is_told() -> None:
     assert turn.tool_calls == (ToolCall("1", "add", {"a": 1}),)
 
 
-def test_calls_without_ids_are_matched_by_name() -> None:
+@pytest.mark.parametrize("call_id", ["1", None])
+def test_calls_without_ids_are_matched_by_name(call_id: str | None) -> None:
     """Content that brings no ids is not told twice."""
     content: list[str | dict[str, Any]] = [
         {"type": "function_call", "name": "add", "args": {}},
         {"type": "function_call", "name": "sub", "args": {"b": 2}},
     ]
-    [turn] = to_turns([AIMessage(content, tool_calls=[{**CALL, "id": None}])])
+    [turn] = to_turns([AIMessage(content, tool_calls=[{**CALL, "id": call_id}])])
     assert [(call.name, call.arguments) for call in turn.tool_calls] == [("add", {"a": 1}), ("sub", {"b": 2})]
     assert len({call.id for call in turn.tool_calls}) == 2
 
@@ -433,6 +434,10 @@ def test_functions_of_old() -> None:
     assert said(*to_turns([AIMessage("", additional_kwargs=broken)])) == [("assistant", "add({)")]
     twice = AIMessage("", additional_kwargs=old, tool_calls=[CALL])
     assert len(to_turns([twice])[0].tool_calls) == 1
+    unread = AIMessage(
+        "", additional_kwargs=old, invalid_tool_calls=[invalid_tool_call(name="add", args="{", id="1")]
+    )
+    assert to_turns([unread]) == [Turn(role="assistant", text="add({)")]
 
 
 def test_results_among_a_users_words() -> None:

@@ -186,6 +186,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a schema that says nothing": ({"properties": {}}, "without a name"),
     "a function within nothing": ({"function": FUNCTION}, "cannot be read"),
     "a Bedrock tool without a schema": ({"toolSpec": {"name": "x"}}, "cannot be read"),
+    "a function that is none": ({"type": "function", "function": "f"}, "its function is no dict"),
     "a number": (5, "'int' cannot be read"),
 }
 
