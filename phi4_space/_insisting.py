@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from phi4_space import _response_format, _tools
 from phi4_space._asking import Request, Said, to_question
 from phi4_space._errors import Phi4Error, ResponseFormatNotMet, ToolChoiceNotMet
 from phi4_space._exchange import Exchange
 from phi4_space._prompt import PromptStyle
 from phi4_space._question import Question, Standing
-from phi4_space._response_format import JsonReader
+from phi4_space._response_format import JsonReader, correct_json
+from phi4_space._tools import correct_call, misfit
 from phi4_space._turns import Delta, Event, Reply, Rewritten, Turn
 
 _RETRY_CALL = "Your last answer was no good tool call: {}. Answer again, with the call corrected."
@@ -102,20 +102,20 @@ class Hearing:
     def _without_call(self) -> Shortfall:
         choice = self._request.tool_choice
         error = ToolChoiceNotMet(f"The model called no tool where {choice!r} was to be met")
-        return Shortfall(_tools.corrective(choice), self._located(error))
+        return Shortfall(correct_call(choice), self._located(error))
 
     def _misfit_call(self) -> Shortfall | None:
         """How the arguments of a call that had to come do not fit; the caller may know better what to do."""
         parameters = {tool.name: tool.parameters for tool in self._request.tools}
         for call in self.reply.tool_calls:
-            if complaint := _tools.misfit(call.arguments, parameters.get(call.name, {})):
+            if complaint := misfit(call.arguments, parameters.get(call.name, {})):
                 told = f"the arguments of {call.name} do not fit: {complaint}"
                 return Shortfall(_RETRY_CALL.format(told), None)
         return None
 
     def _misfit(self, complaint: str) -> Shortfall:
         error = ResponseFormatNotMet(f"The model's answer does not fit: {complaint}")
-        return Shortfall(_response_format.corrective(complaint), self._located(error))
+        return Shortfall(correct_json(complaint), self._located(error))
 
     def _located(self, error: Phi4Error) -> Phi4Error:
         error.partial_text = self.reply.text

@@ -14,8 +14,8 @@ from jsonschema.validators import Draft202012Validator, validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from phi4_space import _schemas
 from phi4_space._errors import InvalidOption
+from phi4_space._schemas import told
 
 _OPENINGS = {"object": r'\{(?=\s*["}])', "array": r'\[(?=\s*["\[\]{\-\dtfn])'}
 """How each kind of JSON begins, as prose with brackets in it hardly does."""
@@ -60,8 +60,8 @@ class ResponseFormat:
         """What the model is told."""
         if self.schema is None:
             return "Reply with JSON only, no other text: one JSON object."
-        told = json.dumps(_schemas.told(self.schema, titled=True), ensure_ascii=False)
-        return f"Reply with JSON only, no other text, that fits this JSON Schema:\n{told}"
+        schema = json.dumps(told(self.schema, titled=True), ensure_ascii=False)
+        return f"Reply with JSON only, no other text, that fits this JSON Schema:\n{schema}"
 
     def complaint(self, text: str) -> str | None:
         """What is wrong with an answer; None when nothing is.
@@ -118,7 +118,7 @@ def _kinds(schema: Mapping[str, Any]) -> list[str]:
     return [kind for kind in _OPENINGS if kind in ([told] if isinstance(told, str) else told)]
 
 
-def corrective(complaint: str) -> str:
+def correct_json(complaint: str) -> str:
     """What to answer, once, to a model whose answer did not fit."""
     return f"Your last answer does not fit: {complaint}. Answer again, with the JSON alone."
 

@@ -76,7 +76,7 @@ def misfit(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> str |
         return None
 
 
-def corrective(choice: str) -> str:
+def correct_call(choice: str) -> str:
     """What to answer, once, to a model that did not call what it had to.
 
     Args:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from phi4_space import InvalidOption, ResponseFormat
-from phi4_space._response_format import JsonReader, corrective
+from phi4_space._response_format import JsonReader, correct_json
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 LIST = {"type": "array", "items": {"type": "integer"}}
@@ -164,4 +164,4 @@ def test_a_schema_loads_nothing() -> None:
 
 def test_the_model_is_told_what_was_wrong() -> None:
     """In the words of the complaint."""
-    assert "'city' is missing" in corrective("'city' is missing")
+    assert "'city' is missing" in correct_json("'city' is missing")

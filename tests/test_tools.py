@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from phi4_space._calls import LONGEST_UNMARKED
 from phi4_space._errors import InvalidOption
-from phi4_space._tools import CallReader, corrective, render, render_calls
+from phi4_space._tools import CallReader, correct_call, render, render_calls
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 WEATHER = ToolSpec("get_weather", "Tells the weather: größer, 天気.", {"type": "object", "properties": {}})
@@ -150,7 +150,7 @@ def test_arguments_must_be_json() -> None:
 )
 def test_the_choice_is_told_again(choice: str, told: str) -> None:
     """The one corrective answer repeats what was to be called, in words that survive in a user turn."""
-    said = corrective(choice)
+    said = correct_call(choice)
 
     assert told in said
     assert "<|" not in said
