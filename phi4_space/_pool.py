@@ -1,12 +1,15 @@
 """One httpx client for each running loop. Knows loops and clients; no Space and no Gradio.
 
 A client's sockets belong to the loop that opened them: one client used under two calls of `asyncio.run`
-fails with "Event loop is closed". So the clients live here, by loop, and none outlives its loop.
+fails with "Event loop is closed". So the clients live here, by loop, and none outlives its loop, however that
+ends: by `asyncio.run`, by a bare `close`, or with the program.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
 import ssl
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -98,6 +101,7 @@ class Pool:
             keeper = _keep(weakref.ref(self), loop, self._open_client())
             self._held[loop] = await anext(keeper)
             self._keepers[loop] = keeper
+            _see_off(loop, keeper)
         return self._held[loop]
 
     def _forget_closed(self) -> None:
@@ -128,3 +132,54 @@ async def _keep(
                 await asyncio.wait_for(held.unused.wait(), _GRACE)
         finally:
             await client.aclose()
+
+
+class _Farewell:
+    """A loop's `close`, which ends first what is kept open on it.
+
+    Whoever closes a loop without `shutdown_asyncgens`, as LlamaIndex's `asyncio_run` does, and whoever never
+    closes one, as `nest_asyncio` does, would leave sockets open for the collector to complain of.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._close = loop.close
+        self.keepers: weakref.WeakSet[AsyncGenerator[_Held, None]] = weakref.WeakSet()
+
+    def __call__(self) -> None:
+        self.end()
+        self._close()
+
+    def end(self) -> None:
+        """Ends it all, unless the loop is busy, or closed already."""
+        while self.keepers and not (self._loop.is_running() or self._loop.is_closed()):
+            self._loop.run_until_complete(self.keepers.pop().aclose())
+
+
+_farewells: weakref.WeakSet[_Farewell] = weakref.WeakSet()
+
+
+def _see_off(loop: asyncio.AbstractEventLoop, keeper: AsyncGenerator[_Held, None]) -> None:
+    """Has the keeper end before its loop does."""
+    farewell = loop.close
+    if not isinstance(farewell, _Farewell):
+        farewell = _Farewell(loop)
+        with suppress(AttributeError):  # a loop that is not written in Python, such as uvloop's
+            loop.close = farewell  # type: ignore[method-assign] # the one thing that is sure to be called
+        _farewells.add(farewell)
+    farewell.keepers.add(keeper)
+
+
+@atexit.register
+def _see_all_off() -> None:
+    for farewell in list(_farewells):
+        farewell.end()
+
+
+def _after_fork() -> None:
+    for farewell in _farewells:  # in a child that was forked: the connections are the parent's
+        farewell.keepers.clear()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has none, and does not fork
+    os.register_at_fork(after_in_child=_after_fork)
