@@ -79,9 +79,8 @@ def read_document(block: Mapping[str, Any]) -> Media | Passage:
             pass
         case str(url) if found := _DATA_URI.match(url):
             mime_type = found["mime_type"].lower() or mime_type
-            data = (
-                _decoded(url[found.end() :]) if found["in_base64"] else unquote_to_bytes(url[found.end() :])
-            )
+            data = unquote_to_bytes(url[found.end() :])
+            data = _decoded(data.decode("latin-1")) if found["in_base64"] else data
         case _:
             if mime_type and not _is_medium(mime_type):
                 raise _unsupported(mime_type)

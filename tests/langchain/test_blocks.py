@@ -196,6 +196,14 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "a file with a byte order mark": ({"type": "file", "base64": b64(b"\xef\xbb\xbfA")}, "Document:\nA"),
     "v1 file as data URI": ({"type": "file", "url": uri(b"Words.", "text/plain")}, "Document:\nWords."),
     "v1 file as percent-encoded data URI": ({"type": "file", "url": "data:,A%20B"}, "Document:\nA B"),
+    "v1 file as percent-encoded base64": (
+        {"type": "file", "url": "data:text/plain;charset=utf-8;base64,V29yZHMu%0A"},
+        "Document:\nWords.",
+    ),
+    "v1 file as base64 with an escaped sign": (
+        {"type": "file", "url": "data:;base64,8J%2BYgA%3D%3D"},
+        "Document:\n😀",
+    ),
     "v0 text": ({"type": "file", "source_type": "text", "url": "Words."}, "Document:\nWords."),
     "v0 text, as once documented": (
         {"type": "file", "source_type": "text", "text": "Words."},

@@ -77,7 +77,7 @@ CLASSES: dict[str, tuple[BaseMessage, Turn]] = {
     ),
     "function chunk": (FunctionMessageChunk(content="Hi", name="f"), Turn(role="tool", text="Hi", name="f")),
     "chat chunk": (ChatMessageChunk(content="Hi", role="user"), Turn(role="user", text="Hi")),
-    "chat as system": (ChatMessage(content="Hi", role="system"), Turn(role="system", text="Hi")),
+    "chat as system": (ChatMessage(content="Hi", role=" System "), Turn(role="system", text="Hi")),
     "chat as developer": (ChatMessage(content="Hi", role="developer"), Turn(role="system", text="Hi")),
     "chat as user": (ChatMessage(content="Hi", role=" User "), Turn(role="user", text="Hi")),
     "chat as human": (ChatMessage(content="Hi", role="human"), Turn(role="user", text="Hi")),
