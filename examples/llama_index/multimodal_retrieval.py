@@ -35,15 +35,16 @@ def nodes() -> Iterator[BaseNode]:
     for name, caption in json.loads((CORPUS / "captions.json").read_text()).items():
         file = CORPUS / name
         if file.suffix == ".png":
-            yield ImageNode(image_path=str(file), metadata={"name": name, "caption": caption})
+            yield ImageNode(id_=name, image_path=str(file), metadata={"name": name, "caption": caption})
         else:
             yield Node(  # without a text, LlamaIndex leaves it out
+                id_=name,
                 text_resource=MediaResource(text=caption),
                 audio_resource=MediaResource(path=file),
                 extra_info={"name": name},
             )
     for file in sorted(CORPUS.glob("*.txt")):
-        yield TextNode(text=file.read_text(), metadata={"name": file.name})
+        yield TextNode(id_=file.name, text=file.read_text(), metadata={"name": file.name})
 
 
 def by_words_and_colours() -> VectorStoreIndex:

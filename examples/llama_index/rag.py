@@ -24,6 +24,7 @@ QUESTIONS = (
     "When is a turn tried again?",
     "Does the rehearsal model have weights?",
     "Which environment variable names the Space?",
+    "Who wrote Hamlet?",  # which no document says
 )
 
 
