@@ -8,6 +8,7 @@ from llama_index_phi4._events import (
     Phi4StartedEvent,
     Phi4WakingEvent,
 )
+from llama_index_phi4._predicting import PromptRefused
 from llama_index_phi4.base import Phi4
 from phi4_space import __version__
 
@@ -19,5 +20,6 @@ __all__ = [
     "Phi4QueuedEvent",
     "Phi4StartedEvent",
     "Phi4WakingEvent",
+    "PromptRefused",
     "__version__",
 ]

@@ -1,0 +1,89 @@
+"""Prediction from a prompt, as core's engines ask for it; what is refused is refused aloud. Knows no Space.
+
+Core's response synthesizers take a ValueError for an answer that could not be parsed: they log it and say
+"Empty Response". Input that the client refuses is a ValueError too, and would be refused unheard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
+from llama_index.core.types import Model
+
+from llama_index_phi4._structured import StructuredPrediction
+from phi4_space import InvalidInput, InvalidOption, Phi4Error
+
+
+class PromptRefused(Phi4Error):
+    """What a prompt of core's engines holds cannot be sent; nothing was sent.
+
+    It says what the client's own error says, which is its `__cause__`: `TooManyFiles`, `UrlRefused` and so
+    on. Unlike that one it is no ValueError, so that core's engines let it through.
+    """
+
+
+class Prediction(StructuredPrediction):
+    """An LLM whose predictions fail aloud."""
+
+    def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """The answer to a prompt.
+
+        Raises:
+            PromptRefused: What it holds cannot be sent.
+            Phi4Error: The turn failed; the class says how, the text what to do.
+        """
+        with _aloud():
+            return super().predict(prompt, **prompt_args)
+
+    async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """`predict`, asynchronously."""
+        with _aloud():
+            return await super().apredict(prompt, **prompt_args)
+
+    def structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """An object in answer to a prompt.
+
+        Raises:
+            PromptRefused: What it holds cannot be sent.
+            ResponseFormatNotMet: The model answered twice without one.
+            Phi4Error: The turn failed; the class says how, the text what to do.
+        """
+        with _aloud():
+            predicted: Model = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+            return predicted
+
+    async def astructured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """`structured_predict`, asynchronously."""
+        with _aloud():
+            predicted: Model = await super().astructured_predict(
+                output_cls, prompt, llm_kwargs, **prompt_args
+            )
+            return predicted
+
+
+@contextmanager
+def _aloud() -> Iterator[None]:
+    try:
+        yield
+    except InvalidOption:
+        raise  # a mistake of the code that calls, not of what was retrieved
+    except InvalidInput as refused:
+        told = PromptRefused(refused.what, advice=refused.advice)
+        if refused.step and refused.space:
+            told.locate(step=refused.step, space=refused.space)
+        raise told from refused
