@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
+from uuid import UUID, uuid4
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -329,6 +331,22 @@ def test_the_models_own_callbacks_and_tags_are_heeded() -> None:
 
 
 @pytest.mark.anyio
+async def test_calls_at_the_same_time_have_their_own_listeners() -> None:
+    """One model serves many; each hears of its own call alone, under the run that it named."""
+    model, both = chat(ScriptedSpace()), [Ears(), Ears()]
+    runs = [uuid4(), uuid4()]
+
+    async def ask(ears: Ears, run: UUID) -> None:
+        await gathered(model, "hi", {"callbacks": [ears], "run_id": run})
+
+    await asyncio.gather(*map(ask, both, runs))
+
+    for ears, run in zip(both, runs, strict=True):
+        assert [name for name, _ in ears.events] == ["phi4_queued", "phi4_started"]
+        assert ears.runs == {run}
+
+
+@pytest.mark.anyio
 async def test_the_doors_below_work_without_listeners() -> None:
     """Who calls core's hooks themselves has no run, and an answer all the same."""
     model = chat(ScriptedSpace())
@@ -597,6 +615,16 @@ def test_settings_reach_the_client() -> None:
     assert model._client() is made
     model.space = "ada/other"
     assert model._client().space == "ada/other"
+
+
+def test_one_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Space that a model settles on is one more setting, and no reason for another client."""
+    made = Mock(side_effect=SpaceClient)
+    monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
+
+    ChatPhi4()._client()
+
+    assert made.call_count == 1
 
 
 @pytest.mark.parametrize(

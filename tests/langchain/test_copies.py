@@ -201,6 +201,13 @@ def test_the_token_is_never_shown(shown: Callable[[ChatPhi4], str]) -> None:
     assert SECRET not in shown(ChatPhi4(space="ada/phi", token=SECRET))
 
 
+def test_credentials_and_clients_are_left_out_of_dumps() -> None:
+    """Not even masked: a dump that is read again would take the mask for a token."""
+    dumped = ChatPhi4(client=client(ScriptedSpace())).model_dump() | ChatPhi4(token=SECRET).model_dump()
+
+    assert not {"token", "api_key", "client"} & dumped.keys()
+
+
 # --- identity -----------------------------------------------------------------------------------------
 
 
