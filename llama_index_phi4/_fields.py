@@ -1,0 +1,148 @@
+"""What a Phi4 is told: its fields, checked, and the client that they describe. Knows no endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from llama_index.core.base.llms.types import LLMMetadata
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from llama_index_phi4._predicting import Prediction
+from llama_index_phi4._questions import check, refuse_unknown
+from phi4_space import MODEL, PromptStyle, SpaceClient, Timeouts
+
+T = TypeVar("T")
+_OF_THE_CLIENT = ("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict")
+
+
+def _kept_secret(token: T) -> T | SecretStr:
+    return SecretStr(token) if isinstance(token, str) else token
+
+
+class Configured(Prediction):
+    """An LLM that knows its Space, and how to be copied, dumped, pickled and closed."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # an input may be a token
+
+    space: str | None = Field(default=None, description="The Space: its name on the Hub, or its URL.")
+    token: Annotated[str | SecretStr | Literal[False] | None, AfterValidator(_kept_secret)] = Field(
+        default=None, description="A Hugging Face token.", exclude=True, repr=False
+    )
+    client: SkipJsonSchema[SpaceClient] | None = Field(
+        default=None, description="A client of the user's own.", exclude=True, repr=False
+    )
+    model: str = Field(default=MODEL, description="The model's name.")
+    timeout: float | Timeouts | None = Field(default=None, description="Seconds that a turn may take.")
+    max_retries: int | None = Field(default=None, description="How often a turn is tried again.")
+    max_files: int | None = Field(default=None, description="How many media the Space takes in a turn.")
+    prompt_style: PromptStyle = Field(default="transcript", description="How turns become one prompt.")
+    strict: bool = Field(default=False, description="Whether options of no effect are errors.")
+    context_window: int = Field(default=131072, gt=0, description="Tokens of prompt and answer together.")
+    num_output: int = Field(default=1024, gt=0, description="Tokens kept free for the answer.")
+    stop: list[str] | None = Field(default=None, description="Strings before which an answer ends.")
+    temperature: float | None = Field(default=None, description="Not honoured by this kind of Space.")
+    max_tokens: int | None = Field(default=None, description="Not honoured by this kind of Space.")
+    additional_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="What goes with each call besides."
+    )
+    is_function_calling_model: bool = Field(default=True, description="Whether tools are called natively.")
+
+    _made: SpaceClient | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, told: Any) -> Any:
+        if isinstance(told, Mapping):
+            refuse_unknown(told, cls.model_fields, what=cls.__name__)
+        return told
+
+    @model_validator(mode="after")
+    def _settle(self) -> Self:
+        """Has the client and the metadata refuse now what they would refuse later, and names the Space."""
+        check(self.additional_kwargs)
+        self._refuse_both()
+        told = self._to_client()
+        self.space, self.model = told.space, told.model
+        _ = self.metadata
+        return self
+
+    def _refuse_both(self) -> None:
+        if self.client is None:
+            return
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        told = [name for name in _OF_THE_CLIENT if getattr(self, name) != usual[name]]
+        if told or self.space not in {None, self.client.space}:
+            raise ValueError(
+                f"The client brings its own {', '.join(told or ['space'])}: leave one of them out"
+            )
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What core needs to know to pack prompts and to choose agents; nothing is asked for it.
+
+        Raises:
+            ValueError: The context window leaves no room for a prompt.
+        """
+        if self.num_output >= self.context_window:
+            raise ValueError(
+                f"num_output ({self.num_output}) must be less than context_window ({self.context_window})"
+            )
+        return LLMMetadata(
+            context_window=self.context_window,
+            num_output=self.num_output,
+            is_chat_model=True,
+            is_function_calling_model=self.is_function_calling_model,
+            model_name=self.model,
+        )
+
+    def _to_client(self) -> SpaceClient:
+        """The client that the fields describe: the one of the last call, unless they were changed."""
+        if self.client is not None:
+            return self.client
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        told = {name: getattr(self, name) for name in _OF_THE_CLIENT if getattr(self, name) != usual[name]}
+        if "timeout" in told:
+            told["timeouts"] = told.pop("timeout")
+        client = SpaceClient(self.space, **told)
+        if self._made != client:
+            self._made = client
+        return self._made
+
+    def close(self) -> None:
+        """Closes the connections of the client made here; the next call opens new ones."""
+        if self._made is not None:
+            self._made.close()
+
+    async def aclose(self) -> None:
+        """`close`, asynchronously."""
+        if self._made is not None:
+            await self._made.aclose()
+
+    def __enter__(self) -> Self:
+        """Nothing is opened; leaving closes what calls opened."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """See `close`."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened; leaving closes what calls opened."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """See `aclose`."""
+        await self.aclose()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the token and the connections, since a pickle lies about in files and queues."""
+        # Of a copy: core takes what cannot be pickled out of the object itself.
+        bare = self.model_copy(update={"token": False if self.token is False else None})
+        return {**super(Configured, bare).__getstate__(), "__pydantic_private__": {"_made": None}}
+
+    def _usual(self) -> dict[str, Any]:
+        """What goes with each call, unless it says otherwise."""
+        fields = {"stop": self.stop, "temperature": self.temperature, "max_tokens": self.max_tokens}
+        return {**fields, **self.additional_kwargs}
