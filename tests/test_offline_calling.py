@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from media import square
 from pydantic import TypeAdapter
 
 from phi4_server.model import Said
@@ -179,9 +181,13 @@ def test_an_order_in_a_turn_of_its_own_is_about_the_turn_before() -> None:
     assert calls("What's up in Oslo?", *after) == [("get_weather", {"location": "Oslo"})]
 
 
-def test_a_forced_call_goes_on_to_a_tool_not_called_yet() -> None:
-    """Where every answer must be a call, what was found out goes into the one that is left."""
-    report = tool("WeatherReport", "The report.", city=TEXT, degrees={"type": "integer"})
+@pytest.mark.parametrize("name", ["WeatherReport", "Weather"])
+def test_a_forced_call_goes_on_to_a_tool_not_called_yet(name: str) -> None:
+    """Where every answer must be a call, what was found out goes into the one that is left.
+
+    That one lacks something before, so that it waits, though it fits better.
+    """
+    report = tool(name, "The weather of a city.", city=TEXT, degrees={"type": "integer"})
     order = "You must call at least one tool."
 
     first = calls("What is the weather in Oslo?", tools=[TOOLS[0], report], order=order)
@@ -189,7 +195,7 @@ def test_a_forced_call_goes_on_to_a_tool_not_called_yet() -> None:
 
     assert first == [("get_weather", {"location": "Oslo"})]
     assert calls("What is the weather in Oslo?", *after, tools=[TOOLS[0], report], order=order) == [
-        ("WeatherReport", {"city": "Oslo", "degrees": 12})
+        (name, {"city": "Oslo", "degrees": 12})
     ]
 
 
@@ -269,6 +275,24 @@ def test_a_result_is_told_as_it_is(result: str, said: str) -> None:
     ]
 
     assert answered(prompt("What is the weather in Oslo?", *after)) == said
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("Take a photo. What is its main colour?", "Its main colour is blue"),
+        ("Take a photo, please.", "image.png is a PNG picture of 24 x 24 pixels."),
+    ],
+)
+def test_a_picture_that_a_tool_returned_is_looked_at(asked: str, said: str, tmp_path: Path) -> None:
+    """It is no empty result, and a question on it is answered."""
+    (tmp_path / "image.png").write_bytes(square(0, 0, 255))
+    after = [f"Assistant: {written([Call('take_photo')])}", "Tool: take_photo -> [image 1]"]
+    text = prompt(asked, *after, tools=[tool("take_photo", "Takes a photo.")])
+
+    answer = "".join(OfflineModel().stream([Said(role="user", text=text, files=(tmp_path / "image.png",))]))
+
+    assert answer.startswith(f"take_photo returned a picture. {said}")
 
 
 def test_results_out_of_order_are_told_with_their_own_arguments() -> None:

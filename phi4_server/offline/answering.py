@@ -104,7 +104,8 @@ def _facts(talk: Conversation, shown: Received) -> dict[str, Value]:
 def _said(chat: Sequence[Said], talk: Conversation, shown: Received) -> str:
     """The answer in words, by the first skill that has one."""
     if any(turn.role == "tool" for turn in talk.since):
-        return " ".join([reporting.report(talk), *([_described(shown, talk.asked)] if shown else [])])
+        seen = _sensed(shown, talk.asked) or _described(shown, talk.asked)
+        return " ".join(filter(None, [reporting.report(talk), seen]))
     brief = context.brief(talk)
     if brief.standalone:
         return reading.standalone(brief, talk) or _excuse("")

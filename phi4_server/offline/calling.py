@@ -102,10 +102,10 @@ def wanted(talk: Conversation) -> Wanted:
         return Wanted()
     results = [turn.text for turn in talk.since if turn.role == "tool" and not handing.is_over(turn.text)]
     has_failed = bool(results) and reporting.failed(results[-1])
-    steps = [] if has_failed else _plan(asked, named or offered, sure=len(named) == 1)
+    must = bool(named or _ANY.search(orders))
+    steps = [] if has_failed else _plan(asked, named or offered, sure=len(named) == 1, must=must)
     left, has_begun = _left(steps, talk)
     calls = tuple(_next(left, results[-1] if results else ""))
-    must = bool(named or _ANY.search(orders))
     if must and not calls:
         return Wanted((_demanded("\n".join([asked, *results]), named or offered, talk),))
     if calls and not has_begun and not must and left[0].filled.missing:
@@ -158,15 +158,21 @@ def _demanded(text: str, among: Sequence[Tool], talk: Conversation) -> Call:
     return Call(tool.name, _fill(tool, text).value)
 
 
-def _plan(text: str, offered: Sequence[Tool], *, sure: bool) -> list[Step]:
-    """The steps that a text wants, in its order; where it is sure which tool it wants, at least one."""
+def _plan(text: str, offered: Sequence[Tool], *, sure: bool, must: bool) -> list[Step]:
+    """The steps that a text wants, in its order; where it is sure which tool it wants, at least one.
+
+    Where a call must be made, a tool for which the text has everything goes before one that fits better.
+    """
     choice = Choice(offered)
     steps: list[Step] = []
     begun = 0
     for start, end in _parts(text):
         part = text[start:end]
         before = text[:start] if steps else ""
-        step = _step(choice, part, before, steps[-1] if steps else None)
+        fitting = [Step.of(tool, part, before=before) for tool in choice.wanted(part)]
+        if must:
+            fitting.sort(key=lambda step: bool(step.filled.missing))
+        step = _step(fitting, part, steps[-1] if steps else None)
         if sure and not steps:
             step = Step.of(offered[0], part)
         if step is None and steps:
@@ -177,11 +183,10 @@ def _plan(text: str, offered: Sequence[Tool], *, sure: bool) -> list[Step]:
     return _distinct(steps)
 
 
-def _step(choice: Choice, part: str, before: str, last: Step | None) -> Step | None:
-    """The step that a part of the text begins; None where it only goes on."""
-    for tool in choice.wanted(part):
-        step = Step.of(tool, part, before=before)
-        if last is None or tool is not last.tool or not step.filled.missing:
+def _step(fitting: Sequence[Step], part: str, last: Step | None) -> Step | None:
+    """The step that a part of the text begins, of those that fit it; None where it only goes on."""
+    for step in fitting:
+        if last is None or step.tool is not last.tool or not step.filled.missing:
             return step
     if last is None or last.filled.missing or not _stands_alone(part):
         return None

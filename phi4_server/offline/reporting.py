@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from phi4_server.offline import finding, handing, words
-from phi4_server.offline.prompt import Conversation
+from phi4_server.offline.prompt import Conversation, Kind, Turn
 from phi4_server.offline.tools import Call, loaded
 
 _FAILED = re.compile(r"^\W*(?:\w+ ?)?(?:error|exception|failed|failure|traceback)\b", re.IGNORECASE)
 _LONG = 300
+_NOUNS: Mapping[Kind, str] = {"image": "a picture", "audio": "a sound", "file": "a file"}
 
 
 def failed(result: str) -> bool:
@@ -57,18 +59,18 @@ def report(talk: Conversation) -> str:
             answered += 1
             place = (turn.answers or answered) - 1
             if not handing.is_over(turn.text):
-                told.append(_one(turn.text, calls[place] if place < len(calls) else None, talk.asked))
+                told.append(_one(turn, calls[place] if place < len(calls) else None, talk.asked))
         elif turn.calls:
             calls, answered = turn.calls, 0
     return " ".join(told)
 
 
-def _one(result: str, call: Call | None, asked: str) -> str:
-    name = call.name if call else "The tool"
+def _one(turn: Turn, call: Call | None, asked: str) -> str:
+    name, result = call.name if call else "The tool", turn.text
     if failed(result):
         return f"{name} did not work: {_closed(words.shortened(plain(result)))}"
     if not result.strip():
-        return f"{name} returned nothing."
+        return f"{name} returned {words.listed([_NOUNS[kind] for kind, _ in turn.marks]) or 'nothing'}."
     if len(result) > _LONG and (found := finding.find(asked, result)):
         return " ".join(sentence.text for sentence in found)
     given = (
