@@ -12,6 +12,7 @@ AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(ve
 
 demo: $(VENV)/demo.stamp ## the main job, on the embedded Space
 	$(BIN)/phi4 demo
+	$(BIN)/python examples/tour.py
 
 test: lint types unit ## everything that CI runs
 

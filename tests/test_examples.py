@@ -21,7 +21,7 @@ from phi4_space import SpaceClient, Status
 
 pytestmark = pytest.mark.loopback
 EXAMPLES = ROOT / "examples"
-TRIED = {"ask", "conversation", "hub_space", "media_kinds", "notebook", "progress", "tools", "web"}
+TRIED = {"ask", "conversation", "hub_space", "media_kinds", "notebook", "progress", "tools", "tour", "web"}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -31,10 +31,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: Servers) -> Ru
     monkeypatch.setenv("PHI4_SPACE", servers.url("answering"))
     (tmp_path / "cat.png").write_bytes(media.square(220, 40, 40))
 
-    def run(name: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        name: str, *arguments: str, status: int = 0, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments]
         done = subprocess.run(  # noqa: S603 - our own program
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
         )
         assert (done.returncode, bool(done.stderr)) == (status, bool(status)), done.stderr
         return done
@@ -98,6 +100,17 @@ def test_tools_are_called_and_their_results_told(run: Run) -> None:
 
     assert call == "calling get_weather({'city': 'Lima'})"
     assert "14 degrees" in " ".join(answer)
+
+
+@pytest.mark.timeout(240)
+def test_the_tour_shows_both_frameworks(run: Run) -> None:
+    """A chain, an agent, retrieval, and a picture that is found and looked at, on a Space of its own."""
+    told = run("tour.py", timeout=200).stdout
+
+    assert "calls to_fahrenheit" in told
+    assert "max_retries" in told
+    assert re.search(r"\[lighthouse\.png, .*red", told)
+    assert told.endswith("the Space is stopped.\n")
 
 
 def test_plain_calls_work_in_a_running_loop(run: Run) -> None:
