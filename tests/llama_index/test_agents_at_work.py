@@ -23,6 +23,7 @@ from servers import ROOT, Servers
 from stage import Stage
 
 from llama_index_phi4 import Phi4
+from phi4_space import SpaceClient
 
 pytestmark = [
     pytest.mark.anyio,
@@ -192,10 +193,9 @@ async def test_react_agents_hand_over(llm: Phi4) -> None:
 @pytest.mark.loopback
 async def test_two_calls_at_once_are_both_carried_out(servers: Servers) -> None:
     """What the clerk knows and what it hands on, in one turn; live, as either may be done first."""
-    async with Phi4(space=servers.url("answering"))._to_client() as client:
-        llm = Phi4(client=client)
-        task = "What do 3 nights cost, and when does the ferry leave for the island?"
-        output, calls, _ = await solve(office(llm), task)
+    task = "What do 3 nights cost, and when does the ferry leave for the island?"
+    async with SpaceClient(servers.url("answering")) as client:
+        output, calls, _ = await solve(office(Phi4(client=client)), task)
 
     assert sorted(name for name, *_ in calls[:2]) == ["handoff", "price_of_nights"]
     assert [name for name, *_ in calls[2:]] == ["ferry_times"]
