@@ -11,21 +11,28 @@ import dataclasses
 import inspect
 import io
 import re
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import llama_index.core
 import media
 import pytest
 from langchain_core.language_models import BaseChatModel
+from llama_index.core import Settings
+from llama_index.core.base.llms.types import ContentBlock
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 from servers import ROOT, Servers
 from shell import Shell
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
+import llama_index_phi4
 import phi4_space as p4
 from langchain_phi4 import ChatPhi4, _blocks, _errors, _hearing
+from llama_index_phi4 import Phi4, Phi4Event
 from phi4_server import __main__ as serving
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -33,6 +40,11 @@ PAGES += sorted((ROOT / "docs").glob("*.md"))
 ERRORS = {kind for kind in vars(p4).values() if isinstance(kind, type) and issubclass(kind, p4.Phi4Error)}
 _FILE = re.compile(r"# ([\w.]+\.py)\n")
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#([\w-]+))?\)")
+NOT_OURS = (
+    # LlamaIndex's workflows look at all attributes of an agent, also at those that pydantic is about to drop
+    "ignore::pydantic.warnings.PydanticDeprecationWarning:inspect",
+    "ignore:There is no current event loop:DeprecationWarning",  # its `asyncio_run` asks for one
+)
 _PATH = re.compile(r"`((?:phi4_\w+|tests|examples|docs|cassettes|constraints)/[\w./-]+)`")
 
 
@@ -97,13 +109,18 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: Servers) -> P
     (tmp_path / "cat.png").write_bytes(media.square(220, 40, 40))
     (tmp_path / "dog.png").write_bytes(media.square(40, 40, 220))
     (tmp_path / "speech.wav").write_bytes(media.tone(440))
+    shutil.copy(ROOT / "examples" / "llama_index" / "embeddings.py", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PHI4_SPACE", servers.url("answering"))
+    for name in ("_llm", "_embed_model"):  # what pages set for the whole program
+        monkeypatch.setattr(Settings, name, None)
+    monkeypatch.setattr(llama_index.core, "global_tokenizer", None)
     return tmp_path
 
 
 @pytest.mark.loopback
+@pytest.mark.filterwarnings(*NOT_OURS)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_shows_is_so(page: Path, desk: Path) -> None:
     """Its examples run as they stand and print what they say; what its shell lines name is there."""
@@ -202,6 +219,28 @@ def test_the_table_of_arguments_tells_the_defaults() -> None:
         default = arguments[name].default
         shown = f"{type(default).__name__}()" if dataclasses.is_dataclass(default) else repr(default)
         assert [shown] == _code(rows[name][1])
+
+
+def test_the_table_of_the_llm_tells_the_defaults() -> None:
+    """Each field of Phi4 that LlamaIndex's LLMs do not have anyway has its row, with its default."""
+    rows = _rows("llama-index.md")
+
+    for name in Phi4.model_fields.keys() - FunctionCallingLLM.model_fields.keys():
+        default = Phi4.model_fields[name].get_default(call_default_factory=True)
+        assert [repr(default)] == _code(rows[name][1]), name
+
+
+def test_the_page_of_the_llm_names_all_there_is() -> None:
+    """Each public name, each block of LlamaIndex's, and each event with its fields."""
+    text = (ROOT / "docs" / "llama-index.md").read_text()
+    told, rows = set(re.findall(r"\w+", " ".join(_code(text)))), _rows("llama-index.md")
+    blocks = {kind.__name__ for kind in get_args(get_args(ContentBlock)[0])}
+
+    assert set() == set(llama_index_phi4.__all__) - {"__version__"} - told
+    assert set() == blocks - told
+    for kind in Phi4Event.__subclasses__():
+        fields = set(_code(rows[kind.__name__][2]))
+        assert fields == kind.model_fields.keys() - Phi4Event.model_fields.keys()
 
 
 def test_the_table_of_the_chat_model_tells_the_defaults() -> None:
