@@ -12,12 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
+from blockbuster import blockbuster_ctx
 from llama_index.core import Document, SummaryIndex
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, DocumentBlock, ImageBlock
 from llama_index.core.extractors import KeywordExtractor, TitleExtractor
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import TextNode
-from phi4s import phi4
+from media import square
+from phi4s import phi4, uploaded
 from scripted import ESTIMATION, STARTS, ScriptedSpace, events, failed, generating
 from servers import ROOT, Servers
 
@@ -167,6 +169,29 @@ def test_programs_of_their_own(script: str, told: int, servers: Servers, tmp_pat
     )
 
     assert (done.stdout.split(), done.stderr) == (["True"] * told, "")
+
+
+def test_asynchronous_calls_never_block_the_loop(tmp_path: Path) -> None:
+    """Pictures and documents are read in threads."""
+    (tmp_path / "red.png").write_bytes(square(255, 0, 0))
+    (tmp_path / "notes.md").write_text("# Notes")
+    picture = ImageBlock(path=tmp_path / "red.png")
+    question = [
+        ChatMessage(role="user", blocks=[picture, DocumentBlock(path=tmp_path / "notes.md")]),
+        *HI,
+    ]
+    space = ScriptedSpace()
+    llm = phi4(space)
+
+    async def ask() -> None:
+        with blockbuster_ctx():
+            await llm.achat(question)
+            async for _ in await llm.astream_chat(question):
+                pass
+            await llm.acomplete("hi", images=[picture])
+
+    asyncio.run(ask())
+    assert uploaded(space) == [1, 1, 1]
 
 
 def test_a_synchronous_call_from_the_background_thread_is_refused() -> None:
