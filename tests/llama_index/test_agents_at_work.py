@@ -118,6 +118,7 @@ async def test_a_question_on_a_picture_keeps_it_through_the_steps(llm: Phi4) -> 
 
     assert calls == STEPS[:1]
     assert "42 crowns" in str(output)
+    assert "blue" in str(output)
 
 
 async def test_a_tool_may_return_a_picture(llm: Phi4) -> None:
