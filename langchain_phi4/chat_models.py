@@ -205,6 +205,7 @@ class ChatPhi4(ConfiguredChatModel):
 
     # --- tools and structure ----------------------------------------------------------------------------
 
+    @core_kinds()
     def bind_tools(
         self,
         tools: Sequence[ToolLike],
@@ -242,6 +243,7 @@ class ChatPhi4(ConfiguredChatModel):
         given = {name: value for name, value in told.items() if value is not None}
         return self.bind(**given, **kwargs)
 
+    @core_kinds()
     def with_structured_output(
         self,
         schema: Schema | None = None,

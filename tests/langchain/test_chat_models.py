@@ -514,6 +514,23 @@ def test_tools_are_bound_in_openais_form() -> None:
     assert bound.kwargs["tool_choice"] == "required"  # type: ignore[attr-defined] # it is a binding
 
 
+@pytest.mark.parametrize(
+    "bind",
+    [
+        lambda model: model.bind_tools([{"type": "web_search_20250305", "name": "web_search"}]),
+        lambda model: model.bind_tools([add], tool_choice="ad"),
+        lambda model: model.with_structured_output(method="json_schema"),
+    ],
+)
+def test_what_cannot_be_bound_is_of_cores_kinds(bind: Callable[[Any], Any]) -> None:
+    """Agents bind with each call: middleware is to know that another try would fail as well."""
+    with pytest.raises(InvalidOption) as caught:
+        bind(chat(saying()))
+
+    assert isinstance(caught.value, ModelInvalidRequestError)
+    assert not caught.value.is_retryable
+
+
 def test_no_tools_bind_nothing() -> None:
     """Agents without tools bind an empty list, sometimes with a format."""
     space = saying('{"a": 1}')
