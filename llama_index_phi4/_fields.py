@@ -137,10 +137,10 @@ class Configured(Prediction):
         await self.aclose()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the token and the connections, since a pickle lies about in files and queues."""
+        """All but the token, since a pickle lies about in files and queues; clients leave theirs out, too."""
         # Of a copy: core takes what cannot be pickled out of the object itself.
         bare = self.model_copy(update={"token": False if self.token is False else None})
-        return {**super(Configured, bare).__getstate__(), "__pydantic_private__": {"_made": None}}
+        return super(Configured, bare).__getstate__()
 
     def _usual(self) -> dict[str, Any]:
         """What goes with each call, unless it says otherwise."""

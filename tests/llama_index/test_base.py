@@ -578,6 +578,17 @@ def test_tool_choice_reaches_the_model(told: dict[str, Any], asked: str) -> None
     assert "tool_choice" not in json.dumps(space.bodies("predict") + space.bodies("join"))
 
 
+def test_tools_may_be_handed_to_a_chat() -> None:
+    """Without core's `..._with_tools`, with the same arguments; several calls are allowed then."""
+    space = saying(TWO)
+    llm = phi4(space)
+
+    response = llm.chat(HI, tools=[ADD], tool_required=True)
+
+    assert "You must call at least one tool." in prompts(space)[0]
+    assert len(llm.get_tool_calls_from_response(response)) == 2
+
+
 def test_no_call_where_one_has_to_be_is_an_error() -> None:
     """As in other integrations; the text tells what was said in its place."""
     llm = phi4(saying("Three."))
