@@ -102,6 +102,9 @@ class Pool:
             self._held[loop] = await anext(keeper)
             self._keepers[loop] = keeper
             _see_off(loop, keeper)
+            # The client is in reach as long as its keeper: found by the collector together with it, its
+            # sockets would be closed under it, and complain.
+            weakref.finalize(keeper, _let_go, self._held[loop]).atexit = False
         return self._held[loop]
 
     def _forget_closed(self) -> None:
@@ -132,6 +135,10 @@ async def _keep(
                 await asyncio.wait_for(held.unused.wait(), _GRACE)
         finally:
             await client.aclose()
+
+
+def _let_go(_: _Held) -> None:
+    """Nothing is left to be done: the keeper has closed it."""
 
 
 class _Farewell:

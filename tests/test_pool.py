@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import warnings
+import weakref
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -355,6 +356,31 @@ def test_a_pool_that_is_dropped_closes_its_client() -> None:
         return opened.open
 
     assert asyncio.run(main()) == 0
+
+
+@pytest.mark.loopback
+def test_a_pool_that_the_collector_finds_closes_quietly(server: str) -> None:
+    """Dropped as part of a cycle, which turns and tracebacks make, it leaves no socket to complain of."""
+
+    async def main() -> bool:
+        pool = Pool(lambda: httpx.AsyncClient(trust_env=False))
+        async with pool.borrow() as client:
+            await client.get(server)
+        cycle: list[object] = [pool]
+        cycle.append(cycle)
+        forgotten = weakref.ref(client)
+        del pool, client, cycle
+        gc.collect()
+        await asyncio.sleep(0.05)
+        gc.collect()
+        return forgotten() is None
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        gone = asyncio.run(main())
+
+    assert [str(warning.message) for warning in heard] == []
+    assert gone
 
 
 def test_a_client_that_cannot_be_made_fails_each_time() -> None:
