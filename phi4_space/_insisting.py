@@ -105,12 +105,16 @@ class Hearing:
         return Shortfall(correct_call(choice), self._located(error))
 
     def _misfit_call(self) -> Shortfall | None:
-        """How the arguments of a call that had to come do not fit; the caller may know better what to do."""
+        """How the arguments of a call that had to come do not fit.
+
+        Where any call will do, one that still does not fit is for the caller: an agent tells its model.
+        """
         parameters = {tool.name: tool.parameters for tool in self._request.tools}
         for call in self.reply.tool_calls:
             if complaint := misfit(call.arguments, parameters.get(call.name, {})):
                 told = f"the arguments of {call.name} do not fit: {complaint}"
-                return Shortfall(_RETRY_CALL.format(told), None)
+                error = None if self._request.tool_choice == "required" else ToolChoiceNotMet(told)
+                return Shortfall(_RETRY_CALL.format(told), error and self._located(error))
         return None
 
     def _misfit(self, complaint: str) -> Shortfall:

@@ -177,9 +177,15 @@ async def test_a_call_that_must_come_has_to_fit() -> None:
     assert "'two' is not of type 'integer'" in prompts(space)[1]
 
 
-async def test_a_call_that_never_fits_is_the_callers() -> None:
-    """Who runs the tool knows best what to make of it; where no call had to come it is not asked again."""
-    forced = await ask(answering(WRONG, WRONG), tools=[ADD_TWO], tool_choice="add")
+async def test_a_call_that_never_fits_is_an_error() -> None:
+    """Where it is the one that had to come, since nothing else will do."""
+    with pytest.raises(p4.ToolChoiceNotMet, match="add do not fit: 'two' is not"):
+        await ask(answering(WRONG, WRONG), tools=[ADD_TWO], tool_choice="add")
+
+
+async def test_a_call_of_any_tool_that_never_fits_is_the_callers() -> None:
+    """An agent tells its model what was wrong; where no call had to come it is not asked again."""
+    forced = await ask(answering(WRONG, WRONG), tools=[ADD_TWO], tool_choice="required")
     offered = await ask(answering(WRONG), tools=[ADD_TWO])
 
     assert forced[-1].tool_calls[0].arguments == offered[-1].tool_calls[0].arguments == {"a": "two"}

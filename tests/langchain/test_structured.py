@@ -221,6 +221,15 @@ def test_arguments_that_do_not_fit_the_schema_are_asked_for_once_more() -> None:
     assert "'name' is a required property" in prompts(space)[1]
 
 
+def test_arguments_that_never_fit_the_schema_are_an_error() -> None:
+    """Of whatever kind the schema is: wrong arguments are not handed out as an object."""
+    model = chat(saying(*[calling(("Person", {"age": 3}))] * 2))
+    schema = {"title": "Person", **Person.model_json_schema()}
+
+    with pytest.raises(ToolChoiceNotMet, match="'name' is a required property"):
+        model.with_structured_output(schema, method="function_calling").invoke("Who?")
+
+
 def test_arguments_that_only_the_class_refuses_are_an_error() -> None:
     """A call that fits the schema, and of which the class makes no object, gives none."""
     model = chat(saying(calling(("Person", {"name": ""}))))
@@ -313,6 +322,8 @@ def test_tools_may_be_called_in_place_of_an_answer() -> None:
         ({"schema": Person, "tools": [look_up], "include_raw": True, "method": "function_calling"}, "tools="),
         ({"schema": {"type": "string"}}, "string"),
         ({"schema": int}, "describes no JSON"),
+        ({"schema": Person | None}, "describes no JSON"),
+        ({"schema": list[Person]}, "describes no JSON"),
     ],
 )
 def test_what_does_not_go_together_is_refused_at_once(options: dict[str, Any], told: str) -> None:
