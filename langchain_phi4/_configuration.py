@@ -9,10 +9,13 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from langchain_core.language_models import LangSmithParams, ModelProfile
+from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.load import dumpd
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable, configurable
+from langchain_core.runnables.utils import AnyConfigurableField
 from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_phi4._attending import AttendedChatModel
@@ -143,6 +146,13 @@ class ConfiguredChatModel(AttendedChatModel):
         if self._own is not None:
             await self._own[1].aclose()
 
+    def configurable_fields(
+        self, **kwargs: AnyConfigurableField
+    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
+        """A model whose fields may be told with a call; the calls share the connections where they can."""
+        super().configurable_fields(**kwargs)  # it refuses what is no field
+        return RunnableConfigurableFields(default=self, fields=kwargs)
+
     # --- who it is --------------------------------------------------------------------------------------
 
     @property
@@ -186,3 +196,17 @@ class ConfiguredChatModel(AttendedChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return super()._get_ls_params(stop=self.stop if stop is None else stop, **kwargs)
+
+
+class RunnableConfigurableFields(configurable.RunnableConfigurableFields):  # type: ignore[type-arg] # pydantic would check those
+    """Core's own, and of its name, since it is written and drawn by that.
+
+    Core makes a new model for each call that tells a field; this one lets it keep the connections.
+    """
+
+    def _prepare(
+        self, config: RunnableConfig | None = None
+    ) -> tuple[Runnable[LanguageModelInput, AIMessage], RunnableConfig]:
+        model, config = super()._prepare(config)
+        cast("ConfiguredChatModel", model)._own = cast("ConfiguredChatModel", self.default)._own  # noqa: SLF001 - both are ours
+        return model, config

@@ -134,6 +134,30 @@ def test_fields_can_be_configured_beside_a_users_client() -> None:
     assert model.invoke("hi", {"configurable": {"stop": ["swer"]}}).content == "an an"
 
 
+def test_calls_that_tell_a_field_share_the_connections(space: ScriptedSpace) -> None:
+    """Core makes a model for each such call; only those that go elsewhere look at the Space anew."""
+    model = ChatPhi4(space=URL)
+    told = model.configurable_fields(stop=ConfigurableField("stop"), name=ConfigurableField("name"))
+
+    said = [told.invoke("hi", {"configurable": {"stop": [stop]}}).content for stop in ("swer", "n")]
+    said += [told.invoke("hi").content, model.invoke("hi").content]
+
+    assert said == ["an an", "a", "an answer", "an answer"]
+    assert space.steps().count("config") == 1
+
+
+def test_a_model_with_configurable_fields_is_known_as_cores() -> None:
+    """It is written, drawn and traced as what core makes, and refuses what is no field, as that does."""
+    told = ChatPhi4(space=URL).configurable_fields(stop=ConfigurableField("stop"))
+
+    assert (dumpd(told)["id"], told.get_name()) == (
+        ["langchain", "schema", "runnable", "RunnableConfigurableFields"],
+        "RunnableConfigurableFields",
+    )
+    with pytest.raises(ValueError, match="stopp not found"):
+        ChatPhi4(space=URL).configurable_fields(stopp=ConfigurableField("stop"))
+
+
 # --- serialization ------------------------------------------------------------------------------------
 
 
