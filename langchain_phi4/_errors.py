@@ -138,7 +138,12 @@ def _core_fields(error: Phi4Error) -> dict[str, object]:
 def _both(bases: _Bases) -> type[Phi4Error]:
     """A class that is both; made here, since phi4_space may gain errors that this room need not list."""
     ours, _ = bases
-    fields = {"__doc__": ours.__doc__, "__reduce__": _reduced, "is_retryable": ours.retryable}
+    fields = {
+        "__module__": ours.__module__,  # a traceback names it as it would without us
+        "__doc__": ours.__doc__,
+        "__reduce__": _reduced,
+        "is_retryable": ours.retryable,
+    }
     return type(ours.__name__, bases, fields)
 
 

@@ -90,7 +90,7 @@ def test_an_error_is_both(kind: type[p4.Phi4Error]) -> None:
     assert isinstance(error, KINDS[kind])
     assert error.is_retryable == kind.retryable
     assert default_retry_on(error) == kind.retryable
-    assert type(error).__name__ == kind.__name__
+    assert (type(error).__module__, type(error).__name__) == (kind.__module__, kind.__name__)
     assert type(error).__doc__ == kind.__doc__
 
 
