@@ -95,7 +95,7 @@ def to_format(schema: Schema, *, strict: bool | None = None) -> ResponseFormat:
         return ResponseFormat(schema)
     try:
         told = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type] # it takes TypedDicts
-    except ValueError as failed:
+    except (ValueError, TypeError) as failed:
         raise InvalidOption(f"The schema {schema!r} describes no JSON: {failed}") from failed
     if told.get("description") in ("", inspect.getdoc(dict)):  # a TypedDict without words has those of dict
         del told["description"]
