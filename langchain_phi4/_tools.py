@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -29,6 +29,8 @@ def to_specs(tools: Sequence[ToolLike]) -> list[ToolSpec]:
     Raises:
         InvalidOption: A tool cannot be read, or only its provider can run it, such as a web search.
     """
+    if isinstance(tools, BaseTool | Mapping | str) or not isinstance(tools, Iterable):
+        raise InvalidOption("tools is a list", advice="Write [...] around a single tool, too.")
     return [_to_spec(tool) for tool in tools if not _is_marker(tool)]
 
 

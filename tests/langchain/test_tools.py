@@ -200,6 +200,13 @@ def test_what_is_no_function_is_refused_by_name(what: str) -> None:
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_single_tool_is_no_list(form: str) -> None:
+    """Who forgets the brackets is told so, whatever the tool is, and not what its parts are not."""
+    with pytest.raises(InvalidOption, match=r"tools is a list\. Write \[\.\.\.\] around a single tool"):
+        to_specs(FORMS[form][1])
+
+
 def test_a_function_that_cannot_be_described_is_refused_by_name() -> None:
     """Where an annotation makes no schema, the error says which function, and why is its cause."""
 
