@@ -14,13 +14,13 @@ from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model
 
 from llama_index_phi4._structured import StructuredPrediction
-from phi4_space import InvalidInput, InvalidOption, Phi4Error
+from phi4_space import InvalidInput, Phi4Error
 
 
 class PromptRefused(Phi4Error):
-    """What a prompt of core's engines holds cannot be sent; nothing was sent.
+    """What an engine of core's asks cannot be sent, for its prompt or its options; nothing was sent.
 
-    It says what the client's own error says, which is its `__cause__`: `TooManyFiles`, `UrlRefused` and so
+    It says what the client's own error says, which is its `__cause__`: `TooManyFiles`, `InvalidOption` and so
     on. Unlike that one it is no ValueError, so that core's engines let it through.
     """
 
@@ -80,8 +80,6 @@ class Prediction(StructuredPrediction):
 def _aloud() -> Iterator[None]:
     try:
         yield
-    except InvalidOption:
-        raise  # a mistake of the code that calls, not of what was retrieved
     except InvalidInput as refused:
         told = PromptRefused(refused.what, advice=refused.advice)
         if refused.step and refused.space:

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from llama_index.core import SummaryIndex
 from llama_index.core.base.llms.types import ChatMessage, TextBlock, VideoBlock
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.core.response_synthesizers import ResponseMode
+from llama_index.core.schema import TextNode
 from phi4s import phi4, prompts, saying
 from pydantic import BaseModel
 
@@ -56,11 +59,16 @@ def test_it_says_where_it_was_refused() -> None:
     assert str(refused.value) == str(refused.value.__cause__)
 
 
-@pytest.mark.parametrize("form", ["structured", "astructured"])
-def test_a_mistyped_option_stays_what_it_is(form: str) -> None:
-    """That is a mistake in the code, and not in what a prompt holds."""
-    with pytest.raises(InvalidOption, match="sotp"):
-        FORMS[form](phi4(saying()), PromptTemplate("1 + 2?"), llm_kwargs={"sotp": ["."]})
+@pytest.mark.parametrize("mode", [ResponseMode.COMPACT, ResponseMode.TREE_SUMMARIZE])
+def test_an_option_is_refused_aloud_in_an_engine(mode: ResponseMode) -> None:
+    """A strict LLM whose options no Space takes says so, and not "Empty Response"."""
+    llm = phi4(saying(), client={"strict": True}, temperature=0.1)
+    engine = SummaryIndex([TextNode(text="Boats lie here.")]).as_query_engine(llm=llm, response_mode=mode)
+
+    with pytest.raises(PromptRefused, match="temperature") as refused:
+        engine.query("What lies here?")
+
+    assert isinstance(refused.value.__cause__, InvalidOption)
 
 
 @pytest.mark.parametrize(("form", "answer"), [("predict", "3"), ("apredict", "3")])

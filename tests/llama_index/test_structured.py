@@ -21,7 +21,7 @@ from scripted import ScriptedSpace
 
 from llama_index_phi4 import Phi4
 from llama_index_phi4._structured import _Growth
-from phi4_space import InvalidOption, ResponseFormatNotMet
+from phi4_space import Phi4Error, ResponseFormatNotMet
 
 ASK = PromptTemplate("Tell of {thing}.")
 
@@ -173,7 +173,7 @@ def test_arguments_for_the_chat_are_passed_on(form: Callable[..., Any]) -> None:
     told = {"stop": ["END"], "tool_required": True, "tool_choice": "Book", "allow_parallel_tool_calls": True}
 
     assert form(phi4(space), Book, ASK, told, thing="Emma") == BOOK
-    with pytest.raises(InvalidOption, match="'sotp'"):
+    with pytest.raises(Phi4Error, match="'sotp'"):
         form(phi4(space), Book, ASK, {"sotp": ["END"]}, thing="Emma")
 
 
