@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media import square
 from servers import KINDS, Servers
-from sessions import Sessions
+from sessions import Sessions, in_order
 from stage import CASSETTES, VERSIONS, Stage, Venue, staged, venues
 from tape import playing, recording, source_of
 from tidy import HOME, Tidy, files_of
@@ -207,6 +207,22 @@ def test_sessions_are_named_by_what_is_asked() -> None:
     assert len({request.body for request in first}) == 3
     assert one.rename(on_session("a")).uri == other.rename(on_session("e")).uri
     assert Sessions().rename(first[0]).body == first[0].body
+
+
+def recorded(name: str, step: str) -> dict[str, Any]:
+    """A recorded request, of which only what is about its session counts; without a name, of none."""
+    request = on_session(name, step) if step == "predict" else on_session(name)
+    return {"request": {"uri": request.uri if name else f"{HOME}/{step}", "body": request.body}, "step": step}
+
+
+def test_turns_taken_at_the_same_time_have_one_order() -> None:
+    """Whoever came first: by session; those taken one after the other stay so."""
+    one, other, config = "session-aaaaaaaa-1", "session-bbbbbbbb-1", recorded("", "config")
+    mine, theirs = ([recorded(name, step) for step in ("predict", "data")] for name in (one, other))
+    mixed = [[mine[0], *theirs, mine[1]], [theirs[0], mine[0], theirs[1], mine[1]]]
+
+    assert [in_order([config, *parts]) for parts in mixed] == [[config, *mine, *theirs]] * 2
+    assert in_order([*theirs, config, *mine]) == [*theirs, config, *mine]
 
 
 # --- where tests run ------------------------------------------------------------------------------------

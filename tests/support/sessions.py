@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -14,6 +16,7 @@ from tidy import Tidy
 from vcr.request import Request
 
 PREFIX = "session-"
+_STEADY = re.compile(rf"\b{PREFIX}[0-9a-f]{{8}}-\d+\b")
 
 
 @dataclass
@@ -46,6 +49,33 @@ class Sessions:
         digest = hashlib.sha256(told.encode()).hexdigest()[:8]
         self._asked[digest] += 1
         return f"{PREFIX}{digest}-{self._asked[digest]}"
+
+
+def in_order(interactions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Recorded interactions in an order that the next recording has, too.
+
+    Turns that were taken at the same time are told one after the other, by their sessions' names; all else
+    stays where it was.
+
+    Args:
+        interactions: As vcrpy keeps them, on sessions with steady names.
+    """
+    names = [_session_of(part["request"]) for part in interactions]
+    last = {name: place for place, name in enumerate(names) if name}
+    ordered: list[Mapping[str, Any]] = []
+    open_until = 0
+    for place, name in enumerate(names):
+        open_until = max(open_until, last.get(name, place))
+        if place == open_until:  # no session that was begun so far goes on
+            together = range(len(ordered), place + 1)
+            ordered += [interactions[one] for one in sorted(together, key=names.__getitem__)]
+    return ordered
+
+
+def _session_of(request: Mapping[str, Any]) -> str:
+    """The steady name of a recorded request's session; empty where it has none."""
+    found = _STEADY.search(f"{request['uri']} {request['body']}")
+    return found[0] if found else ""
 
 
 def _json(request: Request) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import vcr
 import yaml
-from sessions import Sessions
+from sessions import Sessions, in_order
 from tidy import Tidy, at_home, files_of, spread
 from vcr.cassette import Cassette
 from vcr.request import Request
@@ -94,7 +94,7 @@ class _Paper:
     def serialize(self, cassette: Mapping[str, Any]) -> str:
         """The text of a cassette."""
         tidy = Tidy()
-        interactions = [_kept(part, tidy) for part in cassette["interactions"]]
+        interactions = [_kept(part, tidy) for part in in_order(cassette["interactions"])]
         source = {**self._source, "gradio": _gradio(interactions)}
         tape = {"version": cassette["version"], "interactions": interactions}
         return _yaml({"source": source}, flow=False) + _yaml(tape, flow=None)
