@@ -208,6 +208,12 @@ def test_bad_arguments_are_refused_at_once(fields: dict[str, Any], told: str) ->
     assert "sentinel" not in str(caught.value)
 
 
+def test_what_describes_no_llm_is_refused() -> None:
+    """Where pydantic is handed something else, in a user's own model."""
+    with pytest.raises(ValidationError, match="Phi4"):
+        Phi4.model_validate("ada/phi-4")
+
+
 def test_a_window_without_room_is_found_later_too() -> None:
     """Fields that are set on a living object are checked when core asks."""
     llm = Phi4()
