@@ -33,9 +33,10 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract, live, on three Gradios
+matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract and the frameworks, live, on three Gradios
 	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_server_app.py \
-		tests/test_server_gradio_client.py tests/langchain tests/llama_index $(AT_GRADIOS)
+		tests/test_server_gradio_client.py $(AT_GRADIOS)
+	$(BIN)/pytest tests/langchain tests/llama_index -k live- $(AT_GRADIOS)
 
 floors: $(VENV)/wheel.stamp .venv-floors/test.stamp ## the framework packages, on the oldest frameworks that they take
 	.venv-floors/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall $(WHEEL)/phi4_space-*.whl
