@@ -31,6 +31,7 @@ from scripted import (
 from scripted import generating as first
 
 from langchain_phi4 import ChatPhi4, __version__
+from langchain_phi4._messages import to_turns
 from phi4_space import (
     InvalidOption,
     OptionIgnored,
@@ -187,6 +188,19 @@ def test_version_1_has_blocks_of_text_and_calls() -> None:
         ("tool_call", None, {"a": 1, "b": 2}),
         ("tool_call", None, {"a": 3, "b": 4}),
     ]
+
+
+@pytest.mark.parametrize(("words", "calls"), [("Let me see. ", ""), ("", CALLS), ("Let me see. ", CALLS)])
+def test_version_1_keeps_a_broken_call_to_itself(words: str, calls: str) -> None:
+    """It becomes no call and no words, takes nothing of what came before it, and can be handed on."""
+    broken = '<|tool_call|>[{"name": "add", "arguments": {"a": 1'
+    model = chat(streaming(words + calls, broken), output_version="v1").bind_tools([add])
+
+    message = summed(model.stream("hi"))
+
+    assert (message.text, len(message.tool_calls)) == (words, 2 * bool(calls))
+    assert [call["args"] for call in message.invalid_tool_calls] == [broken]
+    assert broken in [line for turn in to_turns([message]) for line in turn.text.splitlines()]
 
 
 @v3
