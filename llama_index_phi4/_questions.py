@@ -87,6 +87,11 @@ def to_completion(prompt: str, told: Mapping[str, Any], *, formatted: bool) -> Q
     Raises:
         InvalidInput: An argument is not known or makes no sense, or an image cannot be read.
     """
+    if not isinstance(prompt, str):
+        raise InvalidOption(
+            f"The prompt is of type {type(prompt).__name__}, not a string",
+            advice="For messages, there is chat.",
+        )
     told = _known(told, _COMPLETION, what="A completion")
     options = _shared(told)
     images = [*told.get("image_documents", ()), *told.get("images", ())]
@@ -130,7 +135,7 @@ def _shared(told: Mapping[str, Any]) -> Options:
     if sampling := {name: value for name, value in told.items() if name in SAMPLING}:
         options["sampling"] = sampling
     if stop := told.get("stop"):
-        options["stop"] = [stop] if isinstance(stop, str) else list(stop)
+        options["stop"] = [stop] if isinstance(stop, str) else stop
     if (form := to_format(told.get("response_format"))) is not None:
         options["response_format"] = form
     return options

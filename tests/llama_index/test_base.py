@@ -418,6 +418,12 @@ def test_strictly_it_is_an_error() -> None:
         (lambda llm: llm.chat(HI, image_documents=[]), "A chat takes no argument 'image_documents'"),
         (lambda llm: llm.complete("hi", tools=[ADD]), "A completion takes no argument 'tools'"),
         (lambda llm: llm.chat(HI, response_format=3), "response_format"),
+        (lambda llm: llm.chat(HI, stop=3), "stop=[...]"),
+        (
+            lambda llm: llm.complete(HI),
+            "The prompt is of type list, not a string. For messages, there is chat.",
+        ),
+        (lambda llm: list(llm.stream_complete(None)), "The prompt is of type NoneType"),
         (lambda llm: llm.chat(HI, tool_choice="subtract", tools=[ADD]), "tool_choice"),
     ],
 )
