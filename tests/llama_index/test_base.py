@@ -3,6 +3,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -23,6 +26,7 @@ from media import square
 from phi4s import calling, hanging, phi4, prompts, saying, streaming, uploaded
 from pydantic import BaseModel, ValidationError
 from scripted import ESTIMATION, STARTS, URL, ScriptedSpace, completed, events, generating, replaced
+from servers import ROOT
 
 import llama_index_phi4
 from llama_index_phi4 import Phi4
@@ -118,6 +122,37 @@ def test_making_one_opens_nothing() -> None:
     assert metadata.is_function_calling_model
     assert metadata.system_role is MessageRole.SYSTEM
     assert space.asked == []
+
+
+IMPORTED = """
+import llama_index.core, socket, sys, threading
+def refuse(*_, **__): raise OSError("nobody is to be asked")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+before = set(sys.modules), threading.active_count()
+import llama_index_phi4
+llama_index_phi4.Phi4().metadata
+assert threading.active_count() == before[1]
+print(*{name.partition(".")[0] for name in set(sys.modules) - before[0]})
+"""
+
+
+@pytest.mark.timeout(300)  # it imports all of core, which takes a while on a busy machine
+def test_importing_loads_no_other_framework() -> None:
+    """Nor a server, nor a thread; nobody is asked by the import, nor when one is made."""
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", IMPORTED],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=True,
+    )
+
+    loaded = set(done.stdout.split())
+    assert {"llama_index_phi4", "phi4_space"} <= loaded
+    assert not {
+        name for name in loaded if name.startswith(("langchain", "langgraph", "gradio", "phi4_server"))
+    }
 
 
 def test_metadata_says_what_the_fields_say() -> None:
