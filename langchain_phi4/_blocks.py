@@ -146,7 +146,9 @@ def _served_result(block: Block) -> Iterator[Piece]:
 
 
 def _to_result(block: Block, parts: Iterable[Part]) -> Result:
-    failed = bool(block.get("is_error") or block.get("error") or block.get("status") in {"error", "failed"})
+    failed = bool(
+        block.get("is_error") or block.get("error") or str(block.get("status")) in {"error", "failed"}
+    )
     call_id = _id(block, "tool_use_id", "tool_call_id", "toolUseId", "call_id")
     return Result(call_id, tuple(parts), failed=failed)
 
@@ -156,7 +158,7 @@ def _output(block: Block) -> object:
 
 
 def _is_known(item: object) -> bool:
-    return isinstance(item, str) or (isinstance(item, Mapping) and item.get("type") in _READERS)
+    return isinstance(item, str) or (isinstance(item, Mapping) and str(item.get("type")) in _READERS)
 
 
 def read_parts(content: object) -> list[Part]:

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
@@ -611,6 +611,8 @@ _VALUES = _INNER | st.lists(_INNER, max_size=2) | st.dictionaries(_KEYS, _INNER,
 
 @settings(deadline=None)
 @given(block=st.dictionaries(_KEYS, _VALUES, max_size=5), kind=_KIND)
+@example(block={"status": {}}, kind="file_search_call")
+@example(block={"content": [{"type": []}]}, kind="server_tool_result")
 def test_any_block_is_read_or_refused(block: dict[str, Any], kind: str) -> None:
     """Whatever a block holds, it is read or refused as bad input, and it is the same afterwards."""
     block = {**block, "type": kind}
