@@ -360,6 +360,17 @@ async def test_calls_at_the_same_time_have_their_own_listeners() -> None:
         assert ears.runs == {run}
 
 
+@pytest.mark.parametrize("by", [by_invoke, by_ainvoke, by_stream, by_astream])
+def test_a_run_has_the_id_that_it_is_given(by: Callable[[Any, Ears], None]) -> None:
+    """Who names a run, to find its trace again, names its events, too."""
+    ears, run_id = Ears(), uuid4()
+
+    by(chat(saying("a")).with_config(run_id=run_id), ears)
+
+    assert ears.events
+    assert ears.runs == {run_id}
+
+
 @pytest.mark.anyio
 async def test_the_doors_below_work_without_listeners() -> None:
     """Who calls core's hooks themselves has no run, and an answer all the same."""
