@@ -75,7 +75,7 @@ def test_what_values_are_made_of_can_be_named() -> None:
     assert values - {"File"} <= set(phi4_space.__all__)
 
 
-@pytest.mark.parametrize("package", ["phi4_space", "phi4_server"])
+@pytest.mark.parametrize("package", ["phi4_space", "phi4_server", "langchain_phi4", "llama_index_phi4"])
 def test_types_are_shipped(package: str) -> None:
     """The marker that has type checkers read the annotations lies in the installed package."""
     assert importlib.resources.files(package).joinpath("py.typed").is_file()
