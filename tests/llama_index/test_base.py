@@ -331,11 +331,11 @@ def test_asynchronous_calls_overlap() -> None:
         all_joined = asyncio.Barrier(3)
 
         async def join(_: object) -> httpx.Response:
-            await all_joined.wait()
+            await asyncio.wait_for(all_joined.wait(), 10)
             return httpx.Response(200, json={"event_id": "event"})
 
-        llm = phi4(ScriptedSpace({"join": [join, join, join]}))
-        said = await asyncio.wait_for(asyncio.gather(*(llm.achat(HI) for _ in range(3))), 60)
+        llm = phi4(ScriptedSpace({"join": [join, join, join]}), client={"max_retries": 0})
+        said = await asyncio.gather(*(llm.achat(HI) for _ in range(3)))
         return {str(response.message.content) for response in said}
 
     assert asyncio.run(at_once()) == {"an answer"}
