@@ -82,6 +82,8 @@ class ConfiguredChatModel(AttendedChatModel):
             known = [*cls.model_fields, "api_key"]
             strict = bool(given.get("strict"))
             tell_unknown(given, known, what=cls.__name__, strict=strict, stacklevel=_CALLER)
+            if {"token", "api_key"} <= given.keys() and given["token"] != given["api_key"]:
+                raise InvalidOption("token and api_key mean the same, and differ", advice="Give one of them.")
         return given
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ import pytest
 from langchain_core.exceptions import ModelConnectionError, ModelInvalidRequestError, ModelTimeoutError
 from langchain_core.messages import HumanMessage
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
+from pydantic import SecretStr
 from scripted import ESTIMATION, STARTS, URL, ScriptedSpace, events, generating
 
 from langchain_phi4 import ChatPhi4
@@ -151,6 +152,16 @@ def test_a_token_goes_where_it_was_meant_to(
     assert ChatPhi4(space=where, **told).invoke("hi").text == "an answer"
 
     assert bearers(space) == {shown}
+
+
+@pytest.mark.parametrize("token", ["hf_other", None, False])
+def test_two_tokens_are_one_too_many(token: Any) -> None:
+    """The alias is not passed over silently, which would ask in another's name; nor is either told."""
+    with pytest.raises(ValueError, match="token and api_key mean the same") as caught:
+        ChatPhi4(token=token, api_key=SECRET)  # type: ignore[call-arg] # an alias
+
+    assert "hf_" not in str(caught.value)
+    assert ChatPhi4(token=SECRET, api_key=SECRET).token == SecretStr(SECRET)  # type: ignore[call-arg] # as above
 
 
 def test_no_error_and_no_trace_tells_the_token(space: ScriptedSpace) -> None:
