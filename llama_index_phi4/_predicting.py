@@ -6,15 +6,17 @@ Core's response synthesizers take a ValueError for an answer that could not be p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any, TypeVar
 
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model
 
-from llama_index_phi4._structured import StructuredPrediction
+from llama_index_phi4._structured import Growing, StructuredPrediction
 from phi4_space import InvalidInput, Phi4Error
+
+T = TypeVar("T")
 
 
 class PromptRefused(Phi4Error):
@@ -74,6 +76,36 @@ class Prediction(StructuredPrediction):
                 output_cls, prompt, llm_kwargs, **prompt_args
             )
             return predicted
+
+    def _structured_stream_call(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Growing[Model], None, None]:
+        """What core's `stream_structured_predict` yields."""
+        with _aloud():
+            yield from super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+
+    async def _structured_astream_call(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Growing[Model], None]:
+        """`_structured_stream_call`, asynchronously."""
+        with _aloud():
+            growing = await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        return _growing_aloud(growing)
+
+
+async def _growing_aloud(growing: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    with _aloud():
+        async with aclosing(growing):
+            async for known in growing:
+                yield known
 
 
 @contextmanager

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 from llama_index.core import SummaryIndex
-from llama_index.core.base.llms.types import ChatMessage, TextBlock, VideoBlock
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock, VideoBlock
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.response_synthesizers import ResponseMode
 from llama_index.core.schema import TextNode
+from media import square
 from phi4s import phi4, prompts, saying
 from pydantic import BaseModel
 
 from llama_index_phi4 import Phi4, PromptRefused
-from phi4_space import InvalidOption, UnsupportedContent
+from phi4_space import InvalidOption, TooManyFiles, UnsupportedContent
 
 
 class Sum(BaseModel):
@@ -23,11 +24,19 @@ class Sum(BaseModel):
     value: int
 
 
+async def last_of(stream: Any) -> Any:
+    return [partial async for partial in await stream][-1]
+
+
 FORMS: dict[str, Callable[..., Any]] = {
     "predict": lambda llm, prompt, **told: llm.predict(prompt, **told),
     "apredict": lambda llm, prompt, **told: asyncio.run(llm.apredict(prompt, **told)),
     "structured": lambda llm, prompt, **told: llm.structured_predict(Sum, prompt, **told),
     "astructured": lambda llm, prompt, **told: asyncio.run(llm.astructured_predict(Sum, prompt, **told)),
+    "growing": lambda llm, prompt, **told: [*llm.stream_structured_predict(Sum, prompt, **told)][-1],
+    "agrowing": lambda llm, prompt, **told: asyncio.run(
+        last_of(llm.astream_structured_predict(Sum, prompt, **told))
+    ),
 }
 FILM = ChatPromptTemplate(
     message_templates=[ChatMessage(blocks=[TextBlock(text="What is this?"), VideoBlock(video=b"film")])]
@@ -46,6 +55,18 @@ def test_what_cannot_be_sent_is_refused_aloud(form: str) -> None:
     assert isinstance(refused.value.__cause__, UnsupportedContent)
     assert refused.value.advice == refused.value.__cause__.advice
     assert space.steps() == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_too_many_files_are_refused_aloud(form: str) -> None:
+    """In streams, too, where the client finds out only when asked for the first piece."""
+    two = [ImageBlock(image=square(shade, 0, 0)) for shade in (0, 255)]
+    prompt = ChatPromptTemplate(message_templates=[ChatMessage(blocks=[*two, TextBlock(text="Compare.")])])
+
+    with pytest.raises(PromptRefused, match="2 files and may carry 1") as refused:
+        FORMS[form](phi4(saying(), client={"max_files": 1}), prompt)
+
+    assert isinstance(refused.value.__cause__, TooManyFiles)
 
 
 def test_it_says_where_it_was_refused() -> None:
@@ -81,7 +102,7 @@ def test_what_can_be_sent_is_answered(form: str, answer: str) -> None:
     assert prompts(space) == ["1 + 2?"]
 
 
-@pytest.mark.parametrize("form", ["structured", "astructured"])
+@pytest.mark.parametrize("form", ["structured", "astructured", "growing", "agrowing"])
 def test_objects_are_read(form: str) -> None:
     """As the structured forms do it."""
     assert FORMS[form](phi4(saying('{"value": 3}')), PromptTemplate("1 + 2?")) == Sum(value=3)
