@@ -127,6 +127,13 @@ def test_senseless_tools_are_refused_by_name(tools: list[ToolSpec], choice: str,
     assert complaint in str(refused.value)
 
 
+def test_arguments_may_be_frozen() -> None:
+    """Any mapping will do, inside too."""
+    arguments = MappingProxyType({"x": MappingProxyType({"y": 1})})
+
+    assert '{"x": {"y": 1}}' in render_calls([ToolCall("1", "f", arguments)])
+
+
 def test_calls_are_written_as_the_model_writes_them() -> None:
     """Earlier calls stand in Phi-4's form, in their own letters."""
     calls = (ToolCall("1", "get_weather", {"city": "Zürich"}), ToolCall("2", "add"))
