@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 _FIRST = ("title", "description", "type", "properties", "required")
@@ -30,6 +31,8 @@ def told(schema: Mapping[str, Any], *, titled: bool = False) -> dict[str, Any]:
 
 def _part(key: str, value: Any) -> Any:
     match value:
+        case str() if key == "description":
+            return cleandoc(value)  # often a docstring, which Python before 3.13 leaves indented
         case Mapping() if key in _BY_NAME:
             return {name: _part("", part) for name, part in value.items()}
         case Mapping() if key not in _VALUES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from inspect import cleandoc
 from typing import Any
 from uuid import uuid4
 
@@ -48,7 +49,11 @@ def render(tools: Sequence[ToolSpec], *, choice: str = "auto") -> str:
         return ""
     orders = filter(None, ("" if choice == "none" else _HOW, _order(choice)))
     listed = [
-        {"name": tool.name, "description": tool.description, "parameters": told(tool.parameters)}
+        {
+            "name": tool.name,
+            "description": cleandoc(tool.description or ""),
+            "parameters": told(tool.parameters),
+        }
         for tool in tools
     ]
     return f"{' '.join(orders)}\n<|tool|>{_written(listed, 'The tools')}<|/tool|>"

@@ -51,6 +51,8 @@ def test_titles_are_left_out() -> None:
         ({"anyOf": [{"title": "A", "type": "null"}]}, {"anyOf": [{"type": "null"}]}),
         ({"enum": [{"title": "A"}], "items": {"title": "A"}}, {"enum": [{"title": "A"}], "items": {}}),
         ({"title": ["no", "title"]}, {"title": ["no", "title"]}),
+        ({"description": "A.\n\n    B.\n    "}, {"description": "A.\n\nB."}),
+        ({"description": {"title": "A", "type": "null"}}, {"description": {"type": "null"}}),
     ],
 )
 def test_who_wrote_it_does_not_matter(schema: dict[str, Any], same: dict[str, Any]) -> None:

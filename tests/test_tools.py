@@ -127,6 +127,13 @@ def test_senseless_tools_are_refused_by_name(tools: list[ToolSpec], choice: str,
     assert complaint in str(refused.value)
 
 
+def test_a_docstring_is_told_without_its_indentation() -> None:
+    """As Python from 3.13 on has it anyway, so that the model is told the same under each."""
+    indented = ToolSpec("add", "Add.\n\n    Args:\n        x: A number.\n    ")
+
+    assert '"Add.\\n\\nArgs:\\n    x: A number."' in render([indented])
+
+
 def test_arguments_may_be_frozen() -> None:
     """Any mapping will do, inside too."""
     arguments = MappingProxyType({"x": MappingProxyType({"y": 1})})
