@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -75,11 +74,10 @@ def tell_unknown(
     for name in given:
         if name in known:
             continue
-        near = difflib.get_close_matches(name, known, n=1)
-        advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
+        told = InvalidOption.unknown(name, known, what=what)
         if strict:
-            raise InvalidOption(f"{what} takes no argument {name!r}", advice=advice)
-        warnings.warn(f"{what} takes no argument {name!r}, which is ignored. {advice}", stacklevel=stacklevel)
+            raise told
+        warnings.warn(f"{told.what}, which is ignored. {told.advice}", stacklevel=stacklevel)
 
 
 def _check_model(name: object) -> None:

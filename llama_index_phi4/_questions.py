@@ -5,7 +5,6 @@ Nothing is dropped silently: a name that nobody reads is refused, and the error 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,9 +118,7 @@ def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str)
     """
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
-            raise InvalidOption(f"{what} takes no argument {name!r}", advice=advice)
+            raise InvalidOption.unknown(name, known, what=what)
 
 
 def _known(told: Mapping[str, Any], known: Collection[str], *, what: str) -> dict[str, Any]:

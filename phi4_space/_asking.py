@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
@@ -130,9 +129,7 @@ def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str)
     """
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
-            raise InvalidOption(f"{what} takes no argument {name!r}", advice=advice)
+            raise InvalidOption.unknown(name, known, what=what)
 
 
 def _turns(message: Message, options: Options) -> tuple[Turn, ...]:

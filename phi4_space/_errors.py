@@ -44,7 +44,9 @@ and stands outside the tree.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import difflib
+from collections.abc import Collection
+from typing import ClassVar, Literal, Self
 
 Step = Literal["prepare", "fetch", "connect", "upload", "predict", "post", "get", "status"]
 """Where in a turn something failed: `predict`, `post` and `get` are the three calls of one turn."""
@@ -114,6 +116,19 @@ class EmptyPrompt(InvalidInput):
 
 class InvalidOption(InvalidInput, TypeError):
     """A mistyped or senseless argument of a constructor or call."""
+
+    @classmethod
+    def unknown(cls, name: str, known: Collection[str], *, what: str) -> Self:
+        """The error for an argument that nobody reads; it tells the nearest that somebody does.
+
+        Args:
+            name: The argument.
+            known: The arguments that are read.
+            what: Who was given it.
+        """
+        near = difflib.get_close_matches(name, known, n=1)
+        advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
+        return cls(f"{what} takes no argument {name!r}", advice=advice)
 
 
 class InvalidSpaceName(InvalidInput):
