@@ -9,8 +9,8 @@ from llama_index.core.base.llms.types import LLMMetadata
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from llama_index_phi4._predicting import Prediction
 from llama_index_phi4._questions import check, refuse_unknown
+from llama_index_phi4._structured import StructuredPrediction
 from phi4_space import MODEL, PromptStyle, SpaceClient, Timeouts
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ def _kept_secret(token: T) -> T | SecretStr:
     return SecretStr(token) if isinstance(token, str) else token
 
 
-class Configured(Prediction):
+class Configured(StructuredPrediction):
     """An LLM that knows its Space, and how to be copied, dumped, pickled and closed."""
 
     model_config = ConfigDict(hide_input_in_errors=True)  # an input may be a token

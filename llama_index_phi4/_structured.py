@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
-from typing import Any, Generic, TypeAlias, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from llama_index.core import instrumentation
 from llama_index.core.base.llms.types import (
@@ -21,7 +21,6 @@ from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
     LLMStructuredPredictStartEvent,
 )
-from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model, PydanticProgramMode
@@ -29,13 +28,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from llama_index_phi4._formats import OutputFormat
+from llama_index_phi4._predicting import Prediction, aloud
 
 _dispatcher = instrumentation.get_dispatcher(__name__)  # type: ignore[attr-defined] # which it re-exports
+T = TypeVar("T")
 Growing: TypeAlias = "Model | list[Model] | FlexibleModel | list[FlexibleModel]"
 """What core lets a stream of objects yield; here it is one object, as it grows."""
 
 
-class StructuredPrediction(FunctionCallingLLM):
+class StructuredPrediction(Prediction):
     """An LLM whose structured predictions are asked for as JSON and checked by pydantic.
 
     Args of all four forms:
@@ -56,15 +57,17 @@ class StructuredPrediction(FunctionCallingLLM):
         """Asks for an object, and waits for it.
 
         Raises:
+            PromptRefused: What the prompt holds cannot be sent.
             ResponseFormatNotMet: The model answered twice without one.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
-        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-            made = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
-            return cast("Model", made)
-        _tell_start(output_cls, prompt, prompt_args)
-        response = self.chat(self._asked(prompt, prompt_args), **_with_format(output_cls, llm_kwargs))
-        return _told_end(_read(output_cls, response))
+        with aloud():
+            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+                made = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+                return cast("Model", made)
+            _tell_start(output_cls, prompt, prompt_args)
+            response = self.chat(self._asked(prompt, prompt_args), **_with_format(output_cls, llm_kwargs))
+            return _told_end(_read(output_cls, response))
 
     @_dispatcher.span
     async def astructured_predict(
@@ -75,14 +78,14 @@ class StructuredPrediction(FunctionCallingLLM):
         **prompt_args: Any,
     ) -> Model:
         """`structured_predict`, asynchronously."""
-        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-            predicted: Model = await super().astructured_predict(
-                output_cls, prompt, llm_kwargs, **prompt_args
-            )
-            return predicted
-        _tell_start(output_cls, prompt, prompt_args)
-        response = await self.achat(self._asked(prompt, prompt_args), **_with_format(output_cls, llm_kwargs))
-        return _told_end(_read(output_cls, response))
+        with aloud():
+            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+                made = await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+                return cast("Model", made)
+            _tell_start(output_cls, prompt, prompt_args)
+            asked = self._asked(prompt, prompt_args)
+            response = await self.achat(asked, **_with_format(output_cls, llm_kwargs))
+            return _told_end(_read(output_cls, response))
 
     def _structured_stream_call(
         self,
@@ -92,10 +95,12 @@ class StructuredPrediction(FunctionCallingLLM):
         **prompt_args: Any,
     ) -> Generator[Growing[Model], None, None]:
         """What core's `stream_structured_predict` yields: the object as it grows, and whole at last."""
-        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-            return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        asked = self._asked(prompt, prompt_args)
-        return _growing(output_cls, self.stream_chat(asked, **_with_format(output_cls, llm_kwargs)))
+        with aloud():
+            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+                yield from super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+                return
+            asked = self._asked(prompt, prompt_args)
+            yield from _growing(output_cls, self.stream_chat(asked, **_with_format(output_cls, llm_kwargs)))
 
     async def _structured_astream_call(
         self,
@@ -105,11 +110,15 @@ class StructuredPrediction(FunctionCallingLLM):
         **prompt_args: Any,
     ) -> AsyncGenerator[Growing[Model], None]:
         """`_structured_stream_call`, asynchronously."""
-        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-            return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        asked = self._asked(prompt, prompt_args)
-        stream = await self.astream_chat(asked, **_with_format(output_cls, llm_kwargs))
-        return _agrowing(output_cls, stream)
+        with aloud():
+            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+                growing = await super()._structured_astream_call(
+                    output_cls, prompt, llm_kwargs, **prompt_args
+                )
+                return _growing_aloud(growing)
+            asked = self._asked(prompt, prompt_args)
+            stream = await self.astream_chat(asked, **_with_format(output_cls, llm_kwargs))
+            return _growing_aloud(_agrowing(output_cls, stream))
 
     def _asked(self, prompt: PromptTemplate, prompt_args: dict[str, Any]) -> list[ChatMessage]:
         return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
@@ -178,3 +187,10 @@ async def _agrowing(
             if (known := growth.read(response)) is not None:
                 yield known
     yield _read(output_cls, response)
+
+
+async def _growing_aloud(growing: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    with aloud():
+        async with aclosing(growing):
+            async for known in growing:
+                yield known
