@@ -14,6 +14,7 @@ from phi4_space._errors import (
     InvalidInput,
     InvalidOption,
     InvalidSpaceName,
+    LimitExceeded,
     MediaNotReadable,
     NoGpuAvailable,
     OptionIgnored,
@@ -39,6 +40,7 @@ from phi4_space._errors import (
     UploadRefused,
     UrlRefused,
 )
+from phi4_space._limits import Limits
 from phi4_space._options import MODEL, MODEL_ALIASES, Timeouts
 from phi4_space._options import VERSION as __version__  # noqa: N811 - the name that versions have
 from phi4_space._prompt import PromptStyle
@@ -95,6 +97,8 @@ __all__ = [
     "InvalidInput",
     "InvalidOption",
     "InvalidSpaceName",
+    "LimitExceeded",
+    "Limits",
     "Media",
     "MediaLike",
     "MediaNotReadable",

@@ -34,6 +34,7 @@
     ├── DeadlineExceeded        one of the timeouts ran out (also a TimeoutError)
     ├── TurnCancelled           somebody cancelled the job on the Space
     ├── UnexpectedAnswer        the server answered in a way that Gradio does not
+    │   └── LimitExceeded           it sent more than `Limits` allows
     ├── ToolChoiceNotMet        the model did not call the tool that it was told to call
     ├── ResponseFormatNotMet    the model's answer is not the JSON that was asked for
     └── BlockingCallRefused     a synchronous door was used from the thread that has to do the work
@@ -401,6 +402,22 @@ class UnexpectedAnswer(Phi4Error):
     """The server answered in a way that Gradio does not."""
 
     usual_advice = "Check with phi4 doctor that the address is a Gradio Space's."
+
+
+class LimitExceeded(UnexpectedAnswer):
+    """The server sent more than `Limits` allows; what was read of it is thrown away.
+
+    Attributes:
+        which: The name of the limit, a field of `Limits`.
+        limit: Its value.
+    """
+
+    def __init__(self, what: str, *, which: str, limit: int, status: int | None = None) -> None:
+        super().__init__(
+            what, advice=f"Raise Limits.{which}, if you trust this Space to send so much.", status=status
+        )
+        self.which = which
+        self.limit = limit
 
 
 class ToolChoiceNotMet(Phi4Error):

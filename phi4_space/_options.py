@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from phi4_space._address import Address, to_address
 from phi4_space._contract import PUBLIC_SPACE
 from phi4_space._errors import InvalidOption
+from phi4_space._limits import Limits
 from phi4_space._prompt import PromptStyle
 from phi4_space._urls import FetchPolicy
 
@@ -84,6 +85,7 @@ class Settings:
         timeouts: How long each step may take.
         max_retries: How often a turn is tried again before its first text.
         fetch: What is allowed for media handed in as URLs.
+        limits: How much the Space and the Hub may send.
         max_files: How many files one turn may carry; None for as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused.
     """
@@ -101,6 +103,7 @@ class Settings:
     timeouts: Timeouts
     max_retries: int
     fetch: FetchPolicy
+    limits: Limits
     max_files: int | None
     strict: bool
 
@@ -161,6 +164,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     timeouts: Timeouts | float | None,
     max_retries: int,
     fetch: FetchPolicy,
+    limits: Limits,
     max_files: int | None,
     strict: bool,
 ) -> Settings:
@@ -190,6 +194,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         timeouts=_of_kind("timeouts", timeouts, Timeouts),
         max_retries=_number("max_retries", max_retries),
         fetch=_of_kind("fetch", fetch, FetchPolicy),
+        limits=_of_kind("limits", limits, Limits),
         max_files=None if max_files is None else _number("max_files", max_files),
         strict=_of_kind("strict", strict, bool),
     )

@@ -18,6 +18,7 @@ from phi4_space._asking import Message, Options, Request, Said, refuse_unknown
 from phi4_space._blocking import call, iterate
 from phi4_space._doors import Doors
 from phi4_space._errors import Phi4Error
+from phi4_space._limits import Limits
 from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
@@ -53,6 +54,7 @@ class SpaceClient(Doors):
         timeouts: What each step may take; a number bounds the whole turn, in seconds.
         max_retries: How often a turn is tried again before its first text.
         fetch: What is allowed for media handed in as URLs.
+        limits: How much the Space may send; more is an error.
         max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused; otherwise each is ignored, with one
             `OptionIgnored`.
@@ -80,6 +82,7 @@ class SpaceClient(Doors):
         timeouts: Timeouts | float | None = Timeouts(),
         max_retries: int = 2,
         fetch: FetchPolicy = FetchPolicy(),
+        limits: Limits = Limits(),
         max_files: int | None = None,
         strict: bool = False,
         outside: Outside = Outside(),
@@ -99,6 +102,7 @@ class SpaceClient(Doors):
             timeouts=timeouts,
             max_retries=max_retries,
             fetch=fetch,
+            limits=limits,
             max_files=max_files,
             strict=strict,
         )

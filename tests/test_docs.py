@@ -202,7 +202,7 @@ def test_the_page_of_the_client_names_all_there_is() -> None:
     assert set() == fields - told
 
 
-@pytest.mark.parametrize("kind", [p4.Timeouts, p4.FetchPolicy])
+@pytest.mark.parametrize("kind", [p4.Timeouts, p4.FetchPolicy, p4.Limits])
 def test_the_tables_of_settings_tell_the_defaults(kind: Any) -> None:
     """Each field has its row, and the default there is the default."""
     rows = _rows("client.md")

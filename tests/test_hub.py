@@ -24,6 +24,7 @@ from phi4_space._errors import (
     UnexpectedAnswer,
 )
 from phi4_space._hub import Hub, Runtime
+from phi4_space._limits import Limits
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings
 from phi4_space._turns import Quota
 from phi4_space._urls import FetchPolicy
@@ -72,6 +73,7 @@ def settings(space: str = "owner/name", *, token: Any = False) -> Settings:
         timeouts=Timeouts(),
         max_retries=2,
         fetch=FetchPolicy(),
+        limits=Limits(),
         max_files=None,
         strict=False,
     )

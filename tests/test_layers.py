@@ -31,6 +31,7 @@ FLOORS = [
             "_guards",
             "_stopping",
             "_sampling",
+            "_limits",
         ),
     ],
     ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
