@@ -8,7 +8,7 @@ SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server 
 GRADIOS := 5.20.1 5.50.0 6.31.0
 AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)
 
-.PHONY: demo test lint types unit format matrix floors record record-live bench clean
+.PHONY: demo test lint types unit format matrix floors record record-live bench audit clean
 
 demo: $(VENV)/demo.stamp ## the main job, on the embedded Space
 	$(BIN)/phi4 demo
@@ -53,8 +53,12 @@ record-live: $(VENV)/wheel.stamp ## a cassette set from any Space: PHI4_SPACE=ow
 bench: $(VENV)/wheel.stamp
 	$(BIN)/python benchmarks/peers.py
 
+audit: .venv-audit/audit.stamp ## weaknesses in our code, and known ones in what CI installs
+	.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive phi4_space phi4_server langchain_phi4 llama_index_phi4
+	.venv-audit/bin/pip-audit --progress-spinner off --disable-pip --no-deps --requirement constraints/ci.txt
+
 clean:
-	rm -rf $(VENV) .venv-floors .venv-gradio-* build dist .coverage .coverage.* .*_cache
+	rm -rf $(VENV) .venv-floors .venv-audit .venv-gradio-* build dist .coverage .coverage.* .*_cache
 
 $(VENV)/made.stamp:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "phi4-space needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -78,6 +82,11 @@ $(VENV)/wheel.stamp: $(VENV)/test.stamp $(SOURCES)
 .venv-floors/test.stamp: pyproject.toml constraints/floors.txt
 	$(PYTHON) -m venv .venv-floors
 	.venv-floors/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints/floors.txt '.[all]'
+	touch $@
+
+.venv-audit/audit.stamp:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install 'bandit[toml]>=1.9,<2' 'pip-audit>=2.9,<3'
 	touch $@
 
 # The server's side alone: neither the client nor what it needs.

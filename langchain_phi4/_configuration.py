@@ -176,7 +176,7 @@ class ConfiguredChatModel(AttendedChatModel):
     @property
     def lc_secrets(self) -> builtins.dict[str, str]:
         """The token is written as the name of its environment variable."""
-        return {"token": "HF_TOKEN"}
+        return {"token": "HF_TOKEN"}  # nosec B105 - the name of a variable
 
     @property
     def lc_attributes(self) -> builtins.dict[str, Any]:
