@@ -9,9 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from phi4_server.chat import Entry, Shown, heard, shown, verbatim
+from phi4_server.chat import Entry, Shown, heard, shown
 from phi4_server.model import Model
 from phi4_server.page import PRIVATE, TITLE, lay_out
+from phi4_server.uploads import UploadsOnly, check_files
 
 Turn = tuple[list[Shown], list[Entry]]
 """What the page shall show, and what the session shall keep."""
@@ -38,7 +39,7 @@ def build(
         Blocks for `phi4_server.serving.serve`, or for Gradio's own `launch(allowed_paths=[str(EXAMPLES)])`.
     """
     respond = streamed(model, words_per_second) if stream else whole(model)
-    blocks = gr.Blocks(title=TITLE, fill_height=True, analytics_enabled=False)
+    blocks = UploadsOnly(title=TITLE, fill_height=True, analytics_enabled=False)
     with blocks:
         page = lay_out(model)
         show_and_keep = [page.chatbot, page.chat]
@@ -66,12 +67,20 @@ def build(
 
 
 def process_message(
-    history: list[Shown], message: dict[str, Any] | None, state: list[Entry]
+    history: list[Shown],  # noqa: ARG001  a parameter of the contract, as is its name
+    message: dict[str, Any] | None,
+    state: list[Entry],
 ) -> tuple[list[Shown], Any, list[Entry]]:
-    """Files what the user said, on the page and in the session, and closes the box until it is answered."""
+    """Files what the user said, in the session and on the page, and closes the box until it is answered.
+
+    The page shows the session's own chat: what a client says that the history was is never sent back, since
+    Gradio serves each file that a function returns.
+    """
     text, files = (message["text"] or "", message["files"]) if message else ("", [])
+    check_files(files)
     asked: list[Entry] = [{"role": "user", "text": text, "files": files}] if text.strip() or files else []
-    return verbatim(history) + shown(asked), gr.update(value=None, interactive=False), state + asked
+    chat = state + asked
+    return shown(chat), gr.update(value=None, interactive=False), chat
 
 
 def streamed(
@@ -79,16 +88,16 @@ def streamed(
 ) -> Callable[[list[Shown], list[Entry]], Generator[Turn]]:
     """The `bot_response` that lets the answer grow; closing it ends the model's work."""
 
-    def bot_response(history: list[Shown], state: list[Entry]) -> Generator[Turn]:
-        answer = ""
+    def bot_response(history: list[Shown], state: list[Entry]) -> Generator[Turn]:  # noqa: ARG001  see above
+        before, answer = shown(state), ""
         with closing(_pieces(model, state)) as pieces:
             for piece in pieces:
                 answer += piece
                 # The session keeps an answer once it is whole, so that a turn that failed can be repeated.
-                yield _with_answer(history, answer), state
+                yield before + shown([_entry(answer)]), state
                 if words_per_second is not None:
                     time.sleep(len(piece.split()) / words_per_second)
-        yield _with_answer(history, answer), [*state, _entry(answer)]
+        yield before + shown([_entry(answer)]), [*state, _entry(answer)]
 
     return bot_response
 
@@ -96,9 +105,9 @@ def streamed(
 def whole(model: Model) -> Callable[[list[Shown], list[Entry]], Turn]:
     """The `bot_response` that gives the answer in one piece."""
 
-    def bot_response(history: list[Shown], state: list[Entry]) -> Turn:
-        answer = "".join(_pieces(model, state))
-        return _with_answer(history, answer), [*state, _entry(answer)]
+    def bot_response(history: list[Shown], state: list[Entry]) -> Turn:  # noqa: ARG001  see above
+        chat = [*state, _entry("".join(_pieces(model, state)))]
+        return shown(chat), chat
 
     return bot_response
 
@@ -116,10 +125,6 @@ def _pieces(model: Model, state: list[Entry]) -> Generator[str]:
         raise
     except ValueError as refusal:
         raise gr.Error(str(refusal), print_exception=False) from refusal
-
-
-def _with_answer(history: list[Shown], answer: str) -> list[Shown]:
-    return verbatim(history) + shown([_entry(answer)])
 
 
 def _entry(answer: str) -> Entry:

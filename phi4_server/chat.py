@@ -35,21 +35,6 @@ def shown(chat: Sequence[Entry]) -> list[Shown]:
     return [bubble for entry in chat for bubble in _bubbles(entry)]
 
 
-def verbatim(history: Sequence[Shown]) -> list[Shown]:
-    """The page's bubbles, protected from Gradio's tidying.
-
-    A Chatbot runs `inspect.cleandoc` over text that it gets as a string: tabs and common indentation go,
-    so that half an answer is no longer the start of the whole one. What it gets as its own type it leaves
-    alone. Bubbles that hold a file, and Gradio 6's own blocks, are safe already.
-    """
-    return [
-        _bubble(bubble["role"], bubble["content"])
-        if isinstance(bubble, dict) and isinstance(bubble["content"], str)
-        else bubble
-        for bubble in history
-    ]
-
-
 def last_question(chat: Sequence[Entry]) -> int | None:
     """The place of the last thing that the user said, or None in a chat without any."""
     asked = [place for place, entry in enumerate(chat) if entry["role"] == "user"]
@@ -63,7 +48,11 @@ def _bubbles(entry: Entry) -> list[Shown]:
 
 
 def _bubble(role: str, text: str) -> Shown:
-    """Text as the Chatbot's own type; Gradio 6 wants it in a block, Gradio 5 has no blocks."""
+    """Text as the Chatbot's own type; Gradio 6 wants it in a block, Gradio 5 has no blocks.
+
+    A Chatbot runs `inspect.cleandoc` over text that it gets as a string: tabs and common indentation go, so
+    that half an answer is no longer the start of the whole one. What it gets as its own type it leaves alone.
+    """
     block = getattr(chatbot, "TextMessage", None)
     content: Any = text if block is None else [block(text=text)]
     return chatbot.Message(role=role, content=content)

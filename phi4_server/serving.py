@@ -114,6 +114,8 @@ def serve(
             max_file_size=max_file_size,
             ssr_mode=False,
         )
+    # Gradio's own check of the files that clients name waits for its `launch`, which alone sets this.
+    page.has_launched = True
     app.add_middleware(OwnOriginOnly)
     server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S), ready)
     if with_parent:
