@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
 from phi4_space._failures import plain
+from phi4_space._origin import is_prefix
 
 SUBMIT = "process_message"
 ANSWER = "bot_response"
@@ -87,7 +88,7 @@ class Contract:
     Attributes:
         gradio_version: The Space's Gradio.
         app_id: Made anew at each start of the Space; a 64-bit integer, to be compared exactly.
-        api_prefix: What stands before all paths but `/config`.
+        api_prefix: What stands before all paths but `/config`: "", or plain segments, each behind a slash.
         max_file_size: Bytes that a file may have, None for no limit.
         max_files: How many files the page's box takes, None for no limit. Only the page holds to it.
         space_id: "owner/name", if the Space runs on the Hub.
@@ -149,7 +150,7 @@ def to_contract(config: object, *, space: str) -> Contract:
     return Contract(
         gradio_version=told.version,
         app_id=told.app_id,
-        api_prefix=told.api_prefix.rstrip("/"),
+        api_prefix=_prefix(told.api_prefix),
         max_file_size=told.max_file_size,
         max_files=_max_files(found[SUBMIT], told.components),
         space_id=told.space_id,
@@ -157,6 +158,16 @@ def to_contract(config: object, *, space: str) -> Contract:
         answer=_endpoint(ANSWER, found[ANSWER], slots),
         trigger_id=_trigger(found[SUBMIT]),
     )
+
+
+def _prefix(told: str) -> str:
+    """The prefix of all paths, which is a path and leads nowhere else."""
+    prefix = told.removesuffix("/")
+    if not is_prefix(prefix):
+        raise UnexpectedAnswer(
+            f"The api_prefix in the Space's /config is not a plain path: {plain(repr(told))}"
+        )
+    return prefix
 
 
 def _dependencies(told: _Config, space: str) -> dict[str, _Dependency]:

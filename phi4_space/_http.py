@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,11 +19,33 @@ from phi4_space._errors import (
 )
 from phi4_space._failures import from_response
 from phi4_space._options import Timeouts
+from phi4_space._origin import Origin
 
 
 def to_httpx(timeouts: Timeouts, *, read: float | None) -> httpx.Timeout:
     """The timeouts of one request whose answer may take `read` seconds between two pieces."""
     return httpx.Timeout(read, connect=timeouts.connect, pool=timeouts.connect)
+
+
+def kept_to(
+    origin: Origin,
+    open_client: Callable[[], httpx.AsyncClient],
+    *hooks: Callable[[httpx.Request], Awaitable[None]],
+) -> httpx.AsyncClient:
+    """A client that sends nothing to any other server, whoever built the request.
+
+    Args:
+        origin: The server that it is for.
+        open_client: Makes the client.
+        *hooks: Called with each request that is sent.
+    """
+    client = open_client()
+
+    async def check_origin(request: httpx.Request) -> None:
+        origin.check(request.url)
+
+    client.event_hooks = {"request": [check_origin, *hooks]}
+    return client
 
 
 @contextmanager
@@ -90,7 +112,7 @@ def check(response: httpx.Response) -> None:
 async def ask_json(
     client: httpx.AsyncClient,
     method: str,
-    url: str,
+    url: httpx.URL,
     *,
     headers: Mapping[str, str],
     timeout: httpx.Timeout,  # noqa: ASYNC109 - four timeouts in one, which only httpx can keep apart

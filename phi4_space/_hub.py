@@ -7,10 +7,11 @@ SLEEPING, that its own client library does not list.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from phi4_space._address import HUB, Address
 from phi4_space._errors import (
@@ -23,12 +24,14 @@ from phi4_space._errors import (
     UnexpectedAnswer,
 )
 from phi4_space._failures import plain
-from phi4_space._http import ask_json, border, to_httpx
+from phi4_space._http import ask_json, border, kept_to, to_httpx
 from phi4_space._options import USER_AGENT, Settings
+from phi4_space._origin import Origin
 from phi4_space._pool import Pool
 from phi4_space._turns import Quota
 
 M = TypeVar("M", bound=BaseModel)
+_ORIGIN = Origin(HUB)
 _UP = frozenset({"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"})
 _BROKEN = frozenset({"RUNTIME_ERROR", "BUILD_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING"})
 
@@ -78,7 +81,7 @@ class Runtime(BaseModel):
 
 
 class _Found(BaseModel):
-    id: str
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")  # it goes into a URL
 
 
 class _Quota(BaseModel):
@@ -97,7 +100,7 @@ class Hub:
 
     def __init__(self, settings: Settings, open_client: Callable[[], httpx.AsyncClient]) -> None:
         self._settings = settings
-        self._pool = Pool(open_client)
+        self._pool = Pool(partial(kept_to, _ORIGIN, open_client))
 
     async def runtime(self, address: Address) -> Runtime:
         """The state of a Space.
@@ -139,7 +142,7 @@ class Hub:
         timeout = to_httpx(settings.timeouts, read=settings.timeouts.request)
         with border("status", space=HUB, timeouts=settings.timeouts):
             async with self._pool.borrow() as client:
-                told = await ask_json(client, "GET", f"{HUB}{path}", headers=headers, timeout=timeout)
+                told = await ask_json(client, "GET", _ORIGIN.url(path), headers=headers, timeout=timeout)
             try:
                 return kind.model_validate(told)
             except ValidationError as exc:

@@ -20,6 +20,7 @@ from phi4_space._contract import Contract, Endpoint
 from phi4_space._errors import Phi4Error, StreamLost, UnexpectedAnswer
 from phi4_space._http import ask_json, border, check, to_httpx
 from phi4_space._options import Settings
+from phi4_space._origin import Origin
 from phi4_space._wire import Cancelled, Failed, Finished, QueueReader, WireEvent, call_body, cancel_body
 
 _CANCEL_WITHIN = 3.0  # seconds, so that leaving early never hangs on a server that hangs
@@ -42,7 +43,7 @@ class Session:
         self._client = client
         self._settings = settings
         self._contract = contract
-        self._root = f"{settings.address.api_url}{contract.api_prefix}"
+        self._origin = Origin(settings.address.api_url)
         self.session_hash = session_hash
 
     async def predict(
@@ -103,7 +104,7 @@ class Session:
             async with (
                 self._client.stream(
                     "GET",
-                    f"{self._root}/queue/data",
+                    self._url("queue/data"),
                     params={"session_hash": self.session_hash},
                     headers={**self._settings.headers(), "Accept": "text/event-stream"},
                     timeout=to_httpx(timeouts, read=timeouts.idle),
@@ -129,8 +130,11 @@ class Session:
         body = cancel_body(self._contract.answer.fn_index, self.session_hash, event_id)
         with anyio.move_on_after(_CANCEL_WITHIN, shield=True), contextlib.suppress(httpx.HTTPError):
             await self._client.post(
-                f"{self._root}/cancel", json=body, headers=self._settings.headers(), follow_redirects=False
+                self._url("cancel"), json=body, headers=self._settings.headers(), follow_redirects=False
             )
+
+    def _url(self, path: str) -> httpx.URL:
+        return self._origin.url(f"{self._contract.api_prefix}/{path}")
 
     async def _join(self, history: Sequence[Any]) -> str:
         contract = self._contract
@@ -143,7 +147,7 @@ class Session:
         return await ask_json(
             self._client,
             "POST",
-            f"{self._root}/{path}",
+            self._url(path),
             headers=settings.job_headers(),
             json=call_body(endpoint.fn_index, data, self.session_hash, contract.trigger_id),
             timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),

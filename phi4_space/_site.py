@@ -16,10 +16,11 @@ import httpx
 
 from phi4_space._contract import Contract, to_contract
 from phi4_space._errors import FileTooLarge, Phi4Error, Step, UploadRefused
-from phi4_space._http import ask_json, border, to_httpx
+from phi4_space._http import ask_json, border, kept_to, to_httpx
 from phi4_space._locks import LoopLock
 from phi4_space._media import refuse_too_many
 from phi4_space._options import Settings
+from phi4_space._origin import Origin
 from phi4_space._pool import Pool
 from phi4_space._session import Session
 from phi4_space._turns import File
@@ -47,12 +48,6 @@ class _Connections:
         self.opened += name == "connection.connect_tcp.started"
 
 
-def _watched(open_client: Callable[[], httpx.AsyncClient], connections: _Connections) -> httpx.AsyncClient:
-    client = open_client()
-    client.event_hooks = {"request": [connections.watch]}
-    return client
-
-
 class Site:
     """A Space, its contract looked up once for each of its starts.
 
@@ -66,8 +61,9 @@ class Site:
         self, settings: Settings, *, open_client: Callable[[], httpx.AsyncClient], clock: Callable[[], float]
     ) -> None:
         self.settings = settings
+        self._origin = Origin(settings.address.api_url)
         self._connections = _Connections()
-        self._pool = Pool(partial(_watched, open_client, self._connections))
+        self._pool = Pool(partial(kept_to, self._origin, open_client, self._connections.watch))
         self._clock = clock
         self._contract: Contract | None = None
         self._seen = -math.inf
@@ -160,7 +156,7 @@ class Site:
                 return await ask_json(
                     client,
                     "GET",
-                    f"{settings.address.api_url}{path}",
+                    self._origin.url(path),
                     headers=settings.headers(),
                     timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),
                 )
@@ -201,7 +197,7 @@ class Site:
                 paths = await ask_json(
                     client,
                     "POST",
-                    f"{settings.address.api_url}{contract.api_prefix}/upload",
+                    self._origin.url(f"{contract.api_prefix}/upload"),
                     headers=settings.headers(),
                     files=[("files", (file.name, file.data, file.mime_type)) for file in files],
                     timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),

@@ -175,7 +175,7 @@ def ask(server: Server, method: str = "GET", **options: Any) -> Any:
                 return await ask_json(
                     client,
                     method,
-                    URL,
+                    httpx.URL(URL),
                     headers={"X-HF-Authorization": f"Bearer {TOKEN}"},
                     timeout=to_httpx(TIMEOUTS, read=2),
                     **options,

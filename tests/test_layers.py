@@ -20,7 +20,18 @@ import phi4_space
 FLOORS = [
     ["_turns", "_errors"],
     [
-        *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
+        *(
+            "_address",
+            "_origin",
+            "_failures",
+            "_prompt",
+            "_tools",
+            "_calls",
+            "_media",
+            "_formats",
+            "_encoding",
+            "_urls",
+        ),
         *(
             "_diffs",
             "_locks",
