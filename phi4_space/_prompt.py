@@ -79,14 +79,14 @@ def compose(
     marks = iter(_marks(form, media, kinds))
     offered = render(tools, choice=tool_choice)
     if form.leaves_one_turn and not offered and _is_one_question(said):
-        return Prompt(_encodable(break_tokens(said[0].text)), media)
+        return Prompt(break_tokens(said[0].text), media)
     labels = _call_labels(said)
     written = _merged([turn if turn.text.strip() else replace(turn, text="", places=()) for turn in said])
     lines = [_Line(turn.role, _words(turn, form, marks, labels)) for turn in written]
     if offered:
         lines = _with_tools(lines, offered)
     told = (form.line.format(role=role, title=role.title(), words=words) for role, words in lines)
-    return Prompt(_encodable("".join(told) + form.last), media)
+    return Prompt("".join(told) + form.last, media)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +254,3 @@ def _with_tools(lines: list[_Line], offered: str) -> list[_Line]:
     if first.role == "system":
         return [_Line("system", f"{first.words}\n{offered}"), *others]
     return [_Line("system", offered), *lines]
-
-
-def _encodable(text: str) -> str:
-    """The text with pairs of surrogates joined and lone ones replaced, as they could not be sent."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
