@@ -6,7 +6,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Literal, NamedTuple, get_args
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
@@ -217,15 +217,17 @@ def _call_labels(turns: Sequence[Turn]) -> dict[str, str]:
 
 def _merged(turns: Sequence[Turn]) -> list[Turn]:
     """The turns, with runs of system turns made one."""
-    merged: list[Turn] = []
+    runs = [[*run] for _, run in groupby(turns, key=lambda turn: turn.role == "system")]
+    return [turn for run in runs for turn in ([_one_system_turn(run)] if run[0].role == "system" else run)]
+
+
+def _one_system_turn(turns: Sequence[Turn]) -> Turn:
+    parts: list[str | Media] = []
+    has_words = False
     for turn in turns:
-        last = merged[-1] if merged else None
-        if last and last.role == turn.role == "system":
-            between = "\n" if last.text and turn.text else ""
-            merged[-1] = Turn.of("system", *last.parts, between, *turn.parts)
-        else:
-            merged.append(turn)
-    return merged
+        parts += ["\n", *turn.parts] if has_words and turn.text else turn.parts
+        has_words = has_words or bool(turn.text)
+    return Turn.of("system", *parts)
 
 
 def _words(turn: Turn, form: _Form, marks: Iterator[str], labels: Mapping[str, str]) -> str:
