@@ -48,14 +48,16 @@ def compose(
     tool_choice: str = "auto",
     style: PromptStyle = "transcript",
     kinds: Sequence[Kind] | None = None,
+    remembered: bool = False,
 ) -> Prompt:
     """Writes turns as one prompt.
 
-    In a transcript, one user turn alone stands as it is, unless one of its media stands between words.
-    Otherwise each turn is a line such as `User: ...`, and an empty `Assistant:` comes last. Media are told at
-    their places as `[image 1]`, counted by kind, or as `[file 1]` where kinds are not given; the result of a
-    call as `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text` where several calls were made at once. The
-    template says the same with Phi-4's tokens.
+    In a transcript, one user turn alone stands as it is, unless one of its media stands between words, or the
+    Space remembers turns, so that a line of it could pose as one: such lines are quoted. Otherwise each turn
+    is a line such as `User: ...`, and an empty `Assistant:` comes last. Media are told at their places as
+    `[image 1]`, counted by kind, or as `[file 1]` where kinds are not given; the result of a call as
+    `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text` where several calls were made at once. The template
+    says the same with Phi-4's tokens.
 
     Turns that say nothing are left out, and system turns in a row are made one. The tools end the system turn
     at the front, which is added where there is none. No text can begin a turn of its own: guards see to that.
@@ -66,6 +68,7 @@ def compose(
         tool_choice: "auto", "none", "required" or the name of a tool.
         style: How to write it.
         kinds: The kind of each of the media, in order; the template needs them.
+        remembered: Whether the Space remembers turns before these.
 
     Raises:
         EmptyPrompt: No turn says anything.
@@ -79,7 +82,8 @@ def compose(
     marks = iter(_marks(form, media, kinds))
     offered = render(tools, choice=tool_choice)
     if form.leaves_one_turn and not offered and _is_one_question(said):
-        return Prompt(break_tokens(said[0].text), media)
+        guards = form.guards if remembered else (TOKENS,)
+        return Prompt("".join(guarded([said[0].text], guards)), media)
     labels = _call_labels(said)
     written = _merged([turn if turn.text.strip() else replace(turn, text="", places=()) for turn in said])
     lines = [_Line(turn.role, _words(turn, form, marks, labels)) for turn in written]
