@@ -72,7 +72,10 @@ class FetchPolicy:
             and its network. For tests and intranets: a URL may then reach whatever this machine can reach.
         max_bytes: The largest size.
         max_redirects: How many redirects are followed, each checked like the first URL.
-        timeout: Seconds that it may take in all, redirects included.
+        timeout: Seconds that one may take, redirects included.
+        at_a_time: How many are loaded at a time; those of one turn wait for each other.
+        total_bytes: The largest size of all media of one turn together.
+        total_timeout: Seconds that all media of one turn may take together.
     """
 
     enabled: bool = True
@@ -81,6 +84,9 @@ class FetchPolicy:
     max_bytes: int = 20 * 1024 * 1024
     max_redirects: int = 3
     timeout: float = 20.0
+    at_a_time: int = 8
+    total_bytes: int = 100 * 1024 * 1024
+    total_timeout: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.
@@ -91,12 +97,14 @@ class FetchPolicy:
         for name in ("enabled", "allow_private"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidOption(f"FetchPolicy.{name} is True or False, not {getattr(self, name)!r}")
-        for name, least in (("max_bytes", 1), ("max_redirects", 0)):
+        for name, least in (("max_bytes", 1), ("max_redirects", 0), ("at_a_time", 1), ("total_bytes", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InvalidOption(f"FetchPolicy.{name} is a whole number from {least}, not {value!r}")
-        if not isinstance(self.timeout, int | float) or not 0 < self.timeout < math.inf:
-            raise InvalidOption(f"FetchPolicy.timeout is a number of seconds above 0, not {self.timeout!r}")
+        for name in ("timeout", "total_timeout"):
+            seconds = getattr(self, name)
+            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+                raise InvalidOption(f"FetchPolicy.{name} is a number of seconds above 0, not {seconds!r}")
         if not isinstance(self.schemes, tuple) or not set(self.schemes) <= _PORTS.keys():
             raise InvalidOption(f'FetchPolicy.schemes is a tuple of "https" and "http", not {self.schemes!r}')
 
