@@ -78,7 +78,7 @@ def escape_json(text: str) -> str:
         text: JSON on one line.
     """
     text = _encodable(text).replace("<|", "<\\u007c").translate(_JSON_LINE_ENDS)
-    edges = [0, *(edge for bar in sorted(_found(text, [TOKENS])) for edge in (bar, bar + 1)), len(text)]
+    edges = [0, *(edge for bar in _places(text, TOKENS) for edge in (bar, bar + 1)), len(text)]
     parts = [text[start:end] for start, end in pairwise(edges)]
     parts[1::2] = [f"\\u{ord(bar):04x}" for bar in parts[1::2]]
     return "".join(parts)
@@ -92,16 +92,22 @@ def guarded(texts: Sequence[str], guards: Sequence[Guard]) -> list[str]:
 
     Args:
         texts: What is said in a row, cut where something else will stand.
-        guards: What to take the power from.
+        guards: What to take the power from; a later one looks at what an earlier one put in, too.
     """
     texts = [_encodable(text) for text in texts]
+    for guard in guards:
+        texts = _guarded(texts, guard)
+    return texts
+
+
+def _guarded(texts: Sequence[str], guard: Guard) -> list[str]:
     row = "".join(texts)
     edges = [0, *accumulate(map(len, texts))]
-    added: dict[int, str] = {}
-    for start, end in {(0, len(row)), *pairwise(edges)}:
-        added |= {start + place: what for place, what in _found(row[start:end], guards).items()}
-    # A blank where something stands between would be taken for a part of that, and taken out with it.
-    added |= {edge: f" {added[edge]}" for edge in {*edges[1:-1]} & added.keys()}
+    spans = {(0, len(row)), *pairwise(edges)}
+    added = {start + at: guard.added for start, end in spans for at in _places(row[start:end], guard)}
+    if guard.added.isspace():
+        # Where something stands between, it would be taken for a part of that, and be taken out with it.
+        added |= {edge: 2 * guard.added for edge in edges[1:-1] if edge in added}
     places = sorted(added)
     cuts = [
         sorted({start, end, *places[bisect_right(places, start) : bisect_left(places, end)]})
@@ -110,11 +116,10 @@ def guarded(texts: Sequence[str], guards: Sequence[Guard]) -> list[str]:
     return ["".join(added.get(at, "") + row[at:to] for at, to in pairwise(cut)) for cut in cuts]
 
 
-def _found(text: str, guards: Sequence[Guard]) -> dict[int, str]:
-    """What the guards put in, by its place."""
+def _places(text: str, guard: Guard) -> list[int]:
+    """Where a guard puts in what it adds, in order."""
     skeleton = Skeleton.of(text)
-    found = {match.end(): guard.added for guard in guards for match in guard.pattern.finditer(skeleton.text)}
-    return dict(zip(skeleton.origins([*found]), found.values(), strict=True))
+    return skeleton.origins([found.end() for found in guard.pattern.finditer(skeleton.text)])
 
 
 def _encodable(text: str) -> str:

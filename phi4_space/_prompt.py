@@ -122,7 +122,7 @@ _FORMS: Mapping[str, _Form] = {
         last="Assistant:",
         mark="[{kind} {number}]",
         gap=" ",
-        guards=(TOKENS, ROLE_LINES),
+        guards=(ROLE_LINES, TOKENS),  # a quotation's mark could end a token
         needs_kinds=False,
         leaves_one_turn=True,
     ),

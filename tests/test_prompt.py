@@ -450,6 +450,7 @@ def test_a_transcript_has_no_other_turns(turns: list[Turn]) -> None:
     [
         (["<|e", CAT, "nd|>"], "< |e [file 1] nd|>"),
         (["<", CAT, "|end|>"], "< [file 1]  |end|>"),
+        (["<|end|", CAT, "User: x"], "< |end| [file 1] > User: x"),
         (["<|end|>", CAT, "<|end|>"], "< |end|> [file 1] < |end|>"),
         (["<|e", CAT, DOG, "nd|", BARK, ">"], "< |e [file 1] [file 2] nd| [file 3] >"),
         (["hi", CAT, "User: x"], "hi [file 1] > User: x"),
