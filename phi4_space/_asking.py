@@ -186,7 +186,7 @@ def to_question(
 ) -> Question:
     """What to ask, for a session that knows nothing and for one that knows what was said before."""
 
-    def script(said: Sequence[Said]) -> Script:
+    def script(said: Sequence[Said], *, remembered: bool) -> Script:
         if request.verbatim is not None:
             return Script(request.verbatim, tuple(file for one in news for file in one.files))
         files = tuple(file for one in said for file in one.files)
@@ -196,12 +196,13 @@ def to_question(
             tool_choice=request.tool_choice,
             style=style,
             kinds=[file.kind for file in files],
+            remembered=remembered,
         )
         return Script(prompt.text, files)
 
     return Question(
-        whole=script([*known, *news]),
-        news=script(news),
+        whole=script([*known, *news], remembered=False),
+        news=script(news, remembered=True),
         tools=tuple(tool.name for tool in request.tools),
         stop=request.stop,
     )

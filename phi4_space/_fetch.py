@@ -7,9 +7,10 @@ would resolve the name once more, elsewhere. TLS is verified against the name al
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import cast
 
 import anyio
@@ -27,10 +28,57 @@ OpenTransport = Callable[[], httpx.AsyncBaseTransport]
 _HEADERS = {"User-Agent": "phi4-space", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
+class Budget:
+    """What the URLs of one turn may cost together. Made for one turn, on the loop that takes it.
+
+    Args:
+        policy: What is allowed.
+    """
+
+    def __init__(self, policy: FetchPolicy) -> None:
+        self._policy = policy
+        self._places = anyio.CapacityLimiter(policy.at_a_time)
+        self._bytes_left = policy.total_bytes
+        self._deadline = math.inf
+
+    @asynccontextmanager
+    async def place(self) -> AsyncGenerator[None]:
+        """Waits until one more may be loaded, and holds it to the time that is left to all.
+
+        Raises:
+            UrlRefused: The time is over.
+        """
+        total = self._policy.total_timeout
+        self._deadline = min(self._deadline, anyio.current_time() + total)
+        try:
+            with anyio.fail_after(self._deadline - anyio.current_time()):
+                async with self._places:
+                    yield
+        except TimeoutError as exc:
+            raise UrlRefused(
+                f"The URLs of one turn took longer than {total:g} s together",
+                advice="Hand in fewer, or raise FetchPolicy.total_timeout.",
+            ) from exc
+
+    def spend(self, count: int) -> None:
+        """Takes so many bytes off what is left to all.
+
+        Raises:
+            UrlRefused: Fewer are left.
+        """
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise UrlRefused(
+                f"The URLs of one turn hold more than {self._policy.total_bytes} bytes together",
+                advice="Hand in fewer or smaller files, or raise FetchPolicy.total_bytes.",
+            )
+
+
 async def fetch(
     url: str,
     *,
     policy: FetchPolicy,
+    budget: Budget | None = None,
     resolve: Resolve | None = None,
     open_transport: OpenTransport | None = None,
 ) -> bytes:
@@ -39,6 +87,7 @@ async def fetch(
     Args:
         url: An http(s) URL without user and password.
         policy: What is allowed.
+        budget: What is left to the URLs of its turn; without it, it is alone.
         resolve: Finds the addresses of a host; otherwise the system does.
         open_transport: Makes what carries one request; otherwise a plain connection does.
 
@@ -49,13 +98,28 @@ async def fetch(
     if not policy.enabled:
         raise UrlRefused("URLs are not loaded: FetchPolicy.enabled is False")
     target = to_target(url, policy)
+    budget = budget or Budget(policy)
+    async with budget.place():
+        return await _follow(
+            target,
+            policy,
+            budget,
+            resolve=resolve or _resolve,
+            open_transport=open_transport or _open_transport,
+        )
+
+
+async def _follow(
+    target: Target, policy: FetchPolicy, budget: Budget, *, resolve: Resolve, open_transport: OpenTransport
+) -> bytes:
+    """What the target holds, or whatever it redirects to."""
     try:
         with anyio.fail_after(policy.timeout):
             for _ in range(policy.max_redirects + 1):
-                addresses = await _find(target, policy, resolve or _resolve)
+                addresses = await _find(target, policy, resolve)
                 # One transport for each hop: a kept connection was verified for the name of the hop before.
-                async with (open_transport or _open_transport)() as transport:
-                    found = await _load(transport, target, addresses, policy)
+                async with open_transport() as transport:
+                    found = await _load(transport, target, addresses, policy, budget)
                 if isinstance(found, bytes):
                     return found
                 target = to_target(found, policy, came_from=target)
@@ -75,7 +139,11 @@ async def _find(target: Target, policy: FetchPolicy, resolve: Resolve) -> Sequen
 
 
 async def _load(
-    transport: httpx.AsyncBaseTransport, target: Target, addresses: Sequence[str], policy: FetchPolicy
+    transport: httpx.AsyncBaseTransport,
+    target: Target,
+    addresses: Sequence[str],
+    policy: FetchPolicy,
+    budget: Budget,
 ) -> bytes | str:
     """What the target holds, or where it redirects to."""
     try:
@@ -83,7 +151,7 @@ async def _load(
             if response.has_redirect_location:
                 return str(response.headers["Location"])
             _check(response, target, policy)
-            return await _read(response, target, policy)
+            return await _read(response, target, policy, budget)
     except (httpx.HTTPError, OSError) as exc:
         raise UrlRefused(f"{target} could not be loaded: {str(exc) or type(exc).__name__}") from exc
 
@@ -119,11 +187,12 @@ def _check(response: httpx.Response, target: Target, policy: FetchPolicy) -> Non
         raise _too_large(target, policy)
 
 
-async def _read(response: httpx.Response, target: Target, policy: FetchPolicy) -> bytes:
+async def _read(response: httpx.Response, target: Target, policy: FetchPolicy, budget: Budget) -> bytes:
     data = bytearray()
     async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
         async for chunk in chunks:
             data += chunk
+            budget.spend(len(chunk))
             if len(data) > policy.max_bytes:
                 raise _too_large(target, policy)
     return bytes(data)

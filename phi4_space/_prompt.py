@@ -6,7 +6,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Literal, NamedTuple, get_args
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
@@ -48,14 +48,16 @@ def compose(
     tool_choice: str = "auto",
     style: PromptStyle = "transcript",
     kinds: Sequence[Kind] | None = None,
+    remembered: bool = False,
 ) -> Prompt:
     """Writes turns as one prompt.
 
-    In a transcript, one user turn alone stands as it is, unless one of its media stands between words.
-    Otherwise each turn is a line such as `User: ...`, and an empty `Assistant:` comes last. Media are told at
-    their places as `[image 1]`, counted by kind, or as `[file 1]` where kinds are not given; the result of a
-    call as `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text` where several calls were made at once. The
-    template says the same with Phi-4's tokens.
+    In a transcript, one user turn alone stands as it is, unless one of its media stands between words, or the
+    Space remembers turns, so that a line of it could pose as one: such lines are quoted. Otherwise each turn
+    is a line such as `User: ...`, and an empty `Assistant:` comes last. Media are told at their places as
+    `[image 1]`, counted by kind, or as `[file 1]` where kinds are not given; the result of a call as
+    `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text` where several calls were made at once. The template
+    says the same with Phi-4's tokens.
 
     Turns that say nothing are left out, and system turns in a row are made one. The tools end the system turn
     at the front, which is added where there is none. No text can begin a turn of its own: guards see to that.
@@ -66,6 +68,7 @@ def compose(
         tool_choice: "auto", "none", "required" or the name of a tool.
         style: How to write it.
         kinds: The kind of each of the media, in order; the template needs them.
+        remembered: Whether the Space remembers turns before these.
 
     Raises:
         EmptyPrompt: No turn says anything.
@@ -79,14 +82,15 @@ def compose(
     marks = iter(_marks(form, media, kinds))
     offered = render(tools, choice=tool_choice)
     if form.leaves_one_turn and not offered and _is_one_question(said):
-        return Prompt(_encodable(break_tokens(said[0].text)), media)
+        guards = form.guards if remembered else (TOKENS,)
+        return Prompt("".join(guarded([said[0].text], guards)), media)
     labels = _call_labels(said)
     written = _merged([turn if turn.text.strip() else replace(turn, text="", places=()) for turn in said])
     lines = [_Line(turn.role, _words(turn, form, marks, labels)) for turn in written]
     if offered:
         lines = _with_tools(lines, offered)
     told = (form.line.format(role=role, title=role.title(), words=words) for role, words in lines)
-    return Prompt(_encodable("".join(told) + form.last), media)
+    return Prompt("".join(told) + form.last, media)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ _FORMS: Mapping[str, _Form] = {
         last="Assistant:",
         mark="[{kind} {number}]",
         gap=" ",
-        guards=(TOKENS, ROLE_LINES),
+        guards=(ROLE_LINES, TOKENS),  # a quotation's mark could end a token
         needs_kinds=False,
         leaves_one_turn=True,
     ),
@@ -217,15 +221,17 @@ def _call_labels(turns: Sequence[Turn]) -> dict[str, str]:
 
 def _merged(turns: Sequence[Turn]) -> list[Turn]:
     """The turns, with runs of system turns made one."""
-    merged: list[Turn] = []
+    runs = [[*run] for _, run in groupby(turns, key=lambda turn: turn.role == "system")]
+    return [turn for run in runs for turn in ([_one_system_turn(run)] if run[0].role == "system" else run)]
+
+
+def _one_system_turn(turns: Sequence[Turn]) -> Turn:
+    parts: list[str | Media] = []
+    has_words = False
     for turn in turns:
-        last = merged[-1] if merged else None
-        if last and last.role == turn.role == "system":
-            between = "\n" if last.text and turn.text else ""
-            merged[-1] = Turn.of("system", *last.parts, between, *turn.parts)
-        else:
-            merged.append(turn)
-    return merged
+        parts += ["\n", *turn.parts] if has_words and turn.text else turn.parts
+        has_words = has_words or bool(turn.text)
+    return Turn.of("system", *parts)
 
 
 def _words(turn: Turn, form: _Form, marks: Iterator[str], labels: Mapping[str, str]) -> str:
@@ -254,8 +260,3 @@ def _with_tools(lines: list[_Line], offered: str) -> list[_Line]:
     if first.role == "system":
         return [_Line("system", f"{first.words}\n{offered}"), *others]
     return [_Line("system", offered), *lines]
-
-
-def _encodable(text: str) -> str:
-    """The text with pairs of surrogates joined and lone ones replaced, as they could not be sent."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -198,7 +198,7 @@ class SpaceClient(Doors):
 
     async def aupload(self, media: Sequence[MediaLike]) -> list[Mapping[str, Any]]:
         """Uploads media, in one request, and returns them as `Session.predict` takes them."""
-        return await self._wiring.site.upload(await read_all(media, fetch=self._wiring.fetch))
+        return await self._wiring.site.upload(await read_all(media, fetch=self._wiring.fetcher()))
 
     async def aclose(self) -> None:
         """Closes all connections; the next call opens new ones."""

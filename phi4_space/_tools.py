@@ -12,6 +12,7 @@ from referencing.exceptions import Unresolvable
 
 from phi4_space._calls import Block, find_opening, read_calls
 from phi4_space._errors import InvalidOption
+from phi4_space._guards import escape_json
 from phi4_space._response_format import is_schema, mismatch
 from phi4_space._schemas import told
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
@@ -91,7 +92,7 @@ def correct_call(choice: str) -> str:
 
 
 def _order(choice: str) -> str:
-    return _ORDERS.get(choice, f"You must call the tool {_without_tokens(choice)}.")
+    return _ORDERS.get(choice, f"You must call the tool {escape_json(choice)}.")
 
 
 def _checked_name(tool: ToolSpec) -> str:
@@ -113,18 +114,13 @@ def _written(value: object, what: str) -> str:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_dict)
     except (TypeError, ValueError, RecursionError) as failed:
         raise InvalidOption(f"{what} cannot be written as JSON: {failed}.") from failed
-    return _without_tokens(text)
+    return escape_json(text)
 
 
 def _as_dict(value: object) -> dict[Any, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no JSON type")
-
-
-def _without_tokens(text: str) -> str:
-    """The same JSON, in which no control token can stand: the escape is read as the character."""
-    return text.replace("<|", "<\\u007c")
 
 
 Piece = str | ToolCall | BrokenCall

@@ -16,22 +16,47 @@ import httpx
 from phi4_space._errors import InvalidOption, UrlRefused
 
 _PORTS = {"https": 443, "http": 80}
-_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?|[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?|(?=.*:)[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
 _SHOWN = 200
 
 _GLOBAL_UNICAST = ip_network("2000::/3")
 _NAT64 = ip_network("64:ff9b::/96")
-_IPV4_BITS = 0xFFFF_FFFF
-# Not for us either, though ipaddress calls them global, or did in a version of Python that we run on.
+_ISATAP = {0x0000_5EFE, 0x0200_5EFE}
+_LOW_32_BITS = 0xFFFF_FFFF
+# Held here, and asked of ipaddress as well: what that calls global differs from version to version of Python.
 _NOT_GLOBAL = [
     ip_network(network)
     for network in (
-        "192.0.0.0/24",  # the protocols' own; one cloud hands out its machines' credentials there
+        # IANA's registry of special IPv4 addresses
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # shared by a provider's customers; one cloud hands out credentials there
+        "127.0.0.0/8",
+        "169.254.0.0/16",  # where most clouds hand out their machines' credentials
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # the protocols' own; one cloud hands out credentials there
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
         "192.88.99.0/24",  # relays of 6to4
-        "168.63.129.16/32",  # another cloud's host, as its machines see it
-        "2001::/32",  # Teredo, which hides an IPv4 address
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",  # multicast, reserved, broadcast
+        # services that are there inside of a cloud alone
+        "129.224.0.0/17",  # AWS's VPC Lattice
+        "161.26.0.0/16",  # IBM's infrastructure
+        "166.8.0.0/14",  # IBM's services
+        "168.63.129.16/32",  # Azure's host, as its machines see it
+        # IANA's registry of special IPv6 addresses, as far as they are global unicast
+        "2001::/23",  # among them Teredo, which hides an IPv4 address
+        "2001:db8::/32",
         "2002::/16",  # 6to4, which hides one too
-        "3fff::/20",  # documentation
+        "2620:4f:8000::/48",
+        "3ffe::/16",
+        "3fff::/20",
     )
 ]
 
@@ -47,7 +72,10 @@ class FetchPolicy:
             and its network. For tests and intranets: a URL may then reach whatever this machine can reach.
         max_bytes: The largest size.
         max_redirects: How many redirects are followed, each checked like the first URL.
-        timeout: Seconds that it may take in all, redirects included.
+        timeout: Seconds that one may take, redirects included.
+        at_a_time: How many are loaded at a time; those of one turn wait for each other.
+        total_bytes: The largest size of all media of one turn together.
+        total_timeout: Seconds that all media of one turn may take together.
     """
 
     enabled: bool = True
@@ -56,6 +84,9 @@ class FetchPolicy:
     max_bytes: int = 20 * 1024 * 1024
     max_redirects: int = 3
     timeout: float = 20.0
+    at_a_time: int = 8
+    total_bytes: int = 100 * 1024 * 1024
+    total_timeout: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.
@@ -66,12 +97,14 @@ class FetchPolicy:
         for name in ("enabled", "allow_private"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidOption(f"FetchPolicy.{name} is True or False, not {getattr(self, name)!r}")
-        for name, least in (("max_bytes", 1), ("max_redirects", 0)):
+        for name, least in (("max_bytes", 1), ("max_redirects", 0), ("at_a_time", 1), ("total_bytes", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InvalidOption(f"FetchPolicy.{name} is a whole number from {least}, not {value!r}")
-        if not isinstance(self.timeout, int | float) or not 0 < self.timeout < math.inf:
-            raise InvalidOption(f"FetchPolicy.timeout is a number of seconds above 0, not {self.timeout!r}")
+        for name in ("timeout", "total_timeout"):
+            seconds = getattr(self, name)
+            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+                raise InvalidOption(f"FetchPolicy.{name} is a number of seconds above 0, not {seconds!r}")
         if not isinstance(self.schemes, tuple) or not set(self.schemes) <= _PORTS.keys():
             raise InvalidOption(f'FetchPolicy.schemes is a tuple of "https" and "http", not {self.schemes!r}')
 
@@ -150,11 +183,12 @@ def is_global(address: IPv4Address | IPv6Address) -> bool:
         if address.ipv4_mapped is not None:
             return is_global(address.ipv4_mapped)
         if address in _NAT64:
-            return is_global(IPv4Address(int(address) & _IPV4_BITS))
-        if address not in _GLOBAL_UNICAST:
+            return is_global(IPv4Address(int(address) & _LOW_32_BITS))
+        if address not in _GLOBAL_UNICAST or address.scope_id or _is_isatap(address):
             return False
-    return (
-        address.is_global
-        and not address.is_multicast
-        and not any(address in network for network in _NOT_GLOBAL)
-    )
+    return address.is_global and not any(address in network for network in _NOT_GLOBAL)
+
+
+def _is_isatap(address: IPv6Address) -> bool:
+    """Whether an address ends as those do that tunnel to the IPv4 address in them."""
+    return int(address) >> 32 & _LOW_32_BITS in _ISATAP

@@ -15,10 +15,10 @@ import httpx
 from phi4_space._asking import Message, Options, Request, Said, read_turns, to_request
 from phi4_space._errors import InvalidOption, Phi4Error, UrlRefused
 from phi4_space._exchange import Exchange
-from phi4_space._fetch import fetch
+from phi4_space._fetch import Budget, fetch
 from phi4_space._hub import Hub
 from phi4_space._insisting import ask
-from phi4_space._media import refuse_too_many
+from phi4_space._media import Fetch, refuse_too_many
 from phi4_space._options import Settings
 from phi4_space._pool import ssl_context
 from phi4_space._question import Question, Standing
@@ -81,18 +81,14 @@ class Wiring:
             request = to_request(message, options)
             self.sampling.check(request.sampling)
             refuse_too_many(sum(len(turn.media) for turn in request.turns), self.settings.max_files)
-            return request, await read_turns(request.turns, fetch=self.fetch)
+            return request, await read_turns(request.turns, fetch=self.fetcher())
         except Phi4Error as exc:
             exc.locate(step="prepare", space=str(self.settings.address))
             raise
 
-    async def fetch(self, url: str) -> bytes:
-        """Loads media from a URL, under the client's policy."""
-        try:
-            return await fetch(url, policy=self.settings.fetch)
-        except UrlRefused as exc:
-            exc.locate(step="fetch", space=str(self.settings.address))
-            raise
+    def fetcher(self) -> Fetch:
+        """Loads the media of one turn from URLs, under the client's policy."""
+        return partial(self._fetch, budget=Budget(self.settings.fetch))
 
     def ask(
         self, request: Request, standing: Standing, *, known: Sequence[Said], news: Sequence[Said]
@@ -105,6 +101,13 @@ class Wiring:
         """Closes all connections; the next use opens new ones."""
         await self.site.aclose()
         await self.hub.aclose()
+
+    async def _fetch(self, url: str, *, budget: Budget) -> bytes:
+        try:
+            return await fetch(url, policy=self.settings.fetch, budget=budget)
+        except UrlRefused as exc:
+            exc.locate(step="fetch", space=str(self.settings.address))
+            raise
 
     def _exchange(self, question: Question, standing: Standing) -> Exchange:
         return Exchange(

@@ -40,6 +40,7 @@ FLOORS = [
             "_response_format",
             "_schemas",
             "_guards",
+            "_skeleton",
             "_stopping",
             "_sampling",
             "_limits",
