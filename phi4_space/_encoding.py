@@ -25,6 +25,7 @@ _PNG_MODES = {mode: mode for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"
     "LAB": "RGB",
     "HSV": "RGB",
 }
+_MAX_PIXELS = 100_000_000
 _PCM_BITS = 16
 _PCM_PEAK = 32767
 _MAX_RATE = 1_000_000
@@ -65,6 +66,11 @@ def _to_png(picture: Any) -> bytes:
         raise MediaNotReadable(
             f"A PIL image of mode {picture.mode!r} has no PNG form",
             advice='Convert it first, to "RGB" for one.',
+        )
+    if picture.width * picture.height > _MAX_PIXELS:  # an image that was only opened is decoded here
+        raise MediaNotReadable(
+            f"The PIL image has {picture.width} x {picture.height} pixels; at most {_MAX_PIXELS} are sent",
+            advice="Make it smaller first: image.thumbnail((4096, 4096)).",
         )
     file = io.BytesIO()
     try:

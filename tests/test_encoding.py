@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
 import wave
@@ -74,6 +75,18 @@ def test_pictures_that_cannot_be_written(picture: Image.Image, words: str) -> No
     """A picture with no PNG form is refused, with the reason."""
     with pytest.raises(MediaNotReadable, match=words):
         encode(picture)
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that was opened from a file of few bytes may claim any size: it is refused by that alone."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # PIL only warns of so many
+    head = b"GIF89a" + struct.pack("<HHBBB", 12_000, 9_000, 0, 0, 0) + b","
+    claims = Image.open(io.BytesIO(head + struct.pack("<HHHHBB", 0, 0, 1, 1, 0, 2)))
+
+    with pytest.raises(MediaNotReadable, match="12000 x 9000 pixels; at most 100000000"):
+        encode(claims)
+
+    assert claims._im is None
 
 
 def test_broken_picture() -> None:

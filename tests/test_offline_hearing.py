@@ -287,7 +287,7 @@ def test_a_broken_sound_is_refused_by_name(tmp_path: Path, name: str, data: byte
     """The error says which file and why, and tells no path."""
     (tmp_path / name).write_bytes(data)
 
-    with pytest.raises(ValueError, match=rf"^{name} cannot be heard: \S") as caught:
+    with pytest.raises(ValueError, match=rf"^{name} cannot be decoded: \S") as caught:
         asked("What is this?", tmp_path / name)
 
     assert str(tmp_path) not in str(caught.value)
@@ -315,7 +315,7 @@ def test_a_video_is_refused(tmp_path: Path) -> None:
         for packet in (*stream.encode(frame), *stream.encode(None)):
             file.mux(packet)
 
-    with pytest.raises(ValueError, match=r"^a\.mp4 cannot be heard: it is a video"):
+    with pytest.raises(ValueError, match=r"^a\.mp4 cannot be decoded: it is a video"):
         asked("What is this?", tmp_path / "a.mp4")
 
 

@@ -297,9 +297,9 @@ def test_a_text_beside_a_picture_is_read_too(drawn: Drawn) -> None:
     [
         ("a.png", b"", "a.png is empty"),
         ("a.png", b"hello", "a.png is neither a picture (JPEG, PNG"),
-        ("a.png", b"\x89PNG\r\n\x1a\nxxxxxxxx", "a.png cannot be seen: "),
-        ("a.jpg", b"\xff\xd8\xff\xe0" + bytes(50), "a.jpg cannot be seen: "),
-        ("a.gif", b"GIF89a" + bytes(4), "a.gif cannot be seen: "),
+        ("a.png", b"\x89PNG\r\n\x1a\nxxxxxxxx", "a.png cannot be decoded: "),
+        ("a.jpg", b"\xff\xd8\xff\xe0" + bytes(50), "a.jpg cannot be decoded: "),
+        ("a.gif", b"GIF89a" + bytes(4), "a.gif cannot be decoded: "),
         ("a.pdf", b"%PDF-1.7", "a.pdf is neither a picture"),
     ],
 )
@@ -319,7 +319,7 @@ def test_a_truncated_picture_is_refused(drawn: Drawn) -> None:
     path = drawn("a.jpg", "red", "blue", (600, 600))
     path.write_bytes(path.read_bytes()[:700])
 
-    with pytest.raises(ValueError, match=r"^a\.jpg cannot be seen"):
+    with pytest.raises(ValueError, match=r"^a\.jpg cannot be decoded"):
         asked("What is this?", path)
 
 
@@ -339,7 +339,7 @@ def test_a_decompression_bomb_is_not_opened(tmp_path: Path, side: int) -> None:
         start + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
     )
 
-    with pytest.raises(ValueError, match=r"^a\.png cannot be seen: .*pixels"):
+    with pytest.raises(ValueError, match=r"^a\.png cannot be decoded: .*pixels"):
         asked("What is this?", tmp_path / "a.png")
 
 

@@ -134,7 +134,7 @@ def test_broken_picture(visit: Callable[[str], Person], tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
     person.attach(tmp_path / "broken.png")
     person.ask("What is this?")
-    person.await_that(lambda: "broken.png cannot be seen" in person.find("body").text)
+    person.await_that(lambda: "broken.png cannot be decoded" in person.find("body").text)
     person.box()
 
 

@@ -60,15 +60,18 @@ Pixels = npt.NDArray[np.uint8]
 
 def name_of(pixels: Pixels) -> npt.NDArray[np.intp]:
     """The nearest name of each colour, as an index into `NAMES`; shape (n,)."""
-    distinct, where = np.unique(pixels, axis=0, return_inverse=True)
+    # as numbers: rows are sorted twenty times slower
+    codes, where = np.unique(pixels.astype(np.uint32) @ _DIGITS, return_inverse=True)
+    distinct = (codes[:, None] // _DIGITS % 256).astype(np.uint8)
     nearest = np.empty(len(distinct), dtype=np.intp)
     for start in range(0, len(distinct), 4096):
         part = _to_oklab(distinct[start : start + 4096])
         distance = ((part[:, None, :] - _POINTS[None, :, :]) ** 2).sum(axis=2)
         nearest[start : start + 4096] = _OWNERS[distance.argmin(axis=1)]
-    return nearest[where.reshape(-1)]
+    return np.asarray(nearest[where.reshape(-1)])
 
 
+_DIGITS = np.array([256 * 256, 256, 1], dtype=np.uint32)
 _CONES = np.array(
     [
         [0.4122214708, 0.2119034982, 0.0883024619],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 
+from phi4_server.media.scope import CURRENT, CancelScope
 from phi4_server.model import Said
 from phi4_server.offline.answering import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
+_YIELD_EVERY_S = 1.0
 
 
 class OfflineModel:
@@ -25,10 +29,30 @@ class OfflineModel:
     def stream(self, chat: Sequence[Said]) -> Iterator[str]:
         """Yields the answer to the chat's last entry word by word; joined, they are the whole answer.
 
+        While files take long to be decoded, empty pieces are yielded, so that whoever left can close it:
+        that ends the decoding.
+
         Args:
             chat: All that was said, oldest first; the last entry is the user's.
 
         Raises:
             ValueError: A file is no picture or sound that the model takes; the text says which and why.
         """
-        yield from _PIECE.findall(reply(chat))
+        answer = (yield from _awaited(chat)) if any(said.files for said in chat) else reply(chat)
+        yield from _PIECE.findall(answer)
+
+
+def _awaited(chat: Sequence[Said]) -> Generator[str, None, str]:
+    """The answer, made in another thread: a generator cannot be closed while it waits itself."""
+    scope = CancelScope()
+    context = copy_context()
+    context.run(CURRENT.set, scope)
+    executor = ThreadPoolExecutor(max_workers=1)
+    answer = executor.submit(context.run, reply, chat)
+    try:
+        while not wait([answer], _YIELD_EVERY_S).done:
+            yield ""
+    finally:
+        scope.cancel()
+        executor.shutdown(wait=False)
+    return answer.result()

@@ -1,13 +1,16 @@
 """A picture: what its pixels measure. Knows no question.
 
 Measured on at most 256 x 256 of the picture's own pixels (never mixed ones), so a photograph costs no more
-than an icon. Pixels that are mostly transparent count for nothing.
+than an icon. Pixels that are mostly transparent count for nothing. Its sides are checked before its pixels
+are made, and it is never asked how many frames it has: that would walk them all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from phi4_server.offline import colours
 
 _MOST_PIXELS = 50_000_000
+_LONGEST_SIDE = 65_535
 _SIDE = 256
 _DECODERS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 _TURNED = frozenset({5, 6, 7, 8})
@@ -61,25 +65,57 @@ class Picture:
     animated: bool
     grid: Grid = field(repr=False, compare=False)
 
+    def packed(self) -> tuple[Mapping[str, Any], bytes]:
+        """Its values as JSON has them, without its name, and its pixels."""
+        size = {"width": self.width, "height": self.height, "grid": self.grid.shape[:2]}
+        return {"format": self.format, "animated": self.animated, **size}, self.grid.tobytes()
+
+    @classmethod
+    def unpacked(cls, name: str, fields: Mapping[str, Any], pixels: bytes) -> Self:
+        """The picture of that name that was packed so.
+
+        Raises:
+            ValueError: None was.
+        """
+        match fields:
+            case {
+                "format": str(kind),
+                "animated": bool(animated),
+                "width": int(width),
+                "height": int(height),
+                "grid": [int(down), int(across)],
+            } if down > 0 < across:
+                grid = np.frombuffer(pixels, np.uint8).reshape(down, across, 4)
+                return cls(name, kind, width, height, animated, grid)
+        raise ValueError(f"{name} cannot be decoded: its decoder's reply makes no sense")
+
 
 def look(path: Path) -> Picture:
-    """Opens and measures a picture.
+    """Opens and measures a picture, in this process: files of strangers are decoded by a `Decoder`.
 
     Raises:
-        ValueError: It is broken, or has more than 50 million pixels.
+        ValueError: It is broken, has more than 50 million pixels, or a side of more than 65,535; the text
+            says which.
+        MemoryError: It takes more memory than there is.
     """
     try:
-        with Image.open(path, formats=_DECODERS) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels are too many")  # noqa: TRY301
+        with path.open("rb") as file, Image.open(file, formats=_DECODERS) as image:
+            _refuse_huge(image)
             turned = image.getexif().get(ExifTags.Base.Orientation) in _TURNED
             width, height = image.size[::-1] if turned else image.size
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             return Picture(path.name, kind, width, height, getattr(image, "is_animated", False), _grid(image))
+    except MemoryError:
+        raise
     except UnidentifiedImageError as error:  # its text would tell the whole path
-        raise ValueError(f"{path.name} cannot be seen: its bytes make no picture") from error
+        raise ValueError("its bytes make no picture") from error
     except Exception as error:  # decoders raise anything on damaged bytes
-        raise ValueError(f"{path.name} cannot be seen: {error}") from error
+        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _refuse_huge(image: Image.Image) -> None:
+    if image.width * image.height > _MOST_PIXELS or max(image.size) > _LONGEST_SIDE:
+        raise ValueError(f"{image.width} x {image.height} pixels are too many")
 
 
 def _grid(image: Image.Image) -> Grid:

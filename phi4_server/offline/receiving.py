@@ -1,6 +1,6 @@
 """Receiving: opens the files of a chat, pictures and sounds apart. Knows no question.
 
-What a file is shows in its first bytes, not in its name.
+What a file is shows in its first bytes, not in its name. It is decoded in a process of its own.
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phi4_server.media.decoder import Decoder
 from phi4_server.model import Said
-from phi4_server.offline.picture import Picture, look
+from phi4_server.offline.picture import Picture
 from phi4_server.offline.prompt import Conversation, Kind
-from phi4_server.offline.sound import Sound, listen
+from phi4_server.offline.sound import Sound
+
+_LOOK = "phi4_server.offline.picture:look"
+_LISTEN = "phi4_server.offline.sound:listen"
+_decoder = Decoder(_LOOK, _LISTEN)
+"""One for the whole process, as its workers are costly to start and hold nothing of any chat."""
 
 _HEAD = 64
 _STARTS: tuple[tuple[Kind, str, bytes], ...] = (
@@ -86,9 +92,18 @@ def opened(files: Sequence[Path]) -> Received:
     """
     kinds = [(path, *container(path)) for path in files]
     return Received(
-        tuple(look(path) for path, kind, _ in kinds if kind == "image"),
-        tuple(listen(path, name) for path, kind, name in kinds if kind == "audio"),
+        tuple(_picture(path) for path, kind, _ in kinds if kind == "image"),
+        tuple(_sound(path, name) for path, kind, name in kinds if kind == "audio"),
     )
+
+
+def _picture(path: Path) -> Picture:
+    return Picture.unpacked(path.name, *_decoder.decode(_LOOK, path))
+
+
+def _sound(path: Path, container: str) -> Sound:
+    fields, _ = _decoder.decode(_LISTEN, path, container)
+    return Sound.unpacked(path.name, fields)
 
 
 def container(path: Path) -> tuple[Kind, str]:

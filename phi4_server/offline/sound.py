@@ -1,23 +1,28 @@
 """A sound: what its samples measure. Knows no question.
 
 Decoded as a stream, so that an hour of it fits in little memory; the pitch is taken from the first half
-minute. The decoder is told the container that the first bytes show: FFmpeg is never left to guess, as some of
-its formats (playlists) would open other files.
+minute. What is bounded is samples, since a second may hold any number of them: of a sound with more than 100
+million, the first are measured, and its length is what the file says. FFmpeg is named the container that the
+first bytes show: it is never left to guess, as some of its formats (playlists) would open other files.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-_HEARD = 30.0
-_MOST = 3600.0
+_MOST_CHANNELS = 8
+_FASTEST = 384_000
+_MOST_VALUES = 100_000_000
+_PITCH_S = 30.0
+_PITCH_VALUES = 6_000_000
 _SILENT = -80.0
 _LOWEST, _HIGHEST = 50.0, 4200.0
 _WINDOW = 0.2
@@ -26,6 +31,26 @@ _PERIODIC = 0.7
 _NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _CONTAINERS = {"wav": "WAV", "mp3": "MP3", "flac": "FLAC", "mov": "M4A"}
 _COVERS = frozenset({"mjpeg", "png", "bmp", "gif"})
+_CODECS = frozenset(
+    {
+        *("aac", "alac", "flac", "libopus", "libvorbis", "mp1float", "mp2", "mp2float", "mp3", "mp3float"),
+        *(
+            "adpcm_ima_wav",
+            "adpcm_ms",
+            "opus",
+            "pcm_alaw",
+            "pcm_f32le",
+            "pcm_f64le",
+            "pcm_mulaw",
+            "pcm_s16be",
+        ),
+        *("pcm_s16le", "pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_u8", "speex", "vorbis"),
+    }
+)
+"""FFmpeg's decoders that may run, of some hundreds that it has."""
+
+_OPTIONS = {"codec_whitelist": ",".join(sorted(_CODECS)), "protocol_whitelist": "none", "max_streams": "32"}
+"""What FFmpeg itself holds a file to: no other decoder, no other file or address opened, few streams."""
 
 Samples = npt.NDArray[np.float32]
 """Samples of one or more channels, -1 to 1; shape (channels, n)."""
@@ -66,50 +91,104 @@ class Sound:
         key = round(69 + 12 * math.log2(self.pitch / 440))
         return f"{_NOTES[key % 12]}{key // 12 - 1}"
 
+    def packed(self) -> tuple[Mapping[str, Any], bytes]:
+        """Its values as JSON has them, without its name; there are no bytes."""
+        levels = {"loudness": self.loudness, "pitch": self.pitch}
+        size = {"duration": self.duration, "rate": self.rate, "channels": self.channels}
+        return {"format": self.format, **size, **levels}, b""
+
+    @classmethod
+    def unpacked(cls, name: str, fields: Mapping[str, Any]) -> Self:
+        """The sound of that name that was packed so.
+
+        Raises:
+            ValueError: None was.
+        """
+        match fields:
+            case {
+                "format": str(kind),
+                "duration": float(duration),
+                "rate": int(rate),
+                "channels": int(channels),
+                "loudness": float(loudness),
+                "pitch": None | float() as pitch,
+            }:
+                return cls(name, kind, duration, rate, channels, loudness, pitch)
+        raise ValueError(f"{name} cannot be decoded: its decoder's reply makes no sense")
+
 
 def listen(path: Path, container: str) -> Sound:
-    """Decodes and measures a sound in the container of that name, by FFmpeg's names.
+    """Decodes and measures a sound, in this process: files of strangers are decoded by a `Decoder`.
+
+    Args:
+        path: The file.
+        container: The container it is in, by FFmpeg's names.
 
     Raises:
-        ValueError: It is broken, holds no sound, or is a video.
+        ValueError: It is broken, holds no sound, is a video, or has more channels or a higher sample rate
+            than is taken; the text says which.
+        MemoryError: It takes more memory than there is.
     """
     try:
-        with av.open(str(path), format=container) as file:
+        # FFmpeg is handed the open file, and so no name that it could take for an address of its own.
+        with (
+            path.open("rb") as data,
+            av.open(data, "r", container, options=_OPTIONS, metadata_errors="replace") as file,
+        ):
             stream = _audio(file)
             kind = _CONTAINERS.get(container) or f"Ogg {stream.codec_context.name.capitalize()}"
             return _measured(file, stream, name=path.name, kind=kind)
-    except (av.FFmpegError, EOFError, OSError, ValueError) as error:
-        # an error of FFmpeg's would tell the whole path
-        raise ValueError(
-            f"{path.name} cannot be heard: {getattr(error, 'strerror', None) or error}"
-        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise anything on damaged bytes; FFmpeg's would tell the whole path
+        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
 
 
 def _audio(file: av.container.InputContainer) -> av.AudioStream:
-    if any(stream.codec_context.name not in _COVERS for stream in file.streams.video):
+    """The first sound of a file that is no video, if it is within the limits by what the file says of it."""
+    if any(_codec(stream) not in _COVERS for stream in file.streams.video):
         raise ValueError("it is a video; only pictures and sounds are taken")
     if not file.streams.audio:
         raise ValueError("it holds no sound")
-    return file.streams.audio[0]
+    stream = file.streams.audio[0]
+    if (codec := _codec(stream)) not in _CODECS:
+        raise ValueError(f"its codec {codec} is not taken" if codec else "its codec is unknown")
+    _refuse_absurd(stream.codec_context.channels, stream.codec_context.sample_rate)
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _codec(stream: av.stream.Stream) -> str | None:
+    """The name of a stream's codec; None where FFmpeg has none for it."""
+    return stream.codec_context.name if stream.codec_context else None
+
+
+def _refuse_absurd(channels: int, rate: int) -> None:
+    if channels > _MOST_CHANNELS:
+        raise ValueError(f"it has {channels} channels; at most {_MOST_CHANNELS} are taken")
+    if rate > _FASTEST:
+        raise ValueError(f"its sample rate is {rate} Hz; at most {_FASTEST} Hz are taken")
 
 
 def _measured(file: av.container.InputContainer, stream: av.AudioStream, *, name: str, kind: str) -> Sound:
-    rate, count, power = stream.rate or 1, 0, 0.0
-    heard: list[Samples] = []
+    rate, count, values, power = stream.rate or 1, 0, 0, 0.0
+    first: list[Samples] = []
     for block in _blocks(file, stream):
         power += float((block.astype(np.float64) ** 2).mean(axis=0).sum())
-        heard += [block] if count < _HEARD * rate else []
+        first += [block] if count < _PITCH_S * rate and values < _PITCH_VALUES else []
         count += block.shape[1]
-        if count > _MOST * rate:
+        values += block.size
+        if values > _MOST_VALUES:
             break
-    if not heard:
+    if not first:
         raise ValueError("it holds no sound")
-    samples = np.concatenate(heard, axis=1)
+    samples = np.concatenate(first, axis=1)
     loudness = 10 * math.log10(power / count) if power else -math.inf
+    length = file.duration if values > _MOST_VALUES else None
     return Sound(
         name=name,
         format=kind,
-        duration=file.duration / av.time_base if file.duration and count > _MOST * rate else count / rate,
+        duration=length / av.time_base if length else count / rate,
         rate=rate,
         channels=samples.shape[0],
         loudness=loudness,
@@ -118,12 +197,19 @@ def _measured(file: av.container.InputContainer, stream: av.AudioStream, *, name
 
 
 def _blocks(file: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Samples]:
-    resampler = av.AudioResampler(format="fltp")
+    # Packed: of planes, PyAV (18 as well) reads one too many where there are eight or more, and crashes.
+    resampler = av.AudioResampler(format="flt")
     for frame in file.decode(stream):
+        _refuse_absurd(frame.layout.nb_channels, frame.sample_rate)  # it need not be as the file said
         for block in resampler.resample(frame):
-            yield block.to_ndarray().astype(np.float32, copy=False)
+            yield _unpacked(block)
     for block in resampler.resample(None):
-        yield block.to_ndarray().astype(np.float32, copy=False)
+        yield _unpacked(block)
+
+
+def _unpacked(frame: av.AudioFrame) -> Samples:
+    channels = frame.layout.nb_channels
+    return np.asarray(frame.to_ndarray().reshape(-1, channels).T, dtype=np.float32)
 
 
 def _pitch(samples: Samples, rate: int) -> float | None:

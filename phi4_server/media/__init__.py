@@ -1,0 +1,1 @@
+"""Files of strangers, decoded in processes of their own. Knows no model."""
