@@ -71,6 +71,12 @@ def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParse
         "--model", choices=[*models], default=next(iter(models)), help="what answers (default: %(default)s)"
     )
     offer("--host", default="127.0.0.1", help="where to listen; 0.0.0.0 is everywhere (default: %(default)s)")
+    offer(
+        "--allowed-host",
+        action="append",
+        metavar="NAME",
+        help="a name by which browsers may reach this; addresses and localhost always may",
+    )
     offer("--port", type=_port, default=7860, help="0 takes a free one (default: %(default)s)")
     offer("--whole", action="store_true", help="answer in one piece, not word by word")
     offer("--words-per-second", type=_positive(float), metavar="R", help="the fastest pace of an answer")
@@ -145,6 +151,7 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         max_file_size=options.max_file_size,
         show_error=options.show_error,
         with_parent=options.with_parent,
+        allowed_hosts=[options.host, *(options.allowed_host or ())],
     )
 
 
