@@ -61,6 +61,7 @@ def serve(
     max_file_size: str | None = None,
     show_error: bool = True,
     with_parent: bool = False,
+    auth: tuple[str, str] | None = None,
     allowed_hosts: Collection[str] = (),
 ) -> None:
     """Answers requests until SIGTERM, SIGINT or, if asked, the end of standard input.
@@ -75,6 +76,7 @@ def serve(
         max_file_size: The largest upload, as Gradio writes it: "20mb"; None means no limit.
         show_error: Whether the text of an unforeseen error is shown to the user.
         with_parent: Whether to stop when standard input ends, as it does when the process that holds it dies.
+        auth: The name and password that the page and its clients log in with; None lets everybody in.
         allowed_hosts: Names by which requests may reach this server, beside localhost and its addresses.
 
     Raises:
@@ -87,6 +89,7 @@ def serve(
             page,
             path="/",
             app_kwargs={"openapi_url": None},
+            auth=auth,
             allowed_paths=[str(EXAMPLES)],
             show_error=show_error,
             max_file_size=max_file_size,
