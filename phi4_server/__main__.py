@@ -17,6 +17,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 
+from phi4_server import login
 from phi4_server.model import Model
 
 
@@ -43,7 +44,12 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
     Raises:
         SystemExit: The arguments are wrong (2), or help was asked for (0).
     """
-    options = _parser(models).parse_args(argv)
+    parser = _parser(models)
+    options = parser.parse_args(argv)
+    try:
+        options.auth = login.credentials(options)
+    except argparse.ArgumentTypeError as wrong:
+        parser.error(f"argument --auth-env: {options.auth_env} {wrong}")
     try:
         listener = _listen(options.host, options.port)
     except OSError as problem:
@@ -53,6 +59,8 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
         os.environ.setdefault("GRADIO_TEMP_DIR", uploads)
         os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
         try:
+            if not login.is_settled(options, listener):
+                return _complain("not started; --auth-env asks for a login, and --no-auth serves everybody")
             _serve(options, models[options.model], listener)
         except ModuleNotFoundError as missing:
             return _complain(
@@ -71,6 +79,13 @@ def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParse
         "--model", choices=[*models], default=next(iter(models)), help="what answers (default: %(default)s)"
     )
     offer("--host", default="127.0.0.1", help="where to listen; 0.0.0.0 is everywhere (default: %(default)s)")
+    login.add_options(parser)
+    offer(
+        "--allowed-host",
+        action="append",
+        metavar="NAME",
+        help="a name by which browsers may reach this; addresses and localhost always may",
+    )
     offer("--port", type=_port, default=7860, help="0 takes a free one (default: %(default)s)")
     offer("--whole", action="store_true", help="answer in one piece, not word by word")
     offer("--words-per-second", type=_positive(float), metavar="R", help="the fastest pace of an answer")
@@ -145,6 +160,8 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         max_file_size=options.max_file_size,
         show_error=options.show_error,
         with_parent=options.with_parent,
+        auth=options.auth,
+        allowed_hosts=[options.host, *(options.allowed_host or ())],
     )
 
 

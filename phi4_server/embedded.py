@@ -12,6 +12,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
+_HANDED_ON = {
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "VIRTUAL_ENV"),
+    *("TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA"),
+    *("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE"),
+}
+_FAMILIES = ("LC_", "PYTHON", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "OMP_", "MKL_", "OPENBLAS_", "XDG_")
+"""What a Python process, its libraries and a GPU need, none of which is a credential.
+
+A list of what is kept back would miss credentials: they are called whatever their owners like, and stand in
+the URLs of proxies and databases.
+"""
 _READY = re.compile(rb" is ready at (http://\S+)")
 _LOOK_EVERY_S = 0.05
 _STOP_WITHIN_S = 5.0
@@ -25,6 +37,7 @@ def embedded_space(
     python: str = sys.executable,
     timeout: float = 60.0,
     options: Sequence[str] = (),
+    variables: Sequence[str] = (),
 ) -> Iterator[str]:
     """A Space of one's own on a free port of this machine.
 
@@ -34,6 +47,7 @@ def embedded_space(
         python: The interpreter to run it; one other than this must find `phi4_server` and Gradio by itself.
         timeout: Seconds until it must be ready.
         options: Further options of `python -m phi4_server`.
+        variables: Names of environment variables to hand on; see `running_space`.
 
     Yields:
         The Space's URL.
@@ -42,17 +56,23 @@ def embedded_space(
         ChildProcessError: It did not start; the text holds what it printed.
     """
     command = [python, "-m", "phi4_server", "--model", model, *(["--whole"] if whole else []), *options]
-    with running_space(command, timeout=timeout) as url:
+    with running_space(command, timeout=timeout, variables=variables) as url:
         yield url
 
 
 @contextmanager
-def running_space(command: Sequence[str], *, timeout: float = 60.0) -> Iterator[str]:
+def running_space(
+    command: Sequence[str], *, timeout: float = 60.0, variables: Sequence[str] = ()
+) -> Iterator[str]:
     """The same for another program that ends in `phi4_server.__main__.main`, such as a model of one's own.
+
+    The program gets no token, key or password of this process: of the environment, it has what Python and its
+    libraries need, and what is named here.
 
     Args:
         command: The program, to which `--port 0 --with-parent` is added.
         timeout: Seconds until it must be ready.
+        variables: Names of further environment variables that it gets, such as "HF_TOKEN".
 
     Yields:
         The Space's URL.
@@ -60,7 +80,7 @@ def running_space(command: Sequence[str], *, timeout: float = 60.0) -> Iterator[
     Raises:
         ChildProcessError: It did not start; the text holds what it printed.
     """
-    environment = {"GRADIO_ANALYTICS_ENABLED": "False", **os.environ}
+    environment = {"GRADIO_ANALYTICS_ENABLED": "False", **_handed_on(variables)}
     if command[0] == sys.executable:  # then it shall find what this process found, also from a checkout
         environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     with (
@@ -79,6 +99,15 @@ def running_space(command: Sequence[str], *, timeout: float = 60.0) -> Iterator[
             yield _await_url(process, printed, timeout)
         finally:
             _stop(process)
+
+
+def _handed_on(variables: Sequence[str]) -> dict[str, str]:
+    wanted = _HANDED_ON | set(variables)
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in wanted or name.upper().startswith(_FAMILIES)
+    }
 
 
 def _await_url(process: subprocess.Popen[bytes], printed: IO[bytes], timeout: float) -> str:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Collection
 from contextlib import redirect_stdout
 from types import FrameType
 from typing import Any
@@ -18,6 +18,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
+from phi4_server.middleware import WebSecurity
 from phi4_server.page import EXAMPLES
 
 GRACE_S = 1
@@ -25,33 +26,6 @@ GRACE_S = 1
 
 LAST_RESORT_S = 2
 """When the process ends in any case, though a model may not let go of its thread."""
-
-OWN_ORIGIN = b"default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'"
-"""What the browser may load. Gradio 5's page asks for fonts and a script of other hosts, which a laptop
-without a network waits for; and an answer could name a picture elsewhere, to carry words of the chat out."""
-
-_Message = MutableMapping[str, Any]
-
-
-class OwnOriginOnly:
-    """ASGI middleware that forbids the browser to load anything from another host."""
-
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
-        """Stands before `app`."""
-        self._app = app
-
-    async def __call__(
-        self, scope: _Message, receive: Callable[..., Any], send: Callable[[_Message], Awaitable[None]]
-    ) -> None:
-        """Passes everything on, with one header more in each response."""
-
-        async def send_with_policy(message: _Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), (b"content-security-policy", OWN_ORIGIN)]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await self._app(scope, receive, send_with_policy)
 
 
 class Server(uvicorn.Server):
@@ -87,6 +61,8 @@ def serve(
     max_file_size: str | None = None,
     show_error: bool = True,
     with_parent: bool = False,
+    auth: tuple[str, str] | None = None,
+    allowed_hosts: Collection[str] = (),
 ) -> None:
     """Answers requests until SIGTERM, SIGINT or, if asked, the end of standard input.
 
@@ -100,24 +76,38 @@ def serve(
         max_file_size: The largest upload, as Gradio writes it: "20mb"; None means no limit.
         show_error: Whether the text of an unforeseen error is shown to the user.
         with_parent: Whether to stop when standard input ends, as it does when the process that holds it dies.
+        auth: The name and password that the page and its clients log in with; None lets everybody in.
+        allowed_hosts: Names by which requests may reach this server, beside localhost and its addresses.
 
     Raises:
         KeyboardInterrupt: It was stopped by a signal, whose handler raises that.
     """
+    os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # Gradio 6 would keep every chat in the browser
     with redirect_stdout(io.StringIO()):  # Gradio 5.50 prints a forgotten line here
         app = gr.mount_gradio_app(
-            FastAPI(),
+            FastAPI(openapi_url=None),
             page,
             path="/",
+            app_kwargs={"openapi_url": None},
+            auth=auth,
             allowed_paths=[str(EXAMPLES)],
             show_error=show_error,
             max_file_size=max_file_size,
             ssr_mode=False,
         )
+    mount: Any = app.routes[-1]
+    mount.app.debug = False  # Gradio 5.20 shows strangers the traceback of what fails in itself
     # Gradio's own check of the files that clients name waits for its `launch`, which alone sets this.
     page.has_launched = True
-    app.add_middleware(OwnOriginOnly)
-    server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S), ready)
+    server = Server(
+        uvicorn.Config(
+            WebSecurity(app, allowed_hosts),
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_S,
+            ws="none",
+        ),
+        ready,
+    )
     if with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=[server], daemon=True).start()
     server.run(sockets=[listener])

@@ -128,6 +128,49 @@ def test_embedded_space_that_is_not_ready_in_time() -> None:
             pass
 
 
+SECRETS = {
+    "HF_TOKEN": "hf_secret",
+    "HUGGING_FACE_HUB_TOKEN": "hf_secret",
+    "OPENAI_API_KEY": "sk-secret",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "GITHUB_PAT": "ghp_secret",
+    "PGPASSWORD": "secret",
+    "DATABASE_URL": "postgres://ada:secret@db/x",
+    "HTTPS_PROXY": "http://ada:secret@proxy:3128",
+    "NETRC": "/home/ada/secret",
+    "ANYTHING_ELSE": "secret",
+}
+SHOW = "import os; print(*(f'{name}={value}' for name, value in os.environ.items()), sep=chr(10))"
+
+
+def environment_of_a_child(*variables: str) -> list[str]:
+    with (
+        pytest.raises(ChildProcessError) as failed,
+        running_space([sys.executable, "-c", SHOW], variables=variables),
+    ):
+        pass
+    return str(failed.value).splitlines()[1:]
+
+
+def test_a_child_is_handed_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token, key or password of this process is in the environment of a Space that it starts."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    printed = environment_of_a_child()
+    assert "secret" not in "\n".join(printed)
+    assert {"CUDA_VISIBLE_DEVICES=1", "GRADIO_ANALYTICS_ENABLED=False"} <= set(printed)
+    assert f"PATH={os.environ['PATH']}" in printed
+
+
+def test_a_child_is_handed_what_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wants a variable in a Space's environment says its name; one that is not set is left out."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    printed = environment_of_a_child("OPENAI_API_KEY", "NOT_SET")
+    assert [line for line in printed if "secret" in line or "NOT_SET" in line] == ["OPENAI_API_KEY=sk-secret"]
+
+
 @loopback
 def test_port_taken(capsys: pytest.CaptureFixture[str]) -> None:
     """A port in use is named, before anything else is done."""

@@ -6,12 +6,16 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from PIL import Image
-from servers import Servers
+from servers import ROOT, Servers
+
+from phi4_server import running_space
 
 selenium = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 
@@ -203,3 +207,155 @@ def test_no_other_host(visit: Callable[[str], Person]) -> None:
         elif message["method"] == "Network.loadingFailed" and parameters.get("blockedReason") == "csp":
             refused.add(parameters["requestId"])
     assert asked <= refused
+
+
+HOSTILE = (
+    "<script>window.ran = 1</script> <img src=x onerror='window.ran = 2'> "
+    "<style onload='window.ran = 3'></style> "
+    "<svg onload='window.ran = 4'><a xlink:href='javascript:window.ran = 5'><text y=20>x</text></a></svg> "
+    "<iframe srcdoc='<script>parent.ran = 6</script>'></iframe> <a href='javascript:window.ran = 7'>one</a> "
+    "[two](javascript:window.ran=8) [three](data:text/html,<script>opener.ran=9</script>) "
+    '<javascript:window.ran=10> $$\\href{javascript:window.ran=11}{x}$$ ![x](x"onerror="window.ran=12) '
+    "<form action='http://127.0.0.1:9'><button formaction='javascript:window.ran = 13'>four</button></form> "
+    "<details open ontoggle='window.ran = 14'>five</details> "
+    "<math><mtext><style><img src=x onerror='window.ran = 15'></style></mtext></math> "
+    "<base href='http://127.0.0.1:9/'><meta http-equiv=refresh content='0;url=http://127.0.0.1:9/'>"
+)
+"""What would leave a mark on the page if it ran, at once or when it is clicked."""
+
+
+def test_markup_runs_nothing(visit: Callable[[str], Person]) -> None:
+    """Neither what a person typed nor what a model answered is more than text, whatever stands in it."""
+    person = visit("faulty")
+    there = person.browser.current_url
+    for text in (HOSTILE, f"`{HOSTILE}`"):
+        person.box()
+        person.browser.execute_script(  # it has letters that no keyboard types
+            "const box = document.querySelector('#box textarea'); box.value = arguments[0];"
+            "box.dispatchEvent(new Event('input', {bubbles: true}))",
+            text,
+        )
+        person.ask("")
+        person.await_that(lambda: person.box().get_attribute("value") == "")
+    person.await_that(lambda: "entries: 3" in person.read())
+    clickable = "#chat a, #chat button[formaction], #chat summary, #chat svg text"
+    for place in range(len(person.browser.find_elements("css selector", clickable))):
+        person.browser.execute_script(
+            "document.querySelectorAll(arguments[0])[arguments[1]]"
+            ".dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))",
+            clickable,
+            place,
+        )
+    time.sleep(0.5)
+    assert person.browser.execute_script("return window.ran") is None
+    assert person.browser.current_url == there
+
+
+def test_a_files_name_runs_nothing(visit: Callable[[str], Person], tmp_path: Path) -> None:
+    """A file may be called anything: its name is text, in the chat and in an error."""
+    person = visit("answering")
+    name = "<img src=x onerror=window.ran=1>.png"
+    (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
+    person.attach(tmp_path / name)
+    person.ask("What is this?")
+    person.await_that(lambda: "cannot be seen" in person.find("body").text)
+    person.box()
+    assert person.browser.execute_script("return window.ran") is None
+
+
+def test_an_upload_runs_nothing(visit: Callable[[str], Person]) -> None:
+    """A picture that is a program runs neither in the chat nor when it is opened by itself."""
+    person = visit("faulty")
+    program = "<svg xmlns='http://www.w3.org/2000/svg'><script>document.title = 'ran'</script></svg>"
+    for name in ("a.svg", "a.html", "a.txt"):
+        path = person.browser.execute_async_script(
+            "const form = new FormData(); form.append('files', new Blob([arguments[0]]), arguments[1]);"
+            "fetch('/gradio_api/upload', {method: 'POST', body: form})"
+            ".then(response => response.json()).then(paths => arguments[2](paths[0]))",
+            program,
+            name,
+        )
+        person.browser.get(f"{person.browser.current_url.split('/gradio_api')[0]}/gradio_api/file={path}")
+        assert person.browser.title != "ran"
+
+
+class OtherSite(BaseHTTPRequestHandler):
+    """A page of somebody else."""
+
+    def do_GET(self) -> None:
+        """Shows it."""
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<body>")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def other_site() -> Iterator[str]:
+    """Its URL, of which the browser knows that it is another site than 127.0.0.1."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), OtherSite) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
+
+
+def test_another_sites_page_reaches_nothing(visit: Callable[[str], Person], other_site: str) -> None:
+    """A page of another site can neither read what the Space says, nor send it anything, nor frame it."""
+    browser = visit("faulty").browser
+    here = browser.current_url.rstrip("/")
+    browser.get(other_site)
+    log_of(browser)
+    read = browser.execute_async_script(
+        """
+        const [here, done] = arguments;
+        const frame = document.createElement('iframe');
+        frame.src = here + '/?theirs';
+        document.body.append(frame);
+        const form = new FormData();
+        form.append('files', new Blob(['x']), 'a.png');
+        const turn = new Blob(['{"data": [[], {"text": "hi", "files": []}, null], "session_hash": "s"}']);
+        const read = (path, options) =>
+            fetch(here + path, options).then(response => response.text(), () => 'refused');
+        Promise.all([
+            read('/config?theirs'),
+            read('/gradio_api/upload?theirs', {method: 'POST', body: form}),
+            read('/gradio_api/upload?theirs', {method: 'POST', body: form, mode: 'no-cors'}),
+            read('/gradio_api/run/process_message?theirs', {method: 'POST', body: turn, mode: 'no-cors'}),
+            read('/gradio_api/queue/data?session_hash=s&theirs', {mode: 'no-cors'}),
+            new Promise(loaded => { frame.onload = () => loaded('loaded'); }),
+        ]).then(done);
+        """,
+        here,
+    )
+    log = [(message["method"], message["params"]) for message in log_of(browser)]
+    theirs = {
+        request["requestId"]
+        for method, request in log
+        if method == "Network.requestWillBeSent" and "theirs" in request["request"]["url"]
+    }
+    statuses = [
+        answer["statusCode"]
+        for method, answer in log
+        if method == "Network.responseReceivedExtraInfo" and answer["requestId"] in theirs
+    ]
+    assert read[:2] == ["refused"] * 2
+    assert statuses == [403] * 6
+
+
+def test_a_login_in_the_browser(browser: Chrome, gradio_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --auth, the page asks for the login, and answers once it has it."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    command = [gradio_python, str(ROOT / "tests" / "spaces" / "faulty.py"), "--auth", "ada:love:lace"]
+    with running_space(command) as url:
+        browser.get(url)
+        person = Person(browser)
+        person.await_that(lambda: len(browser.find_elements("css selector", "input")) > 1)
+        name, password = browser.find_elements("css selector", "input")[:2]
+        name.send_keys("ada")
+        password.send_keys("love:lace", Keys.ENTER)
+        person.box()
+        person.ask("hello")
+        person.await_that(lambda: "hello (files: 0, entries: 1)" in person.read())

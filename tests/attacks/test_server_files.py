@@ -1,4 +1,4 @@
-"""Files of the server's machine, asked for through every door of a Space: none leaves, on any Gradio."""
+"""Files of the server's machine, asked for in every way that a Space has: none leaves, on any Gradio."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def test_a_state_is_not_taken_from_a_client(attacker: Attacker, secrets: list[st
     assert_nothing_leaks(attacker, attacker.run(8, state).text)
 
 
-DOORS = (
+URLS = (
     "/gradio_api/file={}",
     "/gradio_api/file/{}",
     "/file={}",
@@ -272,8 +272,8 @@ DOORS = (
 )
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_url_leads_to_a_file(door: str, attacker: Attacker, secrets: list[str]) -> None:
+@pytest.mark.parametrize("url", URLS)
+def test_no_url_leads_to_a_file(url: str, attacker: Attacker, secrets: list[str]) -> None:
     """What is no upload and none of the page's own files is served under no URL."""
     for path in secrets:
         for written in {
@@ -282,11 +282,11 @@ def test_no_url_leads_to_a_file(door: str, attacker: Attacker, secrets: list[str
             quote(path, safe=""),
             quote(quote(path, safe="")),
         }:
-            got = attacker.http.get(door.format(written))
+            got = attacker.http.get(url.format(written))
             assert SECRET.encode() not in got.content
             assert b"ANALYTICS_ENABLED=" not in got.content
             assert b"[project]" not in got.content
-            if "file" in door:
+            if "file" in url:
                 assert got.status_code != 200
 
 
