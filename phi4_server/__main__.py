@@ -7,6 +7,7 @@ with 1 when it could not start, and with 2 when it was called wrongly.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 import re
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 from phi4_server import login
+from phi4_server.bounds import DEFAULTS, MB, Bounds
 from phi4_server.model import Model
 
 
@@ -96,10 +98,7 @@ def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParse
         metavar="N",
         help="answers at a time (default: %(default)s)",
     )
-    offer("--max-queue", type=_positive(int), metavar="N", help="questions that may wait (default: no limit)")
-    offer(
-        "--max-file-size", type=_size, metavar="SIZE", help="the largest upload, as 20mb (default: no limit)"
-    )
+    _offer_bounds(parser)
     offer(
         "--show-error",
         action="store_true",
@@ -109,6 +108,46 @@ def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParse
     offer("--hide-errors", action="store_false", dest="show_error", help="keep those to the log")
     offer("--with-parent", action="store_true", help="stop when standard input ends")
     return parser
+
+
+def _offer_bounds(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how much it takes; what is more is refused in plain words")
+    for name, bound, kind, what in (
+        ("--max-file-size", "file", _size, "the largest file, as 20mb"),
+        ("--max-files", "files", _positive(int), "files in a message; five times as many in a chat"),
+        (
+            "--max-text",
+            "text",
+            _positive(int),
+            "characters in a message; two and a half times as many in a chat",
+        ),
+        ("--max-turns", "turns", _positive(int), "questions in a chat"),
+        ("--max-queue", "queue", _positive(int), "questions that may wait"),
+        ("--max-waiting", "waiting", _positive(int), "questions of one session that may wait"),
+        (
+            "--max-sessions",
+            "sessions",
+            _positive(int),
+            "sessions that are kept; long chats count for several",
+        ),
+        ("--max-idle", "idle", _positive(float), "seconds that a session is kept after its last use"),
+        ("--max-disk", "disk", _size, "room for uploads, as 2gb"),
+        ("--max-connections", "connections", _positive(int), "connections at a time"),
+    ):
+        default = getattr(DEFAULTS, bound)
+        default, metavar = (f"{default // MB}mb", "SIZE") if kind is _size else (default, "N")
+        group.add_argument(
+            name,
+            dest=bound,
+            type=kind,
+            default=default,
+            metavar=metavar,
+            help=f"{what} (default: %(default)s)",
+        )
+
+
+def _bounds(options: argparse.Namespace) -> Bounds:
+    return Bounds(**{part.name: getattr(options, part.name) for part in dataclasses.fields(Bounds)})
 
 
 def _port(text: str) -> int:
@@ -127,10 +166,11 @@ def _positive(number: Callable[[str], float]) -> Callable[[str], float]:
     return positive
 
 
-def _size(text: str) -> str:
-    if not re.fullmatch(r"\d+ ?([kmgt]?b)?", text.lower()):
+def _size(text: str) -> int:
+    size = re.fullmatch(r"0*([1-9]\d{0,14}) ?([kmgt]?)b?", text.lower(), re.ASCII)
+    if size is None:
         raise argparse.ArgumentTypeError("must be a number with b, kb, mb, gb or tb, as 20mb")
-    return text
+    return int(size[1]) << 10 * " kmgt".index(size[2] or " ")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -145,19 +185,19 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
     warnings.simplefilter(
         "ignore", DeprecationWarning
     )  # what a later Gradio drops is no news to who runs this
-    model = model_of()
+    model, bounds = model_of(), _bounds(options)
     page = build(
         model,
         stream=not options.whole,
         at_once=options.at_once,
-        max_queue=options.max_queue,
+        bounds=bounds,
         words_per_second=options.words_per_second,
     )
     serve(
         page,
         listener=listener,
         ready=lambda: _say(f"{model.name} is ready at {_url(listener)}"),
-        max_file_size=options.max_file_size,
+        bounds=bounds,
         show_error=options.show_error,
         with_parent=options.with_parent,
         auth=options.auth,

@@ -9,9 +9,12 @@ from typing import Any
 
 import gradio as gr
 
+from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.chat import Entry, Shown, heard, shown
+from phi4_server.intake import Brief, bounded
 from phi4_server.model import Model
 from phi4_server.page import PRIVATE, TITLE, lay_out
+from phi4_server.queue import FairQueue
 from phi4_server.uploads import UploadsOnly, check_files
 
 Turn = tuple[list[Shown], list[Entry]]
@@ -23,7 +26,7 @@ def build(
     *,
     stream: bool = True,
     at_once: int = 8,
-    max_queue: int | None = None,
+    bounds: Bounds = DEFAULTS,
     words_per_second: float | None = None,
 ) -> gr.Blocks:
     """A Space with the contract of the public one, and `model` behind it.
@@ -32,13 +35,14 @@ def build(
         model: Answers the chats, `at_once` of them in as many threads.
         stream: Whether an answer grows on the page, or comes in one piece.
         at_once: How many answers are worked on at the same time; the others wait in the queue.
-        max_queue: How many may wait; None means no limit.
+        bounds: How much it takes.
         words_per_second: The fastest pace of a streamed answer; None means the model's own.
 
     Returns:
         Blocks for `phi4_server.serving.serve`, or for Gradio's own `launch(allowed_paths=[str(EXAMPLES)])`.
     """
-    respond = streamed(model, words_per_second) if stream else whole(model)
+    brief = Brief(model, bounds.text)
+    respond = streamed(brief, words_per_second) if stream else whole(brief)
     blocks = UploadsOnly(title=TITLE, fill_height=True, analytics_enabled=False)
     with blocks:
         page = lay_out(model)
@@ -46,7 +50,7 @@ def build(
         # Programs written for the public Space call these two by number, 10 and 11. Gradio numbers functions
         # in the order in which they are wired: the page's own ten come before, as 0 to 9, the others after.
         filed = page.box.submit(
-            process_message,
+            bounded(process_message, bounds),
             [page.chatbot, page.box, page.chat],
             [page.chatbot, page.box, page.chat],
             queue=False,
@@ -62,7 +66,8 @@ def build(
         page.stop.click(_open, None, page.box, **halt)
         halted = gr.on([page.new.click, page.chatbot.clear], _open, None, page.box, **halt)
         halted.then(_clear, None, [page.chatbot, page.box, page.chat], queue=False, **PRIVATE)
-    blocks.queue(max_size=max_queue, default_concurrency_limit=at_once)
+    blocks.queue(api_open=False)  # all answers wait in line, also those that programs ask for
+    blocks._queue = FairQueue(blocks, at_once=at_once, bounds=bounds)  # noqa: SLF001  Gradio has no other way
     return blocks
 
 
@@ -118,7 +123,9 @@ def _pieces(model: Model, state: list[Entry]) -> Generator[str]:
     The history that a client sends along is only what its page showed: the session alone is answered.
     """
     if not state or state[-1]["role"] != "user":
-        raise gr.Error("There is no question to answer: send one with process_message first.")
+        raise gr.Error(
+            "There is no question to answer: send one with process_message first.", print_exception=False
+        )
     try:
         yield from model.stream(heard(state))
     except gr.Error:  # a ValueError itself in some versions of Gradio, and already a message

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection
 from contextlib import redirect_stdout
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -18,8 +19,13 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
+from phi4_server.admission import Admission
+from phi4_server.bounds import DEFAULTS, Bounds
+from phi4_server.connections import Connection, room_for
 from phi4_server.middleware import WebSecurity
 from phi4_server.page import EXAMPLES
+from phi4_server.sessions import keep_sessions
+from phi4_server.shares import Shares
 
 GRACE_S = 1
 """How long streams that are still open may go on after the word to stop."""
@@ -58,7 +64,7 @@ def serve(
     *,
     listener: socket.socket,
     ready: Callable[[], None],
-    max_file_size: str | None = None,
+    bounds: Bounds = DEFAULTS,
     show_error: bool = True,
     with_parent: bool = False,
     auth: tuple[str, str] | None = None,
@@ -73,7 +79,7 @@ def serve(
         page: What to serve.
         listener: The socket to serve on, bound already.
         ready: Called once requests are answered.
-        max_file_size: The largest upload, as Gradio writes it: "20mb"; None means no limit.
+        bounds: How much is taken, and how much of it is kept.
         show_error: Whether the text of an unforeseen error is shown to the user.
         with_parent: Whether to stop when standard input ends, as it does when the process that holds it dies.
         auth: The name and password that the page and its clients log in with; None lets everybody in.
@@ -92,22 +98,22 @@ def serve(
             auth=auth,
             allowed_paths=[str(EXAMPLES)],
             show_error=show_error,
-            max_file_size=max_file_size,
+            max_file_size=bounds.file,
             ssr_mode=False,
         )
     mount: Any = app.routes[-1]
     mount.app.debug = False  # Gradio 5.20 shows strangers the traceback of what fails in itself
     # Gradio's own check of the files that clients name waits for its `launch`, which alone sets this.
     page.has_launched = True
-    server = Server(
-        uvicorn.Config(
-            WebSecurity(app, allowed_hosts),
-            log_level="warning",
-            timeout_graceful_shutdown=GRACE_S,
-            ws="none",
-        ),
-        ready,
+    keep_sessions(page, app, bounds)
+    config = uvicorn.Config(
+        WebSecurity(Admission(app, bounds=bounds), allowed_hosts),
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+        http=partial(Connection, shares=Shares(room_for(bounds.connections))),  # type: ignore[arg-type]
+        ws="none",
     )
+    server = Server(config, ready)
     if with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=[server], daemon=True).start()
     server.run(sockets=[listener])

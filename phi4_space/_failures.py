@@ -62,7 +62,9 @@ def _without_traceback(text: str) -> str:
     return f"{said} {next(filter(None, lines), '')}"
 
 
-def from_handler(text: str | None, title: str | None) -> Phi4Error:
+def from_handler(  # noqa: PLR0911 - a table of wordings, one row each
+    text: str | None, title: str | None
+) -> Phi4Error:
     """The error for a handler that failed.
 
     Args:
@@ -78,6 +80,8 @@ def from_handler(text: str | None, title: str | None) -> Phi4Error:
         )
     if title in _QUOTA_TITLES or _QUOTA.search(text):
         return _quota(text)
+    if title == "Queue is full":  # a turn that waited, and had to give way to others
+        return QueueFull(text)
     if title == "ZeroGPU queue timeout" or _NO_GPU.search(text):
         return NoGpuAvailable(text, retry_after=_wait(text))
     if "was not uploaded by a user" in text:

@@ -131,6 +131,7 @@ HANDLERS: list[tuple[str | None, str, type[Phi4Error], str]] = [
         SpaceError,
         "180s",
     ),
+    ("Queue is full", "Queue is full: others have waited for longer.", QueueFull, "others"),
     ("ZeroGPU worker error", "GPU task aborted", GpuAborted, "aborted"),
     (None, "GPU task aborted", GpuAborted, "aborted"),
     ("ZeroGPU worker error", "ValueError", SpaceError, "ValueError"),

@@ -66,7 +66,15 @@ NETWORK = {
 HARMLESS = {"httpx.URL", "httpx.InvalidURL"}  # what it takes to read URLs as httpx does
 OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing", "stamina"}
 COMMAND_NEEDS = {"rich", "typer"}
-SERVER_NEEDS = {"av", "gradio", "numpy", "PIL", "fastapi", "uvicorn"}  # the last two come with gradio
+SERVER_NEEDS = {
+    "av",
+    "gradio",
+    "numpy",
+    "PIL",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+}  # the last three come with gradio
 ADAPTERS = {
     "langchain_phi4": {"langchain_core", "pydantic", "pydantic_core"},
     "llama_index_phi4": {"llama_index", "pydantic", "pydantic_core"},

@@ -14,11 +14,14 @@
 | NOTICE | an info and a warning, then an answer |
 | PROGRESS | three steps of progress, then an answer |
 | EMPTY | an answer without a piece |
+| OBJECTS name | how many objects of that class this process holds |
+| LONG n | an answer of n characters |
 | anything else | the question again, and how many files came and how many entries the chat has |
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -97,6 +100,19 @@ def empty(_rest: str) -> Iterator[str]:
     yield from ()
 
 
+def objects(name: str) -> Iterator[str]:
+    """Looks for what was not let go."""
+    gc.collect()
+    kinds = (type(held) for held in gc.get_objects())
+    yield str(sum(f"{kind.__module__}.{kind.__qualname__}" == name for kind in kinds))
+
+
+def long(length: str) -> Iterator[str]:
+    """Goes on."""
+    for _ in range(int(length) // 100):
+        yield "x" * 100
+
+
 WAYS: Mapping[str, Callable[[str], Iterator[str]]] = {
     "QUOTA": quota,
     "ABORT": abort,
@@ -108,6 +124,8 @@ WAYS: Mapping[str, Callable[[str], Iterator[str]]] = {
     "NOTICE": notice,
     "PROGRESS": progress,
     "EMPTY": empty,
+    "OBJECTS": objects,
+    "LONG": long,
 }
 
 

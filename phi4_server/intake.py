@@ -1,0 +1,95 @@
+"""What one chat takes in, and how long an answer may be. Knows no queue, no sockets and no one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from phi4_server.bounds import Bounds
+from phi4_server.chat import Entry, Shown
+from phi4_server.model import Model, Said
+
+Filing = Callable[[list[Shown], dict[str, Any] | None, list[Entry]], tuple[list[Shown], Any, list[Entry]]]
+"""A `process_message`."""
+
+
+def bounded(file_message: Filing, bounds: Bounds) -> Filing:
+    """A `process_message` that files what a chat takes, and tells the user of what is too much."""
+
+    def process_message(
+        history: list[Shown], message: dict[str, Any] | None, state: list[Entry]
+    ) -> tuple[list[Shown], Any, list[Entry]]:
+        if message:
+            try:
+                check(bounds, state, message["text"] or "", message["files"])
+            except ValueError as refusal:
+                raise gr.Error(str(refusal), print_exception=False) from refusal
+        return file_message(history, message, state)
+
+    return process_message
+
+
+def check(bounds: Bounds, chat: Sequence[Entry], text: str, files: Sequence[str]) -> None:
+    """Looks whether a chat takes one more message.
+
+    Raises:
+        ValueError: It does not; the text says why, and what to do.
+    """
+    if len(text) > bounds.text:
+        raise ValueError(
+            f"A message may have {bounds.text:,} characters, and this one has {len(text):,}. Send less text."
+        )
+    if len(files) > bounds.files:
+        raise ValueError(
+            f"A message may have {bounds.files} files, and this one has {len(files)}. Send fewer."
+        )
+    questions = sum(entry["role"] == "user" for entry in chat)
+    characters = sum(len(entry["text"]) for entry in chat)
+    kept = [file for entry in chat for file in entry["files"]]
+    fills = {
+        f"{bounds.turns} questions": questions + 1 > bounds.turns,
+        f"{bounds.chat_text:,} characters": characters + len(text) > bounds.chat_text,
+        f"{bounds.chat_files} files": len(kept) + len(files) > bounds.chat_files,
+    }
+    for bound, is_full in fills.items():
+        if is_full:
+            raise ValueError(f"This chat is full: a chat may hold {bound}. Start a new one.")
+    if not all(Path(file).is_file() for file in kept):
+        raise ValueError("A file of this chat is gone: this Space had to make room. Start a new chat.")
+
+
+class Brief:
+    """A model whose answers end: one that goes on for ever costs an error, not the server's memory.
+
+    Attributes:
+        name: The model's.
+        nature: The model's.
+    """
+
+    def __init__(self, model: Model, most: int) -> None:
+        """Stands before `model`; `most` is how many characters an answer may have."""
+        self._model = model
+        self._most = most
+        self.name = model.name
+        self.nature = model.nature
+
+    def stream(self, chat: Sequence[Said]) -> Iterator[str]:
+        """Yields the model's pieces.
+
+        Raises:
+            ValueError: The model does; or its answer is longer than it may be.
+        """
+        length = 0
+        with ExitStack() as stack:
+            pieces = self._model.stream(chat)
+            if close := getattr(pieces, "close", None):
+                stack.callback(close)
+            for piece in pieces:
+                length += len(piece)
+                if length > self._most:
+                    raise ValueError(f"The answer was stopped: it may have {self._most:,} characters.")
+                yield piece

@@ -1,0 +1,163 @@
+"""The queue of turns: who may wait, and who is next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fastapi import HTTPException
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phi4_server import Said
+from phi4_server.app import build
+from phi4_server.bounds import Bounds
+from phi4_server.queue import FairQueue, Place, fair
+from phi4_server.shares import SIZE
+
+pytestmark = pytest.mark.anyio
+PLACES = st.builds(
+    lambda client, session, size: Place(client, client + session, size),
+    st.sampled_from("ab"),
+    st.sampled_from("xyz"),
+    st.integers(0, 9),
+)
+
+
+def rounds(names: Iterable[str]) -> list[int]:
+    """How often each had come before."""
+    seen: Counter[str] = Counter()
+    counts = []
+    for name in names:
+        counts.append(seen[name])
+        seen[name] += 1
+    return counts
+
+
+@settings(deadline=None)
+@given(st.lists(PLACES, max_size=20))
+def test_clients_take_turns_and_so_do_their_sessions(line: list[Place]) -> None:
+    """Nobody is lost; no client has a second turn before another's first, and no session of a client has."""
+    ordered = fair(line)
+    assert Counter(ordered) == Counter(line)
+    assert rounds(place.client for place in ordered) == sorted(rounds(place.client for place in line))
+    for client in "ab":
+        sessions = [place.session for place in ordered if place.client == client]
+        assert rounds(sessions) == sorted(rounds(sessions))
+    for session in {place.session for place in line}:
+        mine = [place for place in ordered if place.session == session]
+        assert mine == [place for place in line if place.session == session]
+
+
+class Nobody:
+    """Is never asked."""
+
+    name = "Nobody"
+    nature = "It says nothing."
+
+    def stream(self, _chat: Sequence[Said]) -> Any:
+        raise AssertionError
+
+
+@dataclass
+class Request:
+    """As much of one as the queue looks at."""
+
+    scope: dict[str, Any]
+
+
+@dataclass
+class Space:
+    """A Space's queue that nobody serves."""
+
+    bounds: Bounds
+    queue: FairQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Is built, and started by nobody."""
+        page = build(Nobody(), bounds=self.bounds)
+        assert isinstance(page._queue, FairQueue)
+        self.queue = page._queue
+        page.app.configure_app(page)
+        self.queue.set_server_app(page.app)
+
+    async def push(self, client: str, session: str, size: int = 0) -> str:
+        """One turn; what it is called."""
+        body = page_body(session)
+        pushed = await self.queue.push(body, Request({"client": (client, 1), SIZE: size}), None)  # type: ignore[arg-type]
+        return str(pushed[1])
+
+    def line(self) -> list[str]:
+        """The sessions that wait, in order."""
+        return [event.session_hash for event in self.queue._waiting()]
+
+
+def page_body(session: str) -> Any:
+    """What Gradio makes of a request to `bot_response`."""
+    from gradio.data_classes import PredictBodyInternal  # noqa: PLC0415  Gradio takes seconds to import
+
+    return PredictBodyInternal(session_hash=session, data=[[], None], fn_index=11)
+
+
+async def test_full_of_bytes() -> None:
+    """Turns that hold much are bounded together, and who holds most often gives way."""
+    space = Space(Bounds(text=4))
+    large = space.bounds.bodies // 4
+    for number in range(4):
+        await space.push("flooder", f"f{number}", large)
+    with pytest.raises(HTTPException, match="Queue is full") as refused:
+        await space.push("flooder", "late", large)
+    assert refused.value.status_code == 503
+    await space.push("polite", "p", large)
+    assert space.line() == ["f0", "p", "f1", "f2"]
+
+
+async def test_who_gave_way_is_told() -> None:
+    """The last of whoever waits most often has an end, with its reason."""
+    space = Space(Bounds(queue=2))
+    await space.push("flooder", "f0")
+    await space.push("flooder", "f1")
+    await space.push("polite", "p")
+    assert space.line() == ["f0", "p"]
+    messages = space.queue.pending_messages_per_session["f1"]
+    *_, last = [messages.get_nowait().model_dump() for _ in range(messages.qsize())]
+    assert (last["msg"], last["success"], last["title"]) == ("process_completed", False, "Queue is full")
+    assert last["output"]["error"].startswith("Queue is full")
+
+
+async def test_turns_of_one_session() -> None:
+    """A few may wait; the next is refused, and those of others are not."""
+    space = Space(Bounds(waiting=2))
+    for _ in range(2):
+        await space.push("a", "s")
+    with pytest.raises(HTTPException) as refused:
+        await space.push("a", "s")
+    assert refused.value.status_code == 429
+    await space.push("a", "t")
+    assert space.line() == ["s", "t", "s"]
+    assert space.queue.busy() == {"s", "t"}
+
+
+async def test_what_is_over_is_forgotten() -> None:
+    """An event that is done and was read is let go, one that was not read waits without its data."""
+    space = Space(Bounds())
+    read, unread, waiting = [await space.push("a", session) for session in "xyz"]
+    queue = space.queue
+    for line in queue.event_queue_per_concurrency_id.values():
+        line.queue[:] = [event for event in line.queue if event._id == waiting]
+    queue.pending_event_ids_session["x"].clear()
+    assert queue.server_app is not None
+    queue.server_app.iterators.update({read: None, waiting: None, unread: iter("")})
+    queue.server_app.iterators_to_reset.update({read, waiting})
+
+    queue.forget_finished()
+    assert {event_id: event.data is None for event_id, event in queue.event_ids_to_events.items()} == {
+        unread: True,
+        waiting: False,
+    }
+    assert queue.server_app.iterators.keys() == {waiting, unread}
+    assert queue.server_app.iterators_to_reset == {waiting}
+    assert queue.event_analytics == {}
