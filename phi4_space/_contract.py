@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
-from phi4_space._failures import plain
+from phi4_space._failures import label, plain
 from phi4_space._origin import is_prefix
 
 SUBMIT = "process_message"
@@ -26,29 +26,37 @@ _NEEDS = {SUBMIT: ("chatbot", "multimodaltextbox"), ANSWER: ("chatbot",)}
 _PUBLIC_NUMBERS = {SUBMIT: 10, ANSWER: 11}
 
 
-class _Component(BaseModel):
+_MOST_NAMES = 20  # of a Space's endpoints, in an error
+
+
+class _Part(BaseModel):
+    # Errors hold none of what was sent, which may be of any length.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _Component(_Part):
     id: int
     type: str
     props: dict[str, Any] = {}
 
 
-class _Dependency(BaseModel):
+class _Dependency(_Part):
     id: int
     api_name: str | bool | None = None
     backend_fn: bool = True
     targets: list[Any] = []
-    inputs: list[int] = []
-    outputs: list[int] = []
+    inputs: Annotated[list[int], FailFast()] = []
+    outputs: Annotated[list[int], FailFast()] = []
 
 
-class _Config(BaseModel):
+class _Config(_Part):
     version: str
     app_id: int | str
     api_prefix: str = ""
     max_file_size: int | None = None
     space_id: str | None = None
-    dependencies: list[_Dependency]
-    components: list[_Component] = []
+    dependencies: Annotated[list[_Dependency], FailFast()]
+    components: Annotated[list[_Component], FailFast()] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ def to_contract(config: object, *, space: str) -> Contract:
     slots = {part.id: Slot(part.type, part.props.get("value")) for part in told.components}
     found = _dependencies(told, space)
     return Contract(
-        gradio_version=told.version,
+        gradio_version=label(told.version) or "",
         app_id=told.app_id,
         api_prefix=_prefix(told.api_prefix),
         max_file_size=told.max_file_size,
@@ -182,7 +190,8 @@ def _dependencies(told: _Config, space: str) -> dict[str, _Dependency]:
     numbered = {part.id: part for part in told.dependencies}
     if PUBLIC_SPACE in {space, told.space_id} and numbered.keys() >= set(_PUBLIC_NUMBERS.values()):
         return {name: numbered[number] for name, number in _PUBLIC_NUMBERS.items()}
-    found = tuple(sorted(name for name in named if name != "false"))
+    names = sorted(name for name in named if name != "false")[:_MOST_NAMES]
+    found = tuple(shown for name in names if (shown := label(name)))
     raise ContractNotMet(
         f"The Space has no {' and no '.join(missing)}; it has {', '.join(found) or 'no named endpoints'}",
         missing=missing,

@@ -49,6 +49,14 @@ import difflib
 from collections.abc import Collection
 from typing import ClassVar, Literal, Self
 
+_LONGEST = 2_000  # characters of what happened
+
+
+def shortened(text: str, longest: int = 600) -> str:
+    """A text that may be of any length, as an error shows it."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 Step = Literal["prepare", "fetch", "connect", "upload", "predict", "post", "get", "status"]
 """Where in a turn something failed: `predict`, `post` and `get` are the three calls of one turn."""
 
@@ -78,6 +86,7 @@ class Phi4Error(Exception):
         status: int | None = None,
         retry_after: float | None = None,
     ) -> None:
+        what = shortened(what, _LONGEST)  # it may repeat what a server sent
         super().__init__(what)
         self.what = what
         self.advice = self.usual_advice if advice is None else advice

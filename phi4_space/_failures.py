@@ -10,12 +10,12 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from phi4_space._errors import (
     AuthenticationFailed,
     FileTooLarge,
     GpuAborted,
+    LimitExceeded,
     NoGpuAvailable,
     Phi4Error,
     QueueFull,
@@ -26,10 +26,19 @@ from phi4_space._errors import (
     UnexpectedAnswer,
     UploadLost,
 )
+from phi4_space._json import JSON, parse
+from phi4_space._limits import Limits
 
 _LONGEST = 600
+_LONGEST_LABEL = 100
+_READ = 2_000  # characters that are looked at, at either end of a longer text
+_LAYERS = 8  # of escapes within escapes; nobody who means well writes three
 _TAG = re.compile(r"</?[a-z!][^<>]*>", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal would obey them
+# A terminal would obey the controls; those of direction show a text as another; half a pair cannot be shown.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_MARKUP = str.maketrans("", "", "<&(")
 _TRACEBACK = "Traceback (most recent call last)"
 # The lengths of the numbers are bounded, since a server's words may be anything.
 _SECONDS = re.compile(
@@ -38,7 +47,8 @@ _SECONDS = re.compile(
 _AGAIN = re.compile(r"(?:try again|retry) in (?:(\d{1,4}) days?, )?(\d{1,4}):(\d\d):(\d\d)", re.IGNORECASE)
 _QUOTA_TITLES = frozenset({"ZeroGPU quota exceeded", "ZeroGPU pending credits exceeded"})
 _QUOTA = re.compile(
-    r"exceeded your (?:\w+ )*(?:Zero)?GPU (?:quota|runs limit)|has reached its GPU limit", re.IGNORECASE
+    r"exceeded your (?:\w{1,20} ){0,4}(?:Zero)?GPU (?:quota|runs limit)|has reached its GPU limit",
+    re.IGNORECASE,
 )
 _NO_GPU = re.compile(r"No GPU (?:was|is) (?:currently )?available", re.IGNORECASE)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
@@ -47,9 +57,24 @@ _SHORTEST_WAIT = 1.0  # ZeroGPU was seen to say "Try again in 0:00:00"
 
 
 def plain(text: str) -> str:
-    """A server's text as one can show it: no markup, no traceback, no more than a paragraph."""
-    told = _without_traceback(_CONTROL.sub("", html.unescape(_TAG.sub("", text)))).strip()
+    """A server's text as one can show it: no markup, no controls, no traceback, no more than a paragraph.
+
+    What is plain stays as it is. Of a text that is too long to be shown the ends alone are looked at.
+    """
+    told = text if len(text) <= 2 * _READ else f"{text[:_READ]}…{text[-_READ:]}"
+    for _ in range(_LAYERS):
+        before, told = told, _without_traceback(_CONTROL.sub("", _TAG.sub("", html.unescape(told)))).strip()
+        if told == before:
+            break
+    else:  # whoever wrote this wants some of it to come through
+        told = told.translate(_MARKUP).strip()
     return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+
+
+def label(text: str | None) -> str | None:
+    """A server's word for something, such as a title, as one can show it in a line; None for none."""
+    told = " ".join(plain(text or "").split())
+    return (told if len(told) <= _LONGEST_LABEL else f"{told[:_LONGEST_LABEL]}…") or None
 
 
 def _without_traceback(text: str) -> str:
@@ -122,7 +147,8 @@ def from_response(  # noqa: PLR0911 - a table of statuses, one row each
         body: Its body.
         headers: Its headers, names in lower case.
     """
-    told = _told(body, headers)
+    answer = _json(body)
+    told = _told(answer, body, headers)
     retry_after = _retry_after(headers)
     match status:
         case 401 | 403:
@@ -134,7 +160,7 @@ def from_response(  # noqa: PLR0911 - a table of statuses, one row each
             )
         case 429:
             return RateLimited(f"Too many requests: {told}", status=status, retry_after=retry_after)
-        case 500 if (failure := _handler_failure(body)) is not None:
+        case 500 if (failure := _handler_failure(answer)) is not None:
             failure.status = status
             return failure
         case 503 if told.startswith("Queue is full"):
@@ -147,19 +173,19 @@ def from_response(  # noqa: PLR0911 - a table of statuses, one row each
             return UnexpectedAnswer(f"The server answered {status}: {told}", status=status)
 
 
-def _handler_failure(body: bytes) -> Phi4Error | None:
+def _handler_failure(answer: JSON) -> Phi4Error | None:
     """`run/predict` reports a handler's failure as a 500 whose JSON has an `error`, perhaps null."""
-    answer = _json(body)
     if not isinstance(answer, dict) or "error" not in answer:
         return None
-    text = answer["error"]
-    return from_handler(None if text is None else plain(str(text)), answer.get("title"))
+    text, title = answer["error"], answer.get("title")
+    return from_handler(
+        None if text is None else plain(str(text)), label(title) if isinstance(title, str) else None
+    )
 
 
-def _told(body: bytes, headers: Mapping[str, str]) -> str:
+def _told(answer: JSON, body: bytes, headers: Mapping[str, str]) -> str:
     if "html" in headers.get("content-type", ""):
         return plain(headers.get("x-error-message", "")) or "a web page, not an answer"
-    answer = _json(body)
     if isinstance(answer, dict):
         detail = answer.get("detail", answer.get("error", answer))
         detail = detail.get("error", detail) if isinstance(detail, dict) else detail
@@ -167,10 +193,10 @@ def _told(body: bytes, headers: Mapping[str, str]) -> str:
     return plain(body.decode("utf-8", "replace")) or "nothing"
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes) -> JSON:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return parse(body, Limits())
+    except (ValueError, LimitExceeded):
         return None
 
 

@@ -23,6 +23,7 @@ class Limits:
         answer: Characters in one answer, thoughts and tool calls included.
         edits: Edits in one message of the event stream.
         depth: Levels of nesting in any JSON.
+        values: Values in any JSON, keys of objects included.
         notices: Notices and progress reports in one turn.
     """
 
@@ -31,6 +32,7 @@ class Limits:
     answer: int = 4 * MB
     edits: int = 10_000
     depth: int = 100
+    values: int = 100_000
     notices: int = 1_000
 
     def __post_init__(self) -> None:

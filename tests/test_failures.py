@@ -330,7 +330,7 @@ def test_a_file_too_large_tells_the_limit() -> None:
         "if a < b and c > d": "if a < b and c > d",
         "write <|tool_call|> or <3": "write <|tool_call|> or <3",
         "\x1b[31mred\x1b[0m\x07": "[31mred[0m",
-        "&#27;[2J&lt;b&gt;": "[2J<b>",
+        "&#27;[2J&lt;b&gt;": "[2J",
         "line\n\ttwo": "line\n\ttwo",
         f"Error: {TRACEBACK}": "Error: KeyError: 999",
         "Traceback (most recent call last):": "",
