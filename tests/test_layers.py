@@ -18,7 +18,7 @@ import pytest
 import phi4_space
 
 FLOORS = [
-    ["_turns", "_errors"],
+    ["_turns", "_errors", "_synonyms"],
     [
         *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
         *(
