@@ -26,6 +26,7 @@ from langchain_phi4._errors import core_kinds
 from langchain_phi4._hearing import Audience
 from langchain_phi4._messages import to_turns
 from langchain_phi4._options import to_options
+from langchain_phi4._refusals import telling
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_specs
@@ -299,8 +300,13 @@ class ChatPhi4(ConfiguredChatModel):
         Args:
             messages: The messages.
             tools: Tools that are offered with them.
+
+        Raises:
+            InvalidInput: They could not be sent.
         """
-        return count(to_turns(messages), to_specs(tools or ()), to_ids=self.get_token_ids)
+        turns, specs = to_turns(messages), to_specs(tools or ())
+        with telling("The calls or tools"):
+            return count(turns, specs, to_ids=self.get_token_ids)
 
 
 def _as_openai_has_it(spec: ToolSpec) -> builtins.dict[str, Any]:
