@@ -85,7 +85,11 @@ class ChatPhi4(ConfiguredChatModel):
             takes.
         prompt_style: How several messages become one prompt: "transcript" for Spaces that were made for
             people, "template" (Phi-4's own tokens) for Spaces known to pass text through.
-        strict: Whether arguments that nobody reads, and options that the Space cannot honour, are errors.
+        strict: Whether options that the Space cannot honour are errors.
+
+    Raises:
+        ValidationError: An argument makes no sense, or there is none of that name: none is ignored, since it
+            may be another model's name for who is to read the text, such as `base_url`.
     """
 
     @property
@@ -182,7 +186,6 @@ class ChatPhi4(ConfiguredChatModel):
                 kwargs,
                 stop=self.stop if stop is None else stop,
                 sampling={name: getattr(self, name) for name in ("temperature", "max_tokens", "top_p")},
-                strict=self.strict,
             ),
             heard=Heard(one_call=kwargs.get("parallel_tool_calls") is False),
             audience=self._audience_of(run),
