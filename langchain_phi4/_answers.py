@@ -11,10 +11,15 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.json import parse_partial_json
 
-from phi4_space import Event, Notice, Progress, Queued, Reply, Waking
+from phi4_space import Event, Notice, Progress, Queued, Reply, UnexpectedAnswer, Waking
 
 PROVIDER = "phi4"
 _MARK = "<|tool_call|>"
+# Core mends broken JSON by trying each of its beginnings, and merges each call with all others: both take
+# the square of the length. A closing bracket in front tells it at once that there is nothing to mend.
+_UNMENDABLE = "]"
+_SOON_MENDED = 200  # characters
+_MOST_CALLS = 1_000
 
 
 class Heard:
@@ -34,7 +39,11 @@ class Heard:
         self._news: dict[str, Any] = {}
 
     def take(self, event: Event) -> None:
-        """Takes an event; those that metadata does not tell are passed over."""
+        """Takes an event; those that metadata does not tell are passed over.
+
+        Raises:
+            UnexpectedAnswer: The answer calls more tools than any sane one.
+        """
         match event:
             case Waking():
                 self._news["waking"] = asdict(event)
@@ -46,6 +55,7 @@ class Heard:
                 self._news.setdefault("notices", []).append(asdict(event))
             case Reply():
                 self.reply = replace(event, tool_calls=event.tool_calls[:1]) if self._one_call else event
+                _refuse_too_many(len(self.reply.tool_calls) + len(self.reply.broken_calls))
             case _:
                 pass
 
@@ -102,8 +112,17 @@ def broken_calls(reply: Reply) -> list[InvalidToolCall]:
     ]
 
 
+def _refuse_too_many(calls: int) -> None:
+    if calls > _MOST_CALLS:
+        raise UnexpectedAnswer(
+            f"The answer calls tools {calls} times", advice=f"Ask for less: {_MOST_CALLS} times are the most."
+        )
+
+
 def _unreadable(text: str) -> str:
     """The text, marked so that core, which mends broken JSON, does not make a call of it after all."""
+    if len(text) > _SOON_MENDED:
+        return _UNMENDABLE + text
     try:
         parse_partial_json(text)
     except ValueError:

@@ -22,8 +22,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_phi4._pieces import BrokenCall, Part, Passage, Piece, Result
+from langchain_phi4._refusals import telling
 from langchain_phi4._sources import flat, heading, read_document, read_medium
-from phi4_space import InvalidInput, Media, ToolCall, UnsupportedContent
+from phi4_space import Media, ToolCall, UnsupportedContent
 
 Block = Mapping[str, Any]
 
@@ -45,12 +46,9 @@ def read_block(block: object) -> list[Piece]:
     kind = _kind(block)
     read = _READERS.get(kind, _served_result if kind.endswith("_tool_result") else None)
     if read is None:
-        raise UnsupportedContent(f"Phi-4 takes no content of type {kind!r}")
-    try:
+        raise UnsupportedContent(f"Phi-4 takes no content of type {kind!r:.80}")
+    with telling(f"type {kind!r:.80}"):
         return [*read(block)]
-    except InvalidInput as error:
-        error.what = f"type {kind!r}: {error.what}"
-        raise
 
 
 def _kind(block: Block) -> str:

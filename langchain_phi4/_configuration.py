@@ -19,7 +19,7 @@ from langchain_core.runnables.utils import AnyConfigurableField
 from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from langchain_phi4._attending import AttendedChatModel
-from langchain_phi4._options import tell_unknown
+from langchain_phi4._options import refuse_unknown
 from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts, __version__
 
 _PROFILE = ModelProfile(
@@ -44,7 +44,6 @@ _PROFILE = ModelProfile(
     tool_call_streaming=True,
     temperature=False,
 )
-_CALLER = 5  # frames from a warning about the constructor's arguments up to who called it
 
 
 def _secret(token: str | SecretStr | Literal[False] | None) -> SecretStr | Literal[False] | None:
@@ -77,11 +76,9 @@ class ConfiguredChatModel(AttendedChatModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _tell_unknown_arguments(cls, given: Any) -> Any:
+    def _refuse_unknown(cls, given: Any) -> Any:
         if isinstance(given, Mapping):
-            known = [*cls.model_fields, "api_key"]
-            strict = bool(given.get("strict"))
-            tell_unknown(given, known, what=cls.__name__, strict=strict, stacklevel=_CALLER)
+            refuse_unknown(given, [*cls.model_fields, "api_key"], what=cls.__name__)
             if {"token", "api_key"} <= given.keys() and given["token"] != given["api_key"]:
                 raise InvalidOption("token and api_key mean the same, and differ", advice="Give one of them.")
         return given
@@ -147,6 +144,15 @@ class ConfiguredChatModel(AttendedChatModel):
         """`close` for asynchronous callers."""
         if self._own is not None:
             await self._own[1].aclose()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other settings if you like.
+
+        Raises:
+            InvalidOption: One of them does not exist, which pydantic itself would not tell.
+        """
+        refuse_unknown(update or {}, type(self).model_fields, what="A copy of ChatPhi4")
+        return super().model_copy(update=update, deep=deep)
 
     def configurable_fields(
         self, **kwargs: AnyConfigurableField

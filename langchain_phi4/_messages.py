@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, count
-from typing import Literal
+from itertools import chain
+from typing import Any, Literal
 
 from langchain_core.messages import (
     AIMessage,
@@ -25,7 +25,8 @@ from langchain_core.messages import (
 
 from langchain_phi4._blocks import read_block
 from langchain_phi4._pieces import BrokenCall, Part, Passage, Piece, Result, flow
-from phi4_space import InvalidInput, ToolCall, Turn, UnsupportedContent
+from langchain_phi4._refusals import shown, telling
+from phi4_space import ToolCall, Turn, UnsupportedContent
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -52,20 +53,21 @@ def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
         UnsupportedContent: A message is of an unknown class, or holds what Phi-4 cannot take.
         InvalidInput: What a message holds cannot be read. All of these say which message and which type.
     """
+    if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
+        raise UnsupportedContent(
+            f"Messages are a list, not of type {type(messages).__name__}", advice="Write [...] around one."
+        )
     said = [(_role(message, place), message) for place, message in enumerate(messages)]
     names = {_one_line(message.name) for role, message in said if role == "assistant"}
     calls = _Calls()
     turns: list[Turn] = []
     for place, (role, message) in enumerate(said):
-        try:
+        with telling(f"messages[{place}] ({type(message).__name__})"):
             if role == "tool":
                 turns.append(_answer(message, calls))
             else:
                 prefix = _prefix(message, role, several=len(names) > 1)
                 turns += _words(message, role, calls, prefix=prefix)
-        except InvalidInput as error:
-            error.what = f"messages[{place}] ({type(message).__name__}): {error.what}"
-            raise
     return _introduced(turns, names.pop()) if len(names) == 1 else turns
 
 
@@ -80,7 +82,7 @@ def _role(message: BaseMessage, place: int) -> Role:
         case ToolMessage() | FunctionMessage():
             return "tool"
         case ChatMessage():
-            return _ROLES.get(message.role.strip().lower(), "user")
+            return _ROLES.get(_one_line(message.role).lower(), "user")
         case _:
             raise UnsupportedContent(
                 f"messages[{place}] is a {type(message).__name__}, which says nothing to a model",
@@ -91,15 +93,17 @@ def _role(message: BaseMessage, place: int) -> Role:
 def _prefix(message: BaseMessage, role: Role, *, several: bool) -> str:
     """What tells who speaks, before the words."""
     name = _one_line(message.name)
-    if isinstance(message, ChatMessage) and message.role.strip().lower() not in _ROLES:
+    if isinstance(message, ChatMessage) and _one_line(message.role).lower() not in _ROLES:
         part = _one_line(message.role)
         name = f"{name} ({part})" if name else part
     is_told = role in {"system", "user"} or (role == "assistant" and several)
     return f"{name}: " if name and is_told else ""
 
 
-def _one_line(name: str | None) -> str:
-    return " ".join((name or "").split())
+def _one_line(name: Any) -> str:
+    if name and not isinstance(name, str):
+        name = shown(name)
+    return " ".join(name.split()) if name else ""
 
 
 def _introduced(turns: list[Turn], name: str) -> list[Turn]:
@@ -119,12 +123,14 @@ class _Calls:
     def __init__(self) -> None:
         self._ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._uses: dict[str, int] = {}
 
     def add(self, given: str | None, name: str | None) -> str:
         """Notes a call, and gives its id, unlike all others'."""
-        wanted = given or "call"
-        numbered = (f"{wanted}_{number}" for number in count(2))
-        unique = next(one for one in chain([wanted], numbered) if one not in self._names)
+        unique = wanted = given or "call"
+        while unique in self._names:
+            self._uses[wanted] = self._uses.get(wanted, 1) + 1
+            unique = f"{wanted}_{self._uses[wanted]}"
         self._names[unique] = name or ""
         self._ids[wanted] = unique
         return unique
@@ -207,11 +213,9 @@ def _pieces(message: BaseMessage) -> Iterator[Piece]:
 def _content(message: BaseMessage) -> Iterator[Piece]:
     blocks = message.content if isinstance(message.content, list) else [message.content]
     for place, block in enumerate(blocks):
-        try:
-            yield from read_block(block)
-        except InvalidInput as error:
-            error.what = f"content[{place}]: {error.what}"
-            raise
+        with telling(f"content[{place}]"):
+            pieces = read_block(block)
+        yield from pieces
 
 
 def _listed(message: AIMessage) -> list[ToolCall | BrokenCall]:

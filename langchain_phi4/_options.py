@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from langchain_phi4._refusals import shown
 from langchain_phi4._structured import to_response_format
 from langchain_phi4._tools import to_choice, to_specs
 from phi4_space import MODEL, MODEL_ALIASES, InvalidOption, Options
@@ -23,7 +23,7 @@ _OTHERS = ("stream", "stream_usage", "strict", "ls_structured_output_format", "s
 
 
 def to_options(
-    given: Mapping[str, Any], *, stop: Sequence[str] | None, sampling: Mapping[str, object], strict: bool
+    given: Mapping[str, Any], *, stop: Sequence[str] | None, sampling: Mapping[str, object]
 ) -> Options:
     """The client's options for a call.
 
@@ -31,12 +31,11 @@ def to_options(
         given: The call's keyword arguments, those that were bound to the model among them.
         stop: Where the answer is to end, if anywhere.
         sampling: The model's own sampling parameters; those of the call go before them.
-        strict: Whether an argument that nobody reads is an error; it is a warning otherwise.
 
     Raises:
-        InvalidOption: An argument makes no sense, or is not known and `strict` is set.
+        InvalidOption: An argument makes no sense, or is not known.
     """
-    tell_unknown(given, [*_OURS, *SAMPLING, *_OTHERS], what="A call of ChatPhi4", strict=strict)
+    refuse_unknown(given, [*_OURS, *SAMPLING, *_OTHERS], what="A call of ChatPhi4")
     _check_model(given.get("model"))
     options = Options()
     specs = to_specs(given.get("tools") or ())
@@ -53,35 +52,25 @@ def to_options(
     return options
 
 
-def tell_unknown(
-    given: Iterable[str], known: Collection[str], *, what: str, strict: bool, stacklevel: int = 2
-) -> None:
-    """Tells of arguments that nobody reads, each with the nearest name that somebody does.
+def refuse_unknown(given: Iterable[str], known: Collection[str], *, what: str) -> None:
+    """Refuses arguments that nobody reads: one may be another model's name for who is to read the text.
 
     Args:
         given: The arguments' names.
         known: The names that are read.
         what: Who was given them.
-        strict: Whether they are refused.
-        stacklevel: How many frames up the line is that a warning points at.
-
-    Warns:
-        UserWarning: There is one.
 
     Raises:
-        InvalidOption: There is one, and `strict` is set.
+        InvalidOption: There is one; the advice tells what it is called here, or the nearest that exists.
     """
     for name in given:
-        if name in known:
-            continue
-        told = InvalidOption.unknown(name, known, what=what)
-        if strict:
-            raise told
-        warnings.warn(f"{told.what}, which is ignored. {told.advice}", stacklevel=stacklevel)
+        if name not in known:
+            raise InvalidOption.unknown(name, known, what=what)
 
 
 def _check_model(name: object) -> None:
     if name is not None and name not in (MODEL, *MODEL_ALIASES):
         raise InvalidOption(
-            f"There is no model {name!r} here", advice=f"Use one of: {', '.join([MODEL, *MODEL_ALIASES])}."
+            f"There is no model {shown(name)} here",
+            advice=f"Use one of: {', '.join([MODEL, *MODEL_ALIASES])}.",
         )

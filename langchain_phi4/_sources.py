@@ -24,7 +24,7 @@ _MIME_TYPE = ("mime_type", "media_type")
 _TITLE = ("title", "filename", "name")
 _CONTEXT = ("context", "source")  # a search result's source is its URL, and no wrapper
 _ELSEWHERE = ("file_id", "id", "s3Location", "s3_location", "fileUri")
-_DATA_URI = re.compile(r"data:(?P<mime_type>[^;,]*)[^,]*?(?P<in_base64>;\s*base64)?\s*,", re.IGNORECASE)
+_DATA_URI = re.compile(r"data:[^,]*+,", re.IGNORECASE)
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
 
@@ -77,15 +77,23 @@ def read_document(block: Mapping[str, Any]) -> Media | Passage:
     match medium.source:
         case bytes(data):
             pass
-        case str(url) if found := _DATA_URI.match(url):
-            mime_type = found["mime_type"].lower() or mime_type
-            data = unquote_to_bytes(url[found.end() :])
-            data = _decoded(data.decode("latin-1")) if found["in_base64"] else data
+        case str(url) if _DATA_URI.match(url):
+            data, told = _opened_uri(url)
+            mime_type = told or mime_type
         case _:
             if mime_type and not _is_medium(mime_type):
                 raise _unsupported(mime_type)
             return medium
     return _opened(data, mime_type, fields, medium)
+
+
+def _opened_uri(uri: str) -> tuple[bytes, str]:
+    """The bytes in a data URI, and the type that it declares, in lower case."""
+    head, _, body = uri.partition(",")
+    mime_type, *parameters = head[len("data:") :].lower().split(";")
+    data = unquote_to_bytes(body)
+    in_base64 = parameters and parameters[-1].strip() == "base64"
+    return _decoded(data.decode("latin-1")) if in_base64 else data, mime_type.strip()
 
 
 def heading(fields: Mapping[str, Any]) -> str:
@@ -139,7 +147,7 @@ def _bytes(data: object) -> bytes | str:
         case bytes() | bytearray() | memoryview():
             return bytes(data)
         case str() if _DATA_URI.match(data):
-            return data
+            return _encodable(data)
         case str():
             return _decoded(data)
     raise MediaNotReadable(f"Its data is of type {type(data).__name__}, not base64")
@@ -158,8 +166,16 @@ def _decoded(text: str) -> bytes:
 
 def _checked_url(url: object) -> str:
     if isinstance(url, str) and (_HTTP.match(url.strip()) or _DATA_URI.match(url.strip())):
-        return url.strip()
+        return _encodable(url.strip())
     raise UrlRefused(f"Only http(s) URLs and data URIs are read, not {url!r:.80}")
+
+
+def _encodable(url: str) -> str:
+    try:
+        url.encode()
+    except UnicodeEncodeError as failed:
+        raise UrlRefused("Its URL holds half of a surrogate pair, which cannot be sent") from failed
+    return url
 
 
 def _unreachable(fields: Mapping[str, Any]) -> UnsupportedContent:

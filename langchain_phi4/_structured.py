@@ -15,12 +15,15 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.outputs import Generation
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
+from pydantic_core import from_json
 
+from langchain_phi4._refusals import shown, words
 from phi4_space import InvalidOption, Phi4Error, ResponseFormat, ResponseFormatNotMet, ToolChoiceNotMet
 
 Schema = Mapping[str, Any] | type
@@ -76,7 +79,7 @@ def to_response_format(given: object) -> ResponseFormat | None:
             return to_format(given)
         case _:
             raise InvalidOption(
-                f"response_format is {given!r}",
+                f"response_format is {shown(given)}",
                 advice='Give {"type": "json_object"}, {"type": "json_schema", ...} or a schema.',
             )
 
@@ -95,8 +98,8 @@ def to_format(schema: Schema, *, strict: bool | None = None) -> ResponseFormat:
         return ResponseFormat(schema)
     try:
         told = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type] # it takes TypedDicts
-    except (ValueError, TypeError) as failed:
-        raise InvalidOption(f"The schema {schema!r} describes no JSON: {failed}") from failed
+    except Exception as failed:  # any annotation or schema, with any library's errors
+        raise _no_schema(schema, failed) from failed
     if told.get("description") in ("", inspect.getdoc(dict)):  # a TypedDict without words has those of dict
         del told["description"]
     return ResponseFormat(told, check=Fits(schema) if _is_pydantic(schema) else None)
@@ -149,8 +152,28 @@ def _wanted(schema: Schema | None, *, method: str, strict: bool | None) -> Respo
     return to_format(schema, strict=strict)
 
 
+class _JsonParser(JsonOutputParser):
+    """Core's parser, reading JSON that grows in the time that its length takes.
+
+    Core's own tries each beginning of a text that is broken, which takes the square of it.
+    """
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """What the text says, or says so far; None where that is no JSON."""
+        if not partial:
+            return super().parse_result(result)
+        try:
+            return from_json(result[0].text.strip(), allow_partial="trailing-strings")
+        except ValueError:
+            return None
+
+
+class _ObjectParser(PydanticOutputParser[Any], _JsonParser):
+    """The same for core's parser of objects."""
+
+
 def _json_parser(schema: Schema | None) -> BaseOutputParser[Any]:
-    return PydanticOutputParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
+    return _ObjectParser(pydantic_object=schema) if _is_pydantic(schema) else _JsonParser()
 
 
 def _by_call(
@@ -160,11 +183,18 @@ def _by_call(
     tool: Any = schema
     if isinstance(schema, Mapping) and not {"name", "title", *_FUNCTIONS} & schema.keys():
         tool = {"title": "answer", **schema}  # a tool has a name
-    name = convert_to_openai_tool(tool)["function"]["name"]
+    try:
+        name = convert_to_openai_tool(tool)["function"]["name"]
+    except Exception as failed:  # as in `to_format`
+        raise _no_schema(schema, failed) from failed
     asked = model.bind_tools([tool], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound)
     if _is_pydantic(schema):
         return asked, PydanticToolsParser(tools=[schema], first_tool_only=True)
     return asked, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+
+
+def _no_schema(schema: object, failed: Exception) -> InvalidOption:
+    return InvalidOption(f"The schema {shown(schema)} describes no JSON: {words(failed)}")
 
 
 def _unless_called(parser: Runnable[AIMessage, Any]) -> Runnable[AIMessage, Any]:

@@ -28,7 +28,9 @@ _OF_A_MEDIUM = 1_000  # a picture of usual size, or a recording of a minute and 
 
 def to_ids(text: str) -> list[int]:
     """Stand-ins for the ids of a text's tokens: as many as it comes to by estimate."""
-    return [zlib.crc32(piece.encode()) % _VOCABULARY for piece in _PIECES.findall(text)]
+    return [
+        zlib.crc32(piece.encode("utf-8", "surrogatepass")) % _VOCABULARY for piece in _PIECES.findall(text)
+    ]
 
 
 def count(turns: Iterable[Turn], specs: Iterable[ToolSpec], *, to_ids: Callable[[str], Sequence[int]]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_phi4._refusals import shown, words
 from phi4_space import InvalidOption, ToolSpec
 
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
@@ -61,7 +62,7 @@ def to_choice(tool_choice: object, specs: Sequence[ToolSpec]) -> str:
             return _named(name, specs)
         case _:
             raise InvalidOption(
-                f"tool_choice is {tool_choice!r}",
+                f"tool_choice is {shown(tool_choice)}",
                 advice='Choose "auto", "none", "any", or the name of a tool on offer.',
             )
 
@@ -77,14 +78,16 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
     try:
         told = convert_to_openai_tool(tool)
     except Exception as failed:  # any annotation or schema, with any library's errors
-        raise InvalidOption(f"The tool {_shown(tool)} cannot be read: {failed}") from failed
+        raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: {words(failed)}") from failed
     if told["type"] == "custom":
         raise _takes_text(told["name"])
     # OpenAI's responses API has the function's fields beside the type; core hands those back as they are.
     function = told.get("function", told)
     if not isinstance(function, Mapping):
-        raise InvalidOption(f"The tool {_shown(tool)} cannot be read: its function is no dict")
+        raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: its function is no dict")
     parameters = function.get("parameters")
+    if not isinstance(parameters, Mapping | None):
+        raise InvalidOption(f"The parameters of the tool {_named_in(tool)} are no JSON schema")
     schema = {"parameters": parameters} if parameters else {}
     description = function.get("description") or ""
     if description == dict.__doc__:  # of a TypedDict without a text of its own
@@ -111,7 +114,9 @@ def _takes_text(name: object) -> InvalidOption:
 
 
 def _not_here(name: object, why: str) -> InvalidOption:
-    return InvalidOption(f"The tool {name!r} {why}", advice="Offer a function or a BaseTool of your own.")
+    return InvalidOption(
+        f"The tool {shown(name)} {why}", advice="Offer a function or a BaseTool of your own."
+    )
 
 
 def _required(specs: Sequence[ToolSpec]) -> str:
@@ -126,7 +131,7 @@ def _named(name: str, specs: Sequence[ToolSpec]) -> str:
         near = difflib.get_close_matches(name, names, n=1)
         offered = f"The tools on offer are {names}." if names else "No tools are on offer."
         raise InvalidOption(
-            f"tool_choice names {name!r}, which is not on offer",
+            f"tool_choice names {shown(name)}, which is not on offer",
             advice=f"Did you mean {near[0]!r}?" if near else offered,
         )
     if name in _KEYWORDS:
@@ -134,7 +139,7 @@ def _named(name: str, specs: Sequence[ToolSpec]) -> str:
     return name
 
 
-def _shown(tool: object) -> str:
+def _named_in(tool: object) -> str:
     if isinstance(tool, dict):
-        return repr(tool.get("name", tool.get("title", "dict")))
-    return repr(getattr(tool, "name", getattr(tool, "__name__", type(tool).__name__)))
+        return shown(tool.get("name", tool.get("title", "dict")))
+    return shown(getattr(tool, "name", getattr(tool, "__name__", type(tool).__name__)))

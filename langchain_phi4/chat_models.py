@@ -26,6 +26,7 @@ from langchain_phi4._errors import core_kinds
 from langchain_phi4._hearing import Audience
 from langchain_phi4._messages import to_turns
 from langchain_phi4._options import to_options
+from langchain_phi4._refusals import telling
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_specs
@@ -84,7 +85,11 @@ class ChatPhi4(ConfiguredChatModel):
             takes.
         prompt_style: How several messages become one prompt: "transcript" for Spaces that were made for
             people, "template" (Phi-4's own tokens) for Spaces known to pass text through.
-        strict: Whether arguments that nobody reads, and options that the Space cannot honour, are errors.
+        strict: Whether options that the Space cannot honour are errors.
+
+    Raises:
+        ValidationError: An argument makes no sense, or there is none of that name: none is ignored, since it
+            may be another model's name for who is to read the text, such as `base_url`.
     """
 
     @property
@@ -181,7 +186,6 @@ class ChatPhi4(ConfiguredChatModel):
                 kwargs,
                 stop=self.stop if stop is None else stop,
                 sampling={name: getattr(self, name) for name in ("temperature", "max_tokens", "top_p")},
-                strict=self.strict,
             ),
             heard=Heard(one_call=kwargs.get("parallel_tool_calls") is False),
             audience=self._audience_of(run),
@@ -299,8 +303,13 @@ class ChatPhi4(ConfiguredChatModel):
         Args:
             messages: The messages.
             tools: Tools that are offered with them.
+
+        Raises:
+            InvalidInput: They could not be sent.
         """
-        return count(to_turns(messages), to_specs(tools or ()), to_ids=self.get_token_ids)
+        turns, specs = to_turns(messages), to_specs(tools or ())
+        with telling("The calls or tools"):
+            return count(turns, specs, to_ids=self.get_token_ids)
 
 
 def _as_openai_has_it(spec: ToolSpec) -> builtins.dict[str, Any]:

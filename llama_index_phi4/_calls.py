@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import chain, count
 from typing import Any, NamedTuple, NoReturn
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
@@ -55,6 +54,7 @@ class CallRegister:
     def __init__(self) -> None:
         """Begins a history."""
         self._ids: set[str] = set()
+        self._uses: dict[str, int] = {}
         self._awaited: dict[str, list[tuple[str, str]]] = {}
 
     def add(self, calls: Sequence[KeptCall]) -> list[str]:
@@ -82,8 +82,10 @@ class CallRegister:
                 return awaited.pop(0)
 
     def _own_id(self, wanted: str) -> str:
-        numbered = (f"{wanted}_{number}" for number in count(2))
-        own_id = next(one for one in chain([wanted], numbered) if one not in self._ids)
+        own_id = wanted
+        while own_id in self._ids:
+            self._uses[wanted] = self._uses.get(wanted, 1) + 1
+            own_id = f"{wanted}_{self._uses[wanted]}"
         self._ids.add(own_id)
         return own_id
 

@@ -15,7 +15,8 @@ from urllib.parse import unquote_to_bytes
 
 from llama_index.core.base.llms.types import DocumentBlock
 
-from llama_index_phi4._sources import OpenFile, Source, decoded
+from llama_index_phi4._local_files import NO_FILES, LocalFiles
+from llama_index_phi4._sources import OpenFile, Source, decoded, is_text
 from phi4_space import MediaNotReadable, UnsupportedContent, UrlRefused
 
 _UNTITLED = "input_document"  # core's own title for a document without one
@@ -23,10 +24,14 @@ _WRITTEN_IN_ASCII = (b"%PDF-", b"%!PS", rb"{\rtf")  # formats that can pass for 
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
-def read_document(block: DocumentBlock) -> Iterator[str]:
+def read_document(block: DocumentBlock, *, files: LocalFiles = NO_FILES) -> Iterator[str]:
     """Its heading, and its text.
 
     Its bytes tell whether it is text, in UTF-8, and not the type that it claims.
+
+    Args:
+        block: The document.
+        files: Which local files may be read.
 
     Raises:
         UnsupportedContent: It is no text, such as a PDF.
@@ -34,7 +39,7 @@ def read_document(block: DocumentBlock) -> Iterator[str]:
         UrlRefused: Its URL is not a `data:` URL.
     """
     yield heading(_title(block))
-    yield _text(block, _bytes(Source(block.data, block.path, block.url)))
+    yield _text(block, _bytes(Source(block.data, block.path, block.url), files))
 
 
 def heading(title: str, source: str = "") -> str:
@@ -63,14 +68,14 @@ def _text(block: DocumentBlock, data: bytes) -> str:
     return text
 
 
-def _bytes(source: Source) -> bytes:
+def _bytes(source: Source, files: LocalFiles) -> bytes:
     match source:
         case Source(data=IOBase() as file):
             data = _read(OpenFile(file).read)
         case Source(data=bytes(kept)):
             data = decoded(kept)
         case Source(path=str() | PathLike() as path):
-            data = _in_file(Path(path))
+            data = files.read(path)
         case Source(url=None):
             raise MediaNotReadable("It has no source", advice="Give it bytes, an open file or a path.")
         case _:
@@ -78,12 +83,6 @@ def _bytes(source: Source) -> bytes:
     if not data:
         raise MediaNotReadable("It is empty")
     return data
-
-
-def _in_file(path: Path) -> bytes:
-    if not path.is_file():  # a pipe or a device might never end
-        raise MediaNotReadable(f"There is no file {str(path)!r}")
-    return _read(path.read_bytes)
 
 
 def _read(read: Callable[[], bytes | str]) -> bytes:
@@ -100,6 +99,8 @@ def _in_url(url: str) -> bytes:
         raise UrlRefused(
             "Documents are not loaded from URLs", advice="Load it yourself, and hand in its text."
         )
+    if not is_text(body):
+        raise MediaNotReadable("Its data URL is broken: it holds half of a surrogate pair")
     data = unquote_to_bytes(body)
     try:
         return base64.b64decode(data, validate=True) if head.lower().endswith(";base64") else data

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from llama_index.core.base.llms.types import LLMMetadata
-from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StrictBool,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from llama_index_phi4._questions import check, refuse_unknown
 from llama_index_phi4._structured import StructuredPrediction
-from phi4_space import MODEL, PromptStyle, SpaceClient, Timeouts
+from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts
 
 T = TypeVar("T")
 _OF_THE_CLIENT = ("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict")
@@ -19,6 +29,24 @@ _OF_THE_CLIENT = ("token", "model", "timeout", "max_retries", "max_files", "prom
 
 def _kept_secret(token: T) -> T | SecretStr:
     return SecretStr(token) if isinstance(token, str) else token
+
+
+def _folder(allowed: T) -> T | Path:
+    """A folder at its real place, as the program may move elsewhere."""
+    if not isinstance(allowed, str | Path):
+        return allowed
+    folder = Path(allowed).expanduser()
+    if not str(allowed) or not folder.is_dir():
+        raise ValueError(f"local_files is True, False or a folder, and {str(allowed)!r} is no folder")
+    return folder.resolve()
+
+
+def _is_foreign(data: Mapping[str, Any]) -> bool:
+    """Whether data without a token name a Space other than that of who names none."""
+    named = data.get("space")
+    if named is None or data.get("token") is not None:
+        return False
+    return SpaceClient(named, token=False).api_url != SpaceClient(token=False).api_url
 
 
 class Configured(StructuredPrediction):
@@ -37,6 +65,9 @@ class Configured(StructuredPrediction):
     timeout: float | Timeouts | None = Field(default=None, description="Seconds that a turn may take.")
     max_retries: int | None = Field(default=None, description="How often a turn is tried again.")
     max_files: int | None = Field(default=None, description="How many media the Space takes in a turn.")
+    local_files: Annotated[StrictBool | Path, BeforeValidator(_folder)] = Field(
+        default=False, description="Which local files blocks and nodes may name.", exclude=True
+    )
     prompt_style: PromptStyle = Field(default="transcript", description="How turns become one prompt.")
     strict: bool = Field(default=False, description="Whether options of no effect are errors.")
     context_window: int = Field(default=131072, gt=0, description="Tokens of prompt and answer together.")
@@ -109,6 +140,36 @@ class Configured(StructuredPrediction):
         if self._made != client:
             self._made = client
         return self._made
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], **kwargs: Any) -> Self:
+        """An LLM from what `to_dict` wrote; `from_json` from what `to_json` wrote.
+
+        The data may name the Space, and nobody here did: then `HF_TOKEN` does not go along, unless it is the
+        Space of who names none (`PHI4_SPACE`, or else the public one). Say `token=` to give it one.
+
+        Args:
+            data: What was written.
+            **kwargs: Fields that count in the place of the data's.
+
+        Raises:
+            InvalidInput: The data name no Space, or would say which local files are read.
+            ValidationError: A field makes no sense.
+        """
+        if "local_files" in data and "local_files" not in kwargs:
+            raise InvalidOption("Data do not say which local files are read", advice="Write local_files=.")
+        if kwargs.keys().isdisjoint({"space", "client", "token"}) and _is_foreign(data):
+            kwargs["token"] = False
+        return super().from_dict(dict(data), **kwargs)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other fields if you like.
+
+        Raises:
+            InvalidOption: One of them does not exist, which pydantic itself would not tell.
+        """
+        refuse_unknown(update or {}, type(self).model_fields, what=f"A copy of {type(self).__name__}")
+        return super().model_copy(update=update, deep=deep)
 
     def close(self) -> None:
         """Closes the connections of the client made here; the next call opens new ones."""

@@ -25,8 +25,16 @@ class OutputFormat(BaseModel):
 
     @classmethod
     def of(cls, output_cls: type[BaseModel]) -> OutputFormat:
-        """The format of a class's objects."""
-        return cls(output_cls=output_cls, json_schema=output_cls.model_json_schema())
+        """The format of a class's objects.
+
+        Raises:
+            InvalidOption: JSON Schema cannot say what they look like.
+        """
+        try:
+            schema = output_cls.model_json_schema()
+        except Exception as exc:  # pydantic's are RuntimeErrors, for which core would blame nested loops
+            raise InvalidOption(f"{output_cls.__name__} is what JSON Schema cannot say: {exc}") from exc
+        return cls(output_cls=output_cls, json_schema=schema)
 
 
 def to_format(told: object) -> ResponseFormat | None:
@@ -47,7 +55,7 @@ def to_format(told: object) -> ResponseFormat | None:
         case OutputFormat():
             return ResponseFormat(told.json_schema, check=_reader(told.output_cls))
         case type() if issubclass(told, BaseModel):
-            return ResponseFormat(told.model_json_schema(), check=_reader(told))
+            return to_format(OutputFormat.of(told))
         case {"type": "json_object"}:
             return ResponseFormat()
         case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema}}:

@@ -7,13 +7,14 @@ among them. Nothing that is handed in is changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Literal
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
 from llama_index_phi4._blocks import kind_of, to_parts
 from llama_index_phi4._calls import CallRegister, kept_calls
+from llama_index_phi4._local_files import NO_FILES, LocalFiles
+from llama_index_phi4._refusals import shown, telling
 from phi4_space import InvalidInput, InvalidOption, Media, ToolCall, Turn
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -30,30 +31,38 @@ _ROLES: Mapping[str, Role] = {
 }
 
 
-def to_turns(messages: Sequence[ChatMessage]) -> list[Turn]:
+def to_turns(messages: Sequence[ChatMessage], *, files: LocalFiles = NO_FILES) -> list[Turn]:
     """One turn for each message.
 
     Documents of text are read here, from their path or file; all other bytes are read when they are sent.
     Where documents may come, a coroutine calls this in a thread.
 
+    Args:
+        messages: What was said, oldest first.
+        files: Which local files may be read.
+
     Raises:
-        UnsupportedContent: Phi-4 does not take a block's kind.
+        UnsupportedContent: Phi-4 does not take a block's kind, or its data are of no known shape.
         InvalidInput: Something else cannot be sent as it is. Each error names the message, counted from 0,
             its role, and the kind of block.
     """
+    if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
+        raise InvalidOption(f"Messages are a list of ChatMessage, not {type(messages).__name__}")
     register = CallRegister()
-    return [_to_turn(place, message, register) for place, message in enumerate(messages)]
+    turns = []
+    for place, message in enumerate(messages):
+        role = _role(place, message)
+        with telling(f"Message {place} ({role})"):
+            turns.append(_to_turn(role, message, register, files))
+    return turns
 
 
-def _to_turn(place: int, message: ChatMessage, register: CallRegister) -> Turn:
-    role = _role(place, message)
-    said = f"Message {place} ({role})"
+def _to_turn(role: Role, message: ChatMessage, register: CallRegister, files: LocalFiles) -> Turn:
     parts: list[str | Media] = []
     for block in message.blocks:
-        with _telling(f"{said}, {kind_of(block)}"):
-            parts += _parts(block, role)
-    with _telling(said):
-        kept = kept_calls(message) if role == "assistant" else []
+        with telling(kind_of(block)):
+            parts += _parts(block, role, files)
+    kept = kept_calls(message) if role == "assistant" else []
     calls = [call.read(own_id) for call, own_id in zip(kept, register.add(kept), strict=True)]
     call_id, name = _answered(message, register) if role == "tool" else (None, None)
     return Turn.of(
@@ -68,18 +77,19 @@ def _to_turn(place: int, message: ChatMessage, register: CallRegister) -> Turn:
 def _role(place: int, message: ChatMessage) -> Role:
     if not isinstance(message, ChatMessage):
         raise InvalidOption(f"Message {place} is a {type(message).__name__}, not a ChatMessage")
-    role = _ROLES.get(getattr(message.role, "value", message.role))
+    said = getattr(message.role, "value", message.role)
+    role = _ROLES.get(said) if isinstance(said, str) else None
     if role is None:
         raise InvalidOption(
-            f"Message {place} has the role {message.role!r}", advice=f"Use one of {[*_ROLES]}."
+            f"Message {place} has the role {shown(message.role)}", advice=f"Use one of {[*_ROLES]}."
         )
     return role
 
 
-def _parts(block: object, role: Role) -> Iterator[str | Media]:
+def _parts(block: object, role: Role, files: LocalFiles) -> Iterator[str | Media]:
     if isinstance(block, ToolCallBlock) and role != "assistant":
         raise InvalidInput("Only the assistant calls tools")
-    return to_parts(block)
+    return to_parts(block, files=files)
 
 
 def _on_lines(parts: Iterable[str | Media]) -> Iterator[str | Media]:
@@ -97,13 +107,3 @@ def _answered(message: ChatMessage, register: CallRegister) -> tuple[str | None,
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-@contextmanager
-def _telling(place: str) -> Iterator[None]:
-    """Says in an error where it happened."""
-    try:
-        yield
-    except InvalidInput as refused:
-        refused.what = f"{place}: {refused.what}"
-        raise

@@ -5,11 +5,12 @@ Nothing is dropped silently: a name that nobody reads is refused, and the error 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llama_index_phi4._formats import to_format
+from llama_index_phi4._local_files import NO_FILES, LocalFiles
 from llama_index_phi4._sources import images_to_media
 from llama_index_phi4._tools import to_choice, to_specs
 from phi4_space import InvalidOption, Message, Options, Turn
@@ -36,7 +37,8 @@ SAMPLING = frozenset(
 _SHARED = frozenset({"response_format", "stop"}) | SAMPLING
 _CHAT = frozenset({"tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"}) | _SHARED
 _COMPLETION = frozenset({"image_documents", "images"}) | _SHARED
-_OF_NO_USE = frozenset({"extra_headers"})  # core's DocumentContextExtractor sends it to whatever LLM it has
+# What core's DocumentContextExtractor sends to whatever LLM it has: a hint to another provider's cache.
+_OF_NO_USE = {"extra_headers": frozenset({"anthropic-beta"})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +77,16 @@ def to_chat(turns: Sequence[Turn], told: Mapping[str, Any]) -> Question:
     )
 
 
-def to_completion(prompt: str, told: Mapping[str, Any], *, formatted: bool) -> Question:
+def to_completion(
+    prompt: str, told: Mapping[str, Any], *, formatted: bool, files: LocalFiles = NO_FILES
+) -> Question:
     """A completion's question: one turn of the user.
 
     Args:
         prompt: The words.
         told: The call's keyword arguments; None is as good as left out.
         formatted: Whether the prompt is sent as it is, control tokens included.
+        files: Which local files may be read.
 
     Raises:
         InvalidInput: An argument is not known or makes no sense, or an image cannot be read.
@@ -93,12 +98,18 @@ def to_completion(prompt: str, told: Mapping[str, Any], *, formatted: bool) -> Q
         )
     told = _known(told, _COMPLETION, what="A completion")
     options = _shared(told)
-    images = [*told.get("image_documents", ()), *told.get("images", ())]
-    if images:
-        options["media"] = images_to_media(images)
+    if images := [*_listed(told, "image_documents"), *_listed(told, "images")]:
+        options["media"] = images_to_media(images, files=files)
     if formatted:
         options["prompt"] = prompt
     return Question(message="" if formatted else prompt, options=options)
+
+
+def _listed(told: Mapping[str, Any], name: str) -> Iterable[object]:
+    images = told.get(name, ())
+    if isinstance(images, str | bytes) or not isinstance(images, Iterable):
+        raise InvalidOption(f"{name} is a list, not {type(images).__name__}", advice=f"Write {name}=[...].")
+    return images
 
 
 def check(told: Mapping[str, Any]) -> None:
@@ -122,9 +133,13 @@ def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str)
 
 
 def _known(told: Mapping[str, Any], known: Collection[str], *, what: str) -> dict[str, Any]:
-    told = {name: value for name, value in told.items() if value is not None and name not in _OF_NO_USE}
+    told = {name: value for name, value in told.items() if value is not None and not _is_a_hint(name, value)}
     refuse_unknown(told, known, what=what)
     return told
+
+
+def _is_a_hint(name: str, value: object) -> bool:
+    return name in _OF_NO_USE and isinstance(value, Mapping) and set(value) <= _OF_NO_USE[name]
 
 
 def _shared(told: Mapping[str, Any]) -> Options:

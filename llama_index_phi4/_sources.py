@@ -17,6 +17,8 @@ from typing import NamedTuple, Protocol
 from llama_index.core.base.llms.types import AudioBlock, ImageBlock
 from llama_index.core.schema import ImageNode, MediaResource, Node, NodeWithScore
 
+from llama_index_phi4._local_files import NO_FILES, LocalFiles
+from llama_index_phi4._refusals import telling
 from phi4_space import Media, MediaNotReadable, UnsupportedContent, UrlRefused
 
 _SCHEMES = ("data", "http", "https")
@@ -72,11 +74,15 @@ class _File(Protocol):
     def read(self) -> bytes | str: ...
 
 
-def to_media(source: Source) -> Media:
+def to_media(source: Source, *, files: LocalFiles = NO_FILES) -> Media:
     """A picture or a recording by reference.
 
+    Args:
+        source: Where it is.
+        files: Which local files may be read.
+
     Raises:
-        MediaNotReadable: There is no source, or it is empty.
+        MediaNotReadable: There is no source, it is empty, or a local file that may not be read.
         UrlRefused: The URL is neither `data:` nor http(s).
     """
     match source:
@@ -85,7 +91,7 @@ def to_media(source: Source) -> Media:
         case Source(data=bytes(data)):
             return Media(decoded(data))
         case Source(path=str() | PathLike() as path):
-            return Media(Path(path))
+            return Media(files.find(path), Path(path).name)
         case Source(url=None):
             raise MediaNotReadable("It has no source", advice="Give it bytes, an open file, a path or a URL.")
         case _:
@@ -113,28 +119,44 @@ def _checked(url: str) -> str:
             f"Its URL begins with {scheme[:20]!r}, not with one of {', '.join(_SCHEMES)}",
             advice="Hand in its bytes, or a local file as path.",
         )
+    if not is_text(url):
+        raise UrlRefused("Its URL holds half of a surrogate pair, which cannot be sent")
     return url
 
 
-def images_to_media(images: Sequence[object]) -> list[Media]:
+def is_text(text: str) -> bool:
+    """Whether a string is one that UTF-8 can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def images_to_media(images: Sequence[object], *, files: LocalFiles = NO_FILES) -> list[Media]:
     """What is handed in as `image_documents`, by reference.
 
     Args:
         images: `ImageDocument`, `ImageNode`, a `Node` with an image, `NodeWithScore` of these, `ImageBlock`
             or `AudioBlock`, in any mixture.
+        files: Which local files may be read.
 
     Raises:
         UnsupportedContent: One is none of these, or a node without an image.
-        MediaNotReadable: One has no source, or is empty.
+        MediaNotReadable: One has no source, is empty, or a local file that may not be read.
         UrlRefused: A URL is neither `data:` nor http(s).
     """
-    return [to_media(_image_source(place, image)) for place, image in enumerate(images)]
+    media = []
+    for place, image in enumerate(images):
+        with telling(f"image_documents[{place}]"):
+            media.append(to_media(_image_source(image), files=files))
+    return media
 
 
-def _image_source(place: int, image: object) -> Source:
+def _image_source(image: object) -> Source:
     match image:
         case NodeWithScore():
-            return _image_source(place, image.node)
+            return _image_source(image.node)
         case ImageBlock():
             return Source(image.image, image.path, image.url)
         case AudioBlock():
@@ -143,7 +165,7 @@ def _image_source(place: int, image: object) -> Source:
             return Source(_encoded(image.image), image.image_path, image.image_url)
         case Node(image_resource=MediaResource() as resource):
             return Source(resource.data, resource.path, resource.url)
-    raise UnsupportedContent(f"image_documents[{place}] is a {type(image).__name__} without an image")
+    raise UnsupportedContent(f"It is a {type(image).__name__} without an image")
 
 
 def _encoded(text: str | None) -> bytes | None:

@@ -10,7 +10,6 @@ from typing import Any
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
-from pydantic import PydanticUserError
 
 from llama_index_phi4._calls import read_arguments
 from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
@@ -29,6 +28,8 @@ def to_specs(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[ToolSpec]:
     Raises:
         InvalidOption: One is none of these, or has no name.
     """
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+        raise InvalidOption(f"tools is a list, not {type(tools).__name__}.", advice="Write tools=[...].")
     return [_to_spec(place, tool) for place, tool in enumerate(tools)]
 
 
@@ -51,7 +52,7 @@ def _to_spec(place: int, tool: BaseTool | Mapping[str, Any]) -> ToolSpec:
 def _described(place: int, tool: BaseTool) -> Mapping[str, Any]:
     try:
         function: Mapping[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)["function"]
-    except PydanticUserError as exc:  # a RuntimeError, for which core would blame nested loops
+    except Exception as exc:  # pydantic's are RuntimeErrors, for which core would blame nested loops
         raise InvalidOption(
             f"tools[{place}], {tool.metadata.name!r}, takes what JSON Schema cannot say: {exc}"
         ) from exc

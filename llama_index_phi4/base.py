@@ -27,6 +27,7 @@ from llama_index.core.tools import BaseTool
 
 from llama_index_phi4._endpoints import chat_endpoint, completion_endpoint
 from llama_index_phi4._fields import Configured
+from llama_index_phi4._local_files import LocalFiles
 from llama_index_phi4._messages import to_turns
 from llama_index_phi4._questions import Question, to_chat, to_completion
 from llama_index_phi4._responses import to_completion_response, whole
@@ -52,6 +53,8 @@ class Phi4(Configured):
         max_retries: How often a turn is tried again before its first text.
         max_files: How many pictures and recordings the Space takes in a turn; more are refused before
             anything is sent.
+        local_files: Which paths in blocks and nodes are read: those in a folder, all (True), or none (False),
+            as a path may stand in data that came from anywhere. It is in no dump.
         prompt_style: How several turns become one prompt: "transcript" or "template".
         strict: Whether an option that the Space cannot honour is an error instead of a warning.
         context_window: Tokens that prompt and answer may have together; by it core packs prompts.
@@ -128,9 +131,8 @@ class Phi4(Configured):
     @completion_endpoint
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: FBT001, FBT002 - core's signature
         """`complete`, asynchronously."""
-        return to_completion_response(
-            await self._areply(self._to_completion(prompt, kwargs, formatted=formatted))
-        )
+        question = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
+        return to_completion_response(await self._areply(question))
 
     @completion_endpoint
     async def astream_complete(
@@ -140,7 +142,7 @@ class Phi4(Configured):
         **kwargs: Any,
     ) -> CompletionResponseAsyncGen:
         """`stream_complete`, asynchronously; awaiting it gives the generator."""
-        question = self._to_completion(prompt, kwargs, formatted=formatted)
+        question = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
         return aunfold(self._to_client(), question, to=to_completion_response)
 
     def _prepare_chat_with_tools(
@@ -183,12 +185,14 @@ class Phi4(Configured):
         return selections
 
     def _to_chat(self, messages: Sequence[ChatMessage], told: Mapping[str, Any]) -> Question:
-        return to_chat(to_turns(messages), {**self._usual(), **told})
+        turns = to_turns(messages, files=LocalFiles(self.local_files))
+        return to_chat(turns, {**self._usual(), **told})
 
     def _to_completion(self, prompt: str, told: Mapping[str, Any], *, formatted: bool) -> Question:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
-        return to_completion(prompt, {**self._usual(), **told}, formatted=formatted)
+        told, files = {**self._usual(), **told}, LocalFiles(self.local_files)
+        return to_completion(prompt, told, formatted=formatted, files=files)
 
     def _reply(self, question: Question) -> ChatResponse:
         [*_, last] = unfold(self._to_client(), question, to=_same)

@@ -115,6 +115,8 @@ class _Job(Generic[T]):
                 self.items.put((item,))
 
     def _end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            task.exception()  # looked at, lest asyncio say that nobody did where the caller has left
         self._place.work.discard(task)
         self.ended.set()
         self.items.put(None)

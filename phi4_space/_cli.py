@@ -146,8 +146,8 @@ def chat(
     narration = Narration()
     target = Target(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
     with reported(narration), ExitStack() as stack:
-        known = None if resume is None else read_conversation(resume).space.space
-        client = stack.enter_context(reached(target, narration, otherwise=known))
+        saved = None if resume is None else read_conversation(resume).space.space
+        client = stack.enter_context(reached(target, narration, saved=saved))
         talk = Chat(client, narration, system=system)
         if resume is not None:
             talk.load(resume)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -126,14 +128,13 @@ class Chat:
             if isinstance(media, Path) and not media.is_file():
                 raise InvalidInput(f"There is no file {argument!r}")
             self._attached.append(media)
-        names = ", ".join(media.name if isinstance(media, Path) else media[:60] for media in self._attached)
-        self._note(f"Attached to the next question: {names or 'nothing'}.")
+        names = [media.name if isinstance(media, Path) else media[:60] for media in self._attached]
+        told = " ".join(", ".join(names).split())  # a name may have line breaks
+        self._note(f"Attached to the next question: {told or 'nothing'}.")
 
     def _save(self, file: str) -> None:
         try:
-            path = Path(file).expanduser()
-            path.touch(mode=0o600)
-            path.write_text(self._conversation.to_json(), encoding="utf-8")
+            write_privately(Path(file).expanduser(), self._conversation.to_json())
         except OSError as exc:
             raise InvalidInput(f"{file!r} cannot be written: {exc.strerror}") from exc
         self._note(f"Saved {len(self._conversation.turns)} turns in {file}.")
@@ -169,6 +170,26 @@ def read_conversation(file: str, *, space: SpaceClient | None = None) -> Convers
         return Conversation.from_json(text, space=space)
     except InvalidConversation as exc:
         raise InvalidConversation(f"{file!r} holds no conversation: {exc.what}") from exc
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Writes a file that its owner alone can read, all of it or nothing; whoever could read it before.
+
+    Raises:
+        OSError: It cannot be written, or is a directory, a pipe or a device.
+    """
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is no regular file")
+    # Made with mode 0600, under a name that nobody else has, and then put into the other's place.
+    handle, made = tempfile.mkstemp(dir=path.parent, prefix=".phi4-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(made).replace(path)
+    except BaseException:
+        Path(made).unlink(missing_ok=True)
+        raise
 
 
 def _split(rest: str) -> list[str]:

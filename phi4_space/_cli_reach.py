@@ -15,6 +15,7 @@ import typer
 from phi4_space import InvalidInput, Notice, Phi4Error, SpaceClient, Timeouts
 from phi4_space._cli_failures import to_failure
 from phi4_space._cli_show import Show
+from phi4_space._options import ambient_token, token_for
 
 PromptStyle = Literal["transcript", "template"]
 
@@ -37,24 +38,28 @@ class Target:
     timeout: float | None = None
     prompt_style: PromptStyle = "transcript"
 
-    def client(self, space: str | None = None) -> SpaceClient:
+    def client(self, space: str | None = None, *, token: Literal[False] | None = None) -> SpaceClient:
         """A client for the Space.
 
         Args:
             space: The Space to take when none was named.
+            token: False keeps `HF_TOKEN` from that one.
         """
         timeouts = Timeouts() if self.timeout is None else self.timeout
-        return SpaceClient(self.space or space, timeouts=timeouts, prompt_style=self.prompt_style)
+        token = None if self.space else token
+        return SpaceClient(
+            self.space or space, token=token, timeouts=timeouts, prompt_style=self.prompt_style
+        )
 
 
 @contextmanager
-def reached(target: Target, show: Show, *, otherwise: str | None = None) -> Iterator[SpaceClient]:
+def reached(target: Target, show: Show, *, saved: str | None = None) -> Iterator[SpaceClient]:
     """A client for the target, for as long as a `with` block; an embedded Space ends with it.
 
     Args:
         target: Which Space.
-        show: Is told when a Space is started.
-        otherwise: The Space to take when the target names none.
+        show: Is told when a Space is started, or gets no token.
+        saved: The Space that a file names, to take when the target names none.
 
     Raises:
         InvalidInput: An option makes no sense.
@@ -67,8 +72,14 @@ def reached(target: Target, show: Show, *, otherwise: str | None = None) -> Iter
             show.say("Starting a Space on this machine")
             url = stack.enter_context(embedded())
             show.note(Notice(f"The rehearsal model answers, which is not Phi-4, on this machine at {url}."))
-            otherwise = url
-        yield stack.enter_context(target.client(otherwise))
+            client = target.client(url)
+        elif saved is None or target.space:
+            client = target.client()
+        else:
+            client = target.client(saved, token=(token := token_for(saved)))
+            if token is False and ambient_token() is not None:
+                show.note(Notice(f"HF_TOKEN is not sent to {saved}, which the file names. --space sends it."))
+        yield stack.enter_context(client)
 
 
 @contextmanager

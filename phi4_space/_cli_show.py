@@ -15,7 +15,13 @@ from rich.text import Text
 from phi4_space import Delta, Event, Notice, Progress, Queued, Reply, Rewritten, Started, Timing, Waking
 from phi4_space._cli_failures import INTERRUPTED, Failure
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What a terminal obeys, or shows other letters in another order or on another line for. Joiners are kept:
+# scripts and emoji need them.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the direction of writing
+    r"\u2028\u2029\u206a-\u206f\ufff9-\ufffb\ud800-\udfff]"  # lines; long obsolete; halves of letters
+)
 _WORTH_TELLING = 1.0  # seconds; nobody needs to be told of a shorter wait
 _LEVELS = {"info": "cyan", "success": "green", "warning": "yellow", "error": "red"}
 
@@ -59,12 +65,12 @@ class Narration:
             return
         self._last = doing
         if not self._aside.is_terminal:
-            self._aside.print(Text(visible(doing)))
+            self._aside.print(Text(_one_line(doing)))
         elif self._line is None:
-            self._line = self._aside.status(_one_line(doing))
+            self._line = self._aside.status(_cut(doing))
             self._line.start()
         else:
-            self._line.update(_one_line(doing))
+            self._line.update(_cut(doing))
 
     def note(self, notice: Notice) -> None:
         """Says something that stays on the screen."""
@@ -173,7 +179,10 @@ def print_json(value: object) -> None:
 
 
 def visible(text: str) -> str:
-    """The text without control characters: what a Space writes shall not command the terminal."""
+    """The text without control characters: what a Space writes shall not command the terminal.
+
+    Nor does it turn the direction of writing, by which a text can show other words than it has.
+    """
     return _CONTROL.sub("", text)
 
 
@@ -216,5 +225,9 @@ def _about(eta: float | None) -> str:
     return f", about {eta:.0f} s" if eta is not None and eta >= _WORTH_TELLING else ""
 
 
-def _one_line(text: str) -> Text:
-    return Text(visible(text).replace("\n", " "), no_wrap=True, overflow="ellipsis")
+def _one_line(text: str) -> str:
+    return visible(text).replace("\n", " ")
+
+
+def _cut(text: str) -> Text:
+    return Text(_one_line(text), no_wrap=True, overflow="ellipsis")

@@ -49,6 +49,8 @@ import difflib
 from collections.abc import Collection
 from typing import ClassVar, Literal, Self
 
+from phi4_space import _synonyms
+
 _LONGEST = 2_000  # characters of what happened
 
 
@@ -131,14 +133,16 @@ class InvalidOption(InvalidInput, TypeError):
     def unknown(cls, name: str, known: Collection[str], *, what: str) -> Self:
         """The error for an argument that nobody reads; it tells the nearest that somebody does.
 
+        Where another client has an argument of that name, it tells what that is called here.
+
         Args:
             name: The argument.
             known: The arguments that are read.
             what: Who was given it.
         """
         near = difflib.get_close_matches(name, known, n=1)
-        advice = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
-        return cls(f"{what} takes no argument {name!r}", advice=advice)
+        usual = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
+        return cls(f"{what} takes no argument {name!r}", advice=_synonyms.advice(name, known) or usual)
 
 
 class InvalidSpaceName(InvalidInput):

@@ -18,6 +18,7 @@ from anyio import to_thread
 
 from phi4_space._encoding import encode
 from phi4_space._errors import (
+    FileTooLarge,
     InvalidOption,
     MediaNotReadable,
     Phi4Error,
@@ -36,6 +37,7 @@ _DATA_URI = re.compile(r"data:", re.IGNORECASE)
 _IN_BASE64 = re.compile(r";\s*base64\s*$", re.IGNORECASE)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
+_LARGEST = 1 << 29  # bytes of a local file, which is read whole; Spaces take far less
 _NAME_BYTES = 120  # of UTF-8: file systems take 255, and the server may add to it
 _SOURCES = (
     "Hand in a pathlib.Path, bytes, an open binary file, a data URI, an http(s) URL, base64, a PIL image, "
@@ -121,8 +123,20 @@ def _unreadable(cause: Exception) -> MediaNotReadable:
 
 
 def _read(source: object, name: str | None) -> File:
-    data = _load(source)
-    name = name or _own_name(source)
+    return to_file(_load(source), name or _own_name(source))
+
+
+def to_file(data: bytes, name: str | None) -> File:
+    """Recognises a picture or recording from its bytes alone.
+
+    Args:
+        data: The bytes.
+        name: What to call it, if it has a name; its extension is corrected.
+
+    Raises:
+        MediaNotReadable: It is empty.
+        UnsupportedContent: Phi-4 does not take what it is.
+    """
     label = repr(name) if name else "The media"
     if not data:
         raise MediaNotReadable(f"{label} is empty")
@@ -152,15 +166,31 @@ def _load_path(path: Path) -> bytes:
     shown = repr(str(path))
     try:
         # A pipe or a device might never end, so that neither is opened.
-        regular = stat.S_ISREG(path.stat().st_mode)
-        data = path.read_bytes() if regular else b""
+        _checked_size(path.stat(), shown)
+        with open(path, "rb", opener=_open) as file:
+            data = file.read(_checked_size(os.fstat(file.fileno()), shown))
+    except Phi4Error:
+        raise
     except (OSError, ValueError) as exc:
         raise MediaNotReadable(f"{shown} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
-    if not regular:
-        raise MediaNotReadable(f"{shown} is {'a directory' if path.is_dir() else 'no regular file'}")
     if not data:
         raise MediaNotReadable(f"{shown} is empty")
     return data
+
+
+def _checked_size(found: os.stat_result, shown: str) -> int:
+    """How much is to be read of a file: no more than it says, as one in /proc says that it is empty."""
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise MediaNotReadable(f"{shown} is {kind}")
+    if found.st_size > _LARGEST:
+        raise FileTooLarge(f"{shown} has {found.st_size} bytes", size=found.st_size, limit=_LARGEST)
+    return found.st_size
+
+
+def _open(path: str, flags: int) -> int:
+    # Should a pipe have come into its place meanwhile, nobody waits for who writes to it.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _load_file(file: _Readable) -> bytes:

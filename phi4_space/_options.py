@@ -145,6 +145,23 @@ class Settings:
         return self.address.is_https or (self.address.is_loopback and self.token_on_loopback)
 
 
+def configured_space() -> str:
+    """The Space of who names none: `PHI4_SPACE`, or else the public one."""
+    return os.environ.get("PHI4_SPACE", "").strip() or PUBLIC_SPACE
+
+
+def token_for(space: str) -> Literal[False] | None:
+    """The token for a Space that a file names: None for `HF_TOKEN`, or False for none.
+
+    Whoever wrote the file would otherwise decide who gets it. The Space of who names none gets it as always.
+
+    Raises:
+        InvalidSpaceName: It, or `PHI4_SPACE`, is neither a name nor a URL.
+    """
+    is_configured = to_address(space).api_url == to_address(configured_space()).api_url
+    return None if is_configured else False
+
+
 def ambient_token() -> SecretStr | None:
     """The token in `HF_TOKEN`, if there is one."""
     return _secret("HF_TOKEN", os.environ.get("HF_TOKEN", "").strip())
@@ -178,10 +195,8 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         raise InvalidOption(f'prompt_style is "transcript" or "template", not {prompt_style!r}')
     if timeouts is None or (isinstance(timeouts, int | float) and not isinstance(timeouts, bool)):
         timeouts = Timeouts(total=timeouts)
-    if space is None:
-        space = os.environ.get("PHI4_SPACE", "").strip() or PUBLIC_SPACE
     return Settings(
-        address=to_address(space),
+        address=to_address(configured_space() if space is None else space),
         token=ambient_token() if token is None else _secret("token", token),
         token_is_ambient=token is None,
         token_on_loopback=_of_kind("token_on_loopback", token_on_loopback, bool),

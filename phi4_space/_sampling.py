@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 
+from phi4_space import _synonyms
 from phi4_space._errors import InvalidOption, OptionIgnored
 
 _WHAT = "the Space takes no sampling options"
@@ -18,13 +19,22 @@ def to_sampling(options: object) -> tuple[str, ...]:
     """The names of the options that are set; those whose value is None are not.
 
     Raises:
-        InvalidOption: It is no mapping of names to values.
+        InvalidOption: It is no mapping of names to values, or one of them would say who reads the text, and
+            so must not be ignored.
     """
     if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
         raise InvalidOption(
             "sampling is a mapping of names to values", advice='Write sampling={"temperature": 0.2}.'
         )
+    for name in options:
+        if not _is_sampling(name):
+            raise InvalidOption.unknown(name, (), what="sampling")
     return tuple(name for name, value in options.items() if value is not None)
+
+
+def _is_sampling(name: object) -> bool:
+    """Whether ignoring an option of that name changes no more than the choice of words."""
+    return isinstance(name, str) and _synonyms.ours(name) is None
 
 
 class SamplingPolicy:
@@ -59,6 +69,6 @@ class SamplingPolicy:
         if self._strict or not isinstance(options, Mapping):
             return
         for name, value in options.items():
-            if value is not None and name not in self._told:
+            if value is not None and name not in self._told and _is_sampling(name):
                 self._told.add(name)
                 warnings.warn(f"{name} is ignored: {_WHAT}. {_ADVICE}", OptionIgnored, stacklevel=3)

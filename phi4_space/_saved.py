@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 
 from phi4_space._asking import Said
-from phi4_space._errors import InvalidConversation, LimitExceeded
+from phi4_space._errors import InvalidConversation, InvalidInput, LimitExceeded
 from phi4_space._failures import plain
 from phi4_space._json import mended, parse, write
 from phi4_space._limits import Limits
+from phi4_space._media import to_file
 from phi4_space._question import Standing
 from phi4_space._turns import File, Media, Role, ToolCall, Turn
 
@@ -137,13 +138,22 @@ def _to_saved(said: Said) -> _SavedTurn:
 
 
 def _to_said(saved: _SavedTurn) -> Said:
+    files = tuple(_to_file(file) for file in saved.files)
     turn = Turn(
         role=saved.role,
         text=saved.text,
-        media=tuple(Media(file.data, file.name) for file in saved.files),
+        media=tuple(Media(file.data, file.name) for file in files),
         places=tuple(saved.places),
         tool_calls=tuple(ToolCall(call.id, call.name, call.arguments) for call in saved.tool_calls),
         tool_call_id=saved.tool_call_id,
         name=saved.name,
     )
-    return Said(turn, tuple(File(file.name, file.mime_type, file.data) for file in saved.files))
+    return Said(turn, files)
+
+
+def _to_file(saved: _SavedFile) -> File:
+    """The file, recognised anew: its bytes tell its type, whatever the text says of it."""
+    try:
+        return to_file(saved.data, saved.name)
+    except InvalidInput as exc:
+        raise InvalidConversation(f"A file of the saved conversation cannot be sent: {exc.what}") from exc

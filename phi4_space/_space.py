@@ -14,14 +14,15 @@ from typing import Any, ClassVar, Literal, Never, Self
 
 from pydantic import SecretStr
 
+from phi4_space._address import to_address
 from phi4_space._asking import Message, Options, Request, Said, refuse_unknown
 from phi4_space._blocking import call, iterate
 from phi4_space._doors import Doors
-from phi4_space._errors import Phi4Error
+from phi4_space._errors import InvalidConversation, InvalidOption, InvalidSpaceName, Phi4Error
 from phi4_space._limits import Limits
 from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
-from phi4_space._options import MODEL, Settings, Timeouts, to_settings
+from phi4_space._options import MODEL, Settings, Timeouts, to_settings, token_for
 from phi4_space._prompt import PromptStyle
 from phi4_space._question import Standing
 from phi4_space._sampling import SamplingPolicy
@@ -319,19 +320,35 @@ class Conversation(Doors):
         return to_json(self._space.space, self._standing, self._said)
 
     @classmethod
-    def from_json(cls, text: str | bytes, *, space: SpaceClient | None = None) -> Self:
+    def from_json(
+        cls,
+        text: str | bytes,
+        *,
+        space: SpaceClient | None = None,
+        token: str | SecretStr | Literal[False] | None = None,
+    ) -> Self:
         """Continues a conversation, in another process if you like.
 
         Args:
             text: What `to_json` returned.
             space: The client to use; one for the Space that it was with, when left out. With another Space
                 it goes on there, and everything is said again.
+            token: A Hugging Face token for the Space that the text names; `False` for none. When left out,
+                `HF_TOKEN` goes along only if that is the Space of who names none (`PHI4_SPACE`, or else the
+                public one): otherwise whoever wrote the text would decide who gets it.
 
         Raises:
             InvalidConversation: The text is not what `to_json` returned.
+            InvalidOption: The token makes no sense, or `space` is no client, or brings a token of its own.
         """
         saved = from_json(text)
-        conversation = cls(SpaceClient(saved.space) if space is None else space)
+        if space is None:
+            space = _named_by_text(saved.space, token)
+        elif not isinstance(space, SpaceClient):
+            raise InvalidOption("space is a SpaceClient here", advice="Write space=SpaceClient(...).")
+        elif token is not None:
+            raise InvalidOption("A client brings its own token", advice="Give it to SpaceClient instead.")
+        conversation = cls(space)
         conversation._said = saved.said
         if conversation.space.space == saved.space:
             conversation._standing = saved.standing
@@ -364,6 +381,15 @@ class Conversation(Doors):
     def __repr__(self) -> str:
         """The Space and how much was said."""
         return f"<Conversation with {self._space.space}, {len(self._said)} turns>"
+
+
+def _named_by_text(space: str, token: str | SecretStr | Literal[False] | None) -> SpaceClient:
+    """A client for a Space that nobody here named."""
+    try:
+        to_address(space)
+    except InvalidSpaceName as exc:
+        raise InvalidConversation(f"The saved conversation was with no Space: {exc.what}") from exc
+    return SpaceClient(space, token=token_for(space) if token is None else token)
 
 
 def _unpickled(text: str, space: SpaceClient) -> Conversation:

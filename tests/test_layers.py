@@ -18,7 +18,7 @@ import pytest
 import phi4_space
 
 FLOORS = [
-    ["_turns", "_errors"],
+    ["_turns", "_errors", "_synonyms"],
     [
         *(
             "_address",

@@ -17,7 +17,8 @@ PICTURE = Path(__file__).parent / "corpus" / "flag.png"
 
 def main(question: str) -> None:
     """Asks three times."""
-    llm = Phi4()  # Phi4(space="owner/name") for another Space
+    # Phi4(space="owner/name") for another Space; without local_files, no path is read
+    llm = Phi4(local_files=PICTURE.parent)
 
     # all at once
     print(llm.complete(question))

@@ -35,7 +35,7 @@ class Seen(BaseModel):
 
 def main() -> None:
     """Three ways to ask."""
-    llm = Phi4()
+    llm = Phi4(local_files=CORPUS)  # whose files may be read
     prompt = PromptTemplate("Tell of the ferry, from this text:\n{text}")
     text = (CORPUS / "ferry.txt").read_text()
 

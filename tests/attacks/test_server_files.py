@@ -205,7 +205,10 @@ def test_every_way_to_a_function_is_checked(way: str, attacker: Attacker, secret
     """The queue, the simple API and the old names take no other history than run/predict does."""
     for history in histories(secrets[0], CONTENTS["typed file"]):
         answer = attacker.job(f"/gradio_api/{way}", {"data": [history, None], **WAYS[way]})
-        assert NOT_UPLOADED in answer or "event: error\ndata: null" in answer  # Gradio 5 keeps it to itself
+        # Gradio 5 keeps it to itself; and some ways lead past the queue, and are closed.
+        assert any(
+            words in answer for words in (NOT_UPLOADED, "event: error\ndata: null", "Please join the queue")
+        )
         assert_nothing_leaks(attacker, answer)
 
 

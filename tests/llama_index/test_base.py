@@ -373,7 +373,7 @@ def test_images_of_a_completion_are_sent(name: str, formatted: bool, tmp_path: P
     (tmp_path / "cat.png").write_bytes(PNG)
     images = [ImageDocument(image_path=str(tmp_path / "cat.png")), ImageBlock(image=PNG + b"2")]
     space = ScriptedSpace()
-    llm = phi4(space)
+    llm = phi4(space, local_files=tmp_path)
 
     llm.complete("What is this?", formatted=formatted, **{name: images})
     list(llm.stream_complete("What is this?", formatted=formatted, **{name: images}))
@@ -386,7 +386,7 @@ def test_what_is_no_image_is_refused() -> None:
     """By its place and kind, before anything is sent."""
     space = ScriptedSpace()
 
-    with pytest.raises(UnsupportedContent, match=r"image_documents\[0\] is a str"):
+    with pytest.raises(UnsupportedContent, match=r"image_documents\[0\]: It is a str"):
         phi4(space).complete("hi", images=["cat.png"])
 
     assert space.asked == []
@@ -741,4 +741,4 @@ def test_a_media_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "cat.png").unlink()
 
     with pytest.raises(MediaNotReadable, match=r"cat\.png"):
-        phi4(ScriptedSpace()).complete("hi", image_documents=[image])
+        phi4(ScriptedSpace(), local_files=True).complete("hi", image_documents=[image])

@@ -62,7 +62,7 @@ def test_every_field_is_looked_at_here() -> None:
     """A new field has to be thought of in copies, dumps and pickles."""
     of_the_base = set(FunctionCallingLLM.model_fields) - {"system_prompt", "pydantic_program_mode"}
 
-    assert set(Phi4.model_fields) - of_the_base - {"token", "client"} == set(FIELDS)
+    assert set(Phi4.model_fields) - of_the_base - {"token", "client", "local_files"} == set(FIELDS)
 
 
 # --- dicts and JSON -----------------------------------------------------------------------------------
@@ -102,9 +102,10 @@ def test_two_spaces_never_share_a_cache(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_token_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dump brings none; where it is read, HF_TOKEN counts."""
+    """A dump brings none; where it is read, HF_TOKEN counts for the Space that is configured there."""
     dumped = Phi4(space="ada/phi-4", token=SECRET).to_dict()
     monkeypatch.setenv("HF_TOKEN", "hf_there")
+    monkeypatch.setenv("PHI4_SPACE", "https://ada-phi-4.hf.space")
 
     assert Phi4.from_dict(dumped)._to_client() == SpaceClient("ada/phi-4")
 

@@ -181,7 +181,7 @@ def test_asynchronous_calls_never_block_the_loop(tmp_path: Path) -> None:
         *HI,
     ]
     space = ScriptedSpace()
-    llm = phi4(space)
+    llm = phi4(space, local_files=tmp_path)
 
     async def ask() -> None:
         with blockbuster_ctx():

@@ -43,6 +43,7 @@ from llama_index.core.schema import (
 )
 from media import square, tone
 
+from llama_index_phi4._local_files import LocalFiles
 from llama_index_phi4._messages import to_turns
 from llama_index_phi4._sources import decoded, images_to_media
 from phi4_space import (
@@ -70,9 +71,13 @@ ROLES = {
 }
 
 
+ALL_FILES = LocalFiles(allowed=True)
+
+
 def turn_of(*blocks: Any, role: str = "user", **more: Any) -> Turn:
-    """The one turn of one message."""
-    (turn,) = to_turns([ChatMessage(role=MessageRole(role), blocks=list(blocks), additional_kwargs=more)])
+    """The one turn of one message, wherever its files are."""
+    message = ChatMessage(role=MessageRole(role), blocks=list(blocks), additional_kwargs=more)
+    (turn,) = to_turns([message], files=ALL_FILES)
     return turn
 
 
@@ -171,7 +176,7 @@ def test_a_kind_that_phi4_does_not_take_is_refused_by_name(kind: str, role: Mess
     make, name = REFUSED[kind]
     message = ChatMessage(role=role, blocks=[TextBlock(text="look"), make()])
 
-    with pytest.raises(UnsupportedContent, match=rf"Message 1 \(\w+\), {name} block: Phi-4 takes no {name}"):
+    with pytest.raises(UnsupportedContent, match=rf"Message 1 \(\w+\): {name} block: Phi-4 takes no {name}"):
         to_turns([ChatMessage(content="hi"), message])
 
 
@@ -180,7 +185,7 @@ def test_what_is_no_block_is_refused_by_name() -> None:
     message = ChatMessage(content="hi")
     message.blocks.append("words")  # type: ignore[arg-type]
 
-    with pytest.raises(UnsupportedContent, match=r"Message 0 \(user\), str: Phi-4 takes no str"):
+    with pytest.raises(UnsupportedContent, match=r"Message 0 \(user\): str: Phi-4 takes no str"):
         to_turns([message])
 
 
@@ -419,8 +424,6 @@ def test_a_file_that_fails_is_left_as_it_stood() -> None:
         (ImageBlock(image=b""), "image block: It is empty"),
         (DocumentBlock(data=b""), "document block: It is empty"),
         (DocumentBlock(data=io.BytesIO()), "document block: It is empty"),
-        (DocumentBlock(path="/nowhere.md"), r"document block: There is no file '.nowhere\.md'"),
-        (DocumentBlock(path="/dev/zero"), "document block: There is no file"),
         (DocumentBlock(url="data:text/plain;base64,=x="), "document block: Its data URL is broken"),
         (DocumentBlock(url="data:text/plain;base64,YWJj*"), "document block: Its data URL is broken"),
         (DocumentBlock(url="https://media.test/a.md"), "document block: Documents are not loaded from URLs"),
@@ -431,7 +434,7 @@ def test_a_file_that_fails_is_left_as_it_stood() -> None:
 )
 def test_bytes_that_are_nowhere_are_refused_by_name(block: Any, told: str) -> None:
     """The error is raised at once, and says which block of which message has none."""
-    with pytest.raises(InvalidInput, match=rf"Message 0 \(user\), {told}"):
+    with pytest.raises(InvalidInput, match=rf"Message 0 \(user\): {told}"):
         turn_of(block)
 
 
@@ -588,7 +591,7 @@ def test_calls_of_no_known_form_are_refused_by_name(kept: object, told: str) -> 
 @pytest.mark.parametrize("role", ["system", "developer", "user", "tool", "function"])
 def test_only_the_assistant_calls(role: str) -> None:
     """A call elsewhere is refused by name; what stands beside others' blocks is theirs."""
-    with pytest.raises(InvalidInput, match=r"Message 0 \(\w+\), tool_call block: Only the assistant"):
+    with pytest.raises(InvalidInput, match=r"Message 0 \(\w+\): tool_call block: Only the assistant"):
         turn_of(ToolCallBlock(tool_name="add"), role=role)
     assert turn_of(TextBlock(text="hi"), role=role, tool_calls=CALLS).tool_calls == ()
 
@@ -728,7 +731,7 @@ def test_image_documents_arrive_from_wherever_they_are(tmp_path: Path) -> None:
         AudioBlock(audio=TONE),
     ]
 
-    files = files_of(images_to_media(things))
+    files = files_of(images_to_media(things, files=ALL_FILES))
 
     assert [file.data for file in files] == [RED, RED, BLUE, RED, RED, BLUE, RED, RED, BLUE, TONE]
 
@@ -737,6 +740,6 @@ def test_image_documents_arrive_from_wherever_they_are(tmp_path: Path) -> None:
 def test_what_holds_no_image_is_refused_by_name(thing: object) -> None:
     """Nothing that was handed in as an image is left out in silence."""
     with pytest.raises(
-        UnsupportedContent, match=rf"image_documents\[1\] is a {type(thing).__name__} without"
+        UnsupportedContent, match=rf"image_documents\[1\]: It is a {type(thing).__name__} without"
     ):
         images_to_media([ImageBlock(image=RED), thing])

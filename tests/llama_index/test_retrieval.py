@@ -91,7 +91,7 @@ def pictures(example: Any) -> MultiModalVectorStoreIndex:
 def llm(own_space: Stage) -> Iterator[Phi4]:
     """Phi4 on our own Space, recorded or live."""
     with own_space.client() as client:
-        yield Phi4(client=client)
+        yield Phi4(client=client, local_files=CORPUS)
 
 
 @pytest.fixture
