@@ -412,7 +412,9 @@ class LimitExceeded(UnexpectedAnswer):
         limit: Its value.
     """
 
-    def __init__(self, what: str, *, which: str, limit: int, status: int | None = None) -> None:
+    def __init__(
+        self, what: str, *, which: str = "", limit: int | None = None, status: int | None = None
+    ) -> None:
         super().__init__(
             what, advice=f"Raise Limits.{which}, if you trust this Space to send so much.", status=status
         )

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from phi4_space import _errors
-from phi4_space._errors import DeadlineExceeded, EmptyPrompt, Phi4Error, SpaceError, SpacePaused
+from phi4_space._errors import (
+    DeadlineExceeded,
+    EmptyPrompt,
+    LimitExceeded,
+    Phi4Error,
+    SpaceError,
+    SpacePaused,
+)
 
 
 def subclasses(kind: type[Phi4Error]) -> Iterator[type[Phi4Error]]:
@@ -111,7 +118,7 @@ def test_each_class_has_advice_where_there_is_a_usual_one(kind: type[Phi4Error])
     """Who catches an error is told what to do, in a sentence."""
     assert bool(kind.usual_advice) == (kind.__name__ not in NO_USUAL_ADVICE)
     assert not kind.usual_advice or kind.usual_advice.endswith(".")
-    assert kind("It is broken").advice == kind.usual_advice or kind is DeadlineExceeded
+    assert kind("It is broken").advice == kind.usual_advice or kind in {DeadlineExceeded, LimitExceeded}
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from phi4_space._errors import InvalidOption, InvalidSpaceName
+from phi4_space._limits import Limits
 from phi4_space._options import MODEL, VERSION, Settings, Timeouts, ambient_token, to_model, to_settings
 from phi4_space._urls import FetchPolicy
 
@@ -45,6 +46,7 @@ def settings(space: str | None = HUB_SPACE, **told: Any) -> Settings:
         "timeouts": Timeouts(),
         "max_retries": 2,
         "fetch": FetchPolicy(),
+        "limits": Limits(),
         "max_files": None,
         "strict": False,
     }

@@ -48,6 +48,7 @@ KINDS: dict[type[p4.Phi4Error], type[core.LangChainException]] = {
     p4.DeadlineExceeded: core.ModelTimeoutError,
     p4.TurnCancelled: core.ModelAPIError,
     p4.UnexpectedAnswer: core.ModelAPIError,
+    p4.LimitExceeded: core.ModelAPIError,
     p4.ResponseFormatNotMet: core.OutputParserException,
     p4.ToolChoiceNotMet: core.OutputParserException,
     p4.BlockingCallRefused: core.ModelError,
