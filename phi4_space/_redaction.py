@@ -62,7 +62,7 @@ class Redaction:
         return "".join([*kept, text[end:]]) if kept else text
 
     def fields(self, value: D) -> D:
-        """The dataclass's instance without credentials in its strings; nothing else in it is looked at."""
+        """The dataclass's instance without credentials in its strings; lists and mappings stay as they are."""
         found = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         changes = {name: clean for name, old in found.items() if (clean := self._clean(old)) != old}
         return dataclasses.replace(value, **changes) if changes else value
@@ -104,6 +104,8 @@ class Redaction:
                 return f"{len(value)} bytes"
             case tuple():
                 return tuple(self._clean(part) for part in value)
+            case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                return self.fields(value)
             case _:
                 return value
 
