@@ -40,10 +40,11 @@ class Timeouts:
 
     Attributes:
         connect: For a connection.
-        request: For the answer to one request, an upload's included.
+        request: For the whole answer to one request, from when it was sent; and, while it is being sent, for
+            each next piece of it, so that an upload that moves on is not cut off.
         idle: Without a word from the Space while it works; it says at least a heartbeat every 15 s.
         queue: In the Space's queue, until it starts.
-        total: For the whole turn, retries included.
+        total: For the whole turn, retries included; so for an upload, a step by hand, and a status.
         wake: For a Space that sleeps or builds to come up; 0 does not wait.
     """
 

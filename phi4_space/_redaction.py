@@ -62,7 +62,7 @@ class Redaction:
         return "".join([*kept, text[end:]]) if kept else text
 
     def fields(self, value: D) -> D:
-        """The dataclass's instance without credentials in its strings; lists and mappings stay as they are."""
+        """The dataclass's instance without credentials in its strings; lists and mappings stay."""
         found = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         changes = {name: clean for name, old in found.items() if (clean := self._clean(old)) != old}
         return dataclasses.replace(value, **changes) if changes else value

@@ -40,7 +40,7 @@ def new_call_id() -> str:
     return f"call_{uuid.uuid4().hex}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Outside:
     """What comes from outside the program; tests hand in their own.
 

@@ -171,7 +171,7 @@ FAILURES: dict[str, Answer] = {
 @pytest.mark.parametrize("answer", FAILURES.values(), ids=FAILURES)
 @pytest.mark.parametrize("step", ["config", "predict", "join", "data"])
 def test_no_failure_shows_what_was_sent(step: str, answer: Answer) -> None:
-    """Tracebacks with locals, along the whole chain of causes, hold none of the credentials that were sent."""
+    """Tracebacks with locals, along the whole chain of causes, hold no credential that was sent."""
     limits = p4.Limits(body=50_000)
 
     clean(failure(by_hand, {step: answer}, limits=limits))
@@ -489,6 +489,36 @@ def test_no_pickle_or_saved_conversation_holds_them() -> None:
     for one in (every.client, every.conversation, copy.deepcopy(every.client), every.client.conversation()):
         assert found(pickle.dumps(one).decode("latin-1")) == []
     assert found(every.conversation.to_json()) == []
+
+
+def adapters() -> list[type[Any]]:
+    """The frameworks' models, imported here since that takes a while."""
+    from langchain_phi4 import ChatPhi4  # noqa: PLC0415
+    from llama_index_phi4 import Phi4  # noqa: PLC0415
+
+    return [ChatPhi4, Phi4]
+
+
+def test_no_adapter_shows_them() -> None:
+    """Neither what they print as, nor what they are dumped, saved and pickled as."""
+    for kind in adapters():
+        model = kind(space="ada/phi", token=TOKEN)
+        texts = [
+            repr(model),
+            str(model),
+            repr(model.model_dump()),
+            model.model_dump_json(),
+            repr(vars(model)),
+        ]
+        texts += [pprint.pformat(model), str(model.to_json()), pickle.dumps(model).decode("latin-1")]
+        assert found(" ".join(texts)) == []
+        assert repr(kind.__new__(kind))
+
+
+@pytest.mark.parametrize("kind", [Outside, p4.Session])
+def test_what_is_made_of_little_can_be_shown(kind: type[Any]) -> None:
+    """Even before it is made."""
+    assert kind.__name__ in repr(kind.__new__(kind))
 
 
 @pytest.mark.parametrize("kind", [p4.SpaceClient, p4.Conversation])
