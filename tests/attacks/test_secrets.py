@@ -38,7 +38,12 @@ COOKIE = "S3ntinel+Cookie/Value=="
 ZERO = "S3ntinel.zero.token"
 UUID = "S3ntinel-uuid-0123"
 PROXY_PASSWORD = "S3ntinel%2FPr0xy"
-SECRETS = {"token": TOKEN, "cookies": {"session": COOKIE}, "zerogpu_token": ZERO, "zerogpu_uuid": UUID}
+SECRETS: dict[str, Any] = {
+    "token": TOKEN,
+    "cookies": {"session": COOKIE},
+    "zerogpu_token": ZERO,
+    "zerogpu_uuid": UUID,
+}
 ALL = (TOKEN, COOKIE, ZERO, UUID, PROXY_PASSWORD, "S3ntinel/Pr0xy")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 EVENTS = "text/event-stream"
@@ -491,7 +496,7 @@ def test_no_pickle_or_saved_conversation_holds_them() -> None:
     assert found(every.conversation.to_json()) == []
 
 
-def adapters() -> list[type[Any]]:
+def adapters() -> list[Any]:
     """The frameworks' models, imported here since that takes a while."""
     from langchain_phi4 import ChatPhi4  # noqa: PLC0415
     from llama_index_phi4 import Phi4  # noqa: PLC0415
@@ -516,13 +521,13 @@ def test_no_adapter_shows_them() -> None:
 
 
 @pytest.mark.parametrize("kind", [Outside, p4.Session])
-def test_what_is_made_of_little_can_be_shown(kind: type[Any]) -> None:
+def test_what_is_made_of_little_can_be_shown(kind: Any) -> None:
     """Even before it is made."""
     assert kind.__name__ in repr(kind.__new__(kind))
 
 
 @pytest.mark.parametrize("kind", [p4.SpaceClient, p4.Conversation])
-def test_what_is_half_made_can_be_shown(kind: type[Any]) -> None:
+def test_what_is_half_made_can_be_shown(kind: Any) -> None:
     """A traceback shows objects whose constructor failed, and debuggers those that are being unpickled."""
     assert repr(kind.__new__(kind)) == f"<{kind.__name__}, not made yet>"
 
