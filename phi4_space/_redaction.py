@@ -75,9 +75,7 @@ class Redaction:
             outer: What the caller was handling before; it and its causes are the caller's own.
         """
         for one in _chain(error, outer):
-            traceback.clear_frames(
-                one.__traceback__
-            )  # those that run on, as the caller's do, keep their locals
+            traceback.clear_frames(one.__traceback__)  # those that run on keep theirs: the caller's
             self._strip(one)
         for one in _chain(error, outer):
             if any(self._tells(cause) for cause in (one.__cause__, one.__context__) if cause is not outer):

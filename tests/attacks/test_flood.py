@@ -648,6 +648,14 @@ def test_an_event_is_measured_before_it_is_kept() -> None:
     assert len(taken) == 10
 
 
+@pytest.mark.parametrize("length", ["9" * 5_000, "-1", "\u0663", "nine"])
+def test_a_length_that_is_none_is_passed_over(length: str) -> None:
+    """Where a transport lets it through, the body itself is counted."""
+    answer = httpx.Response(200, content=b"{}", headers=[(b"Content-Length", length.encode())])
+
+    assert asyncio.run(read(answer, p4.Limits())) == b"{}"
+
+
 def test_a_body_up_to_the_limit_is_read() -> None:
     """To the byte."""
 

@@ -33,18 +33,18 @@ from phi4_space._credentials import Proxy
 from phi4_space._redaction import CUT, Redaction
 from phi4_space._wiring import Outside
 
-TOKEN = "hf_S3ntinelTokenAbcdefgh0123456789"
-COOKIE = "S3ntinel+Cookie/Value=="
-ZERO = "S3ntinel.zero.token"
-UUID = "S3ntinel-uuid-0123"
-PROXY_PASSWORD = "S3ntinel%2FPr0xy"
+TOKEN = "hf_T0kenOfAdasAbcdefgh0123456789"
+COOKIE = "Login+C00kie/OfHers=="
+ZERO = "zer0gpu.sess1on"
+UUID = "5e55-10n5-uu1d-0123"
+PROXY_PASSWORD = "Pr0xy%2FPassw0rd"
 SECRETS: dict[str, Any] = {
     "token": TOKEN,
     "cookies": {"session": COOKIE},
     "zerogpu_token": ZERO,
     "zerogpu_uuid": UUID,
 }
-ALL = (TOKEN, COOKIE, ZERO, UUID, PROXY_PASSWORD, "S3ntinel/Pr0xy")
+ALL = (TOKEN, COOKIE, ZERO, UUID, PROXY_PASSWORD, "Pr0xy/Passw0rd")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 EVENTS = "text/event-stream"
 
@@ -253,7 +253,7 @@ def test_what_the_caller_was_handling_stays_the_callers() -> None:
                 return exc
         raise AssertionError
 
-    space = ScriptedSpace({"config": [httpx.Response(200, text="no JSON")]})
+    space = ScriptedSpace({"config": [httpx.Response(401, text="no")]})
     error: BaseException | None = asyncio.run(main())
     while not isinstance(error, ValueError):
         assert error is not None
@@ -345,6 +345,7 @@ MESSAGES: dict[str, Callable[[str], dict[str, Any]]] = {
     "a failure's title": lambda text: failed("no", text),
     "a lost session": lambda text: {"msg": "unexpected_error", "event_id": None, "message": text},
     "a message of a wrong shape": lambda text: job(msg="estimation", rank=text),
+    "a message of a wrong shape, in few words": lambda _: job(msg="estimation", rank=TOKEN),
     "a message of a wrong shape, deep within": lambda text: job(msg="log", log=[{text: text}]),
     "a kind nobody knows": lambda text: {"msg": text},
 }
@@ -432,6 +433,34 @@ def test_no_run_of_a_credential_is_left(secret: str, before: str, after: str) ->
         told = redaction.text(text).replace(CUT, "\0")
         assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in told]
         assert redaction.text(redaction.text(text)) == redaction.text(text) or "[redacted" in secret
+
+
+class Stubborn(Exception):
+    """An error whose words do not change."""
+
+    def __str__(self) -> str:
+        """Its words."""
+        return f"got {TOKEN}"
+
+
+def test_causes_whose_words_cannot_be_changed_are_dropped() -> None:
+    """Those of extension modules, as pydantic's are; causes beside them stay, in clean words."""
+
+    def fail(cause: Exception) -> p4.Phi4Error:
+        error = p4.UnexpectedAnswer(f"It said {TOKEN}")
+        error.__cause__ = ValueError(f"got {TOKEN}", TOKEN.encode())
+        error.__cause__.__context__ = cause
+        Redaction([SecretStr(TOKEN)]).error(error)
+        return error
+
+    stubborn, plain = fail(Stubborn()), fail(KeyError(f"no {TOKEN}"))
+
+    assert (stubborn.what, stubborn.args) == (f"It said {CUT}", (f"It said {CUT}",))
+    assert repr(plain.__cause__) == f"ValueError('got {CUT}', '{len(TOKEN)} bytes')"
+    assert plain.__cause__ is not None
+    assert stubborn.__cause__ is not None
+    assert repr(plain.__cause__.__context__) == f"KeyError('no {CUT}')"
+    assert stubborn.__cause__.__context__ is None
 
 
 @pytest.mark.parametrize("secret", ["", "a", "abc", "true", "en-US"])
@@ -648,7 +677,7 @@ def test_what_opens_a_socks_proxy_does_not_show() -> None:
     """At DEBUG, httpcore logs it with the arguments of what it does."""
     told = Proxy(f"socks5://ada:{PROXY_PASSWORD}@127.0.0.1:9").raw_auth
 
-    assert told == (b"ada", b"S3ntinel/Pr0xy")
+    assert told == (b"ada", b"Pr0xy/Passw0rd")
     assert found(f"{told} {[told]}") == []
     assert Proxy("socks5://127.0.0.1:9").raw_auth is None
 
