@@ -25,6 +25,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 OpenTransport = Callable[[], httpx.AsyncBaseTransport]
 """Makes what carries one request."""
 
+_LONGEST_LENGTH = 30  # digits; more are no length that anything has
 _HEADERS = {"User-Agent": "phi4-space", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -177,7 +178,7 @@ async def _send(
 
 
 def _check(response: httpx.Response, target: Target, policy: FetchPolicy) -> None:
-    status, length = response.status_code, response.headers.get("Content-Length", "")
+    status, length = response.status_code, response.headers.get("Content-Length", "")[:_LONGEST_LENGTH]
     if status != httpx.codes.OK:
         raise UrlRefused(f"{target} answered with HTTP status {status}", status=status)
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":

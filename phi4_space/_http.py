@@ -1,10 +1,14 @@
-"""One request, and every foreign error translated at this one border. Knows httpx; no Gradio queue."""
+"""The border to httpx: what it raises, and what a status means, in this package's errors. Knows no Gradio.
+
+Nothing foreign gets out, and nothing that crosses tells a credential: neither its words nor its causes do,
+nor the locals of the frames below.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+import sys
+import traceback
+from types import TracebackType
 
 import httpx
 
@@ -17,9 +21,9 @@ from phi4_space._errors import (
     StreamLost,
     UnexpectedAnswer,
 )
-from phi4_space._failures import from_response
+from phi4_space._failures import from_response, plain
 from phi4_space._options import Timeouts
-from phi4_space._origin import Origin
+from phi4_space._redaction import Redaction
 
 
 def to_httpx(timeouts: Timeouts, *, read: float | None) -> httpx.Timeout:
@@ -27,46 +31,50 @@ def to_httpx(timeouts: Timeouts, *, read: float | None) -> httpx.Timeout:
     return httpx.Timeout(read, connect=timeouts.connect, pool=timeouts.connect)
 
 
-def kept_to(
-    origin: Origin,
-    open_client: Callable[[], httpx.AsyncClient],
-    *hooks: Callable[[httpx.Request], Awaitable[None]],
-) -> httpx.AsyncClient:
-    """A client that sends nothing to any other server, whoever built the request.
+class Border:
+    """Lets nothing foreign out of a `with` block but what is nobody's: cancellation, interrupts, no memory.
 
     Args:
-        origin: The server that it is for.
-        open_client: Makes the client.
-        *hooks: Called with each request that is sent.
+        step: What is done inside.
+        space: Whom it is done with.
+        timeouts: How long it may take.
+        redaction: Cuts credentials out of all that crosses.
     """
-    client = open_client()
 
-    async def check_origin(request: httpx.Request) -> None:
-        origin.check(request.url)
+    def __init__(self, step: Step, *, space: str, timeouts: Timeouts, redaction: Redaction) -> None:
+        self._step = step
+        self._space = space
+        self._timeouts = timeouts
+        self._redaction = redaction
 
-    client.event_hooks = {"request": [check_origin, *hooks]}
-    return client
+    def __enter__(self) -> None:
+        self._outer = sys.exception()
 
-
-@contextmanager
-def border(step: Step, *, space: str, timeouts: Timeouts) -> Iterator[None]:
-    """Lets nothing of httpx's out: its errors become this package's, and all learn where they happened."""
-    try:
-        yield
-    except Phi4Error as exc:
-        exc.locate(step=step, space=space)
-        raise
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError) as exc:
-        error = _meaning(exc, step, timeouts)
-        error.locate(step=step, space=space)
-        raise error from exc
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if exc is None or isinstance(exc, GeneratorExit):
+            return
+        error = _meaning(exc, self._step, self._timeouts)
+        if error is None or error is exc:
+            self._redaction.error(exc, outer=self._outer)
+        if error is None:
+            return
+        error.locate(step=self._step, space=self._space)
+        if error is not exc:
+            error.__cause__ = exc
+            self._redaction.error(error, outer=self._outer)
+            raise error from error.__cause__  # which the redaction may have dropped
 
 
 def _meaning(  # noqa: C901, PLR0911, PLR0912 - a table of foreign errors, one row each
-    exc: Exception, step: Step, timeouts: Timeouts
-) -> Phi4Error:
+    exc: BaseException, step: Step, timeouts: Timeouts
+) -> Phi4Error | None:
+    """The error of ours for what came to the border; None for what passes it as it is."""
     told = str(exc) or type(exc).__name__
     match exc:
+        case Phi4Error():
+            return exc
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return _deadline("connect", timeouts, "There was no connection")
         case httpx.TimeoutException() if step == "get":
@@ -81,12 +89,28 @@ def _meaning(  # noqa: C901, PLR0911, PLR0912 - a table of foreign errors, one r
             return InvalidOption(f"That URL cannot be asked: {told}")
         case httpx.LocalProtocolError():  # whose words may repeat a header, and with it a credential
             return InvalidOption("The request cannot be written in HTTP")
-        case httpx.TransportError() if step == "get":
+        case httpx.TransportError() | OSError() if step == "get":
             return StreamLost(f"The answer's stream broke off: {told}")
-        case httpx.TransportError():
+        case httpx.TransportError() | OSError():
             return ConnectionFailed(f"The connection broke off: {told}")
-        case _:
+        case httpx.HTTPError() | httpx.CookieConflict() | httpx.StreamError():
             return UnexpectedAnswer(f"The answer cannot be read: {told}")
+        case MemoryError():
+            return None
+        case RuntimeError() if not isinstance(exc, RecursionError):
+            return None  # a client that is closed, a loop of another kind: the caller's, not the server's
+        case Exception():
+            return _unforeseen(exc)
+        case _:
+            return None
+
+
+def _unforeseen(exc: Exception) -> UnexpectedAnswer:
+    """The error for what nobody thought that a server's bytes could cause."""
+    error = UnexpectedAnswer(f"The answer cannot be read: {type(exc).__name__}: {plain(str(exc))}")
+    *_, (frame, line) = traceback.walk_tb(exc.__traceback__)
+    error.add_note(f"Noticed in {frame.f_code.co_qualname}, line {line} of {frame.f_code.co_filename}.")
+    return error
 
 
 def _deadline(which: str, timeouts: Timeouts, what: str) -> DeadlineExceeded:
@@ -95,8 +119,16 @@ def _deadline(which: str, timeouts: Timeouts, what: str) -> DeadlineExceeded:
     return DeadlineExceeded(told, which=which, seconds=seconds)
 
 
-def check(response: httpx.Response) -> None:
-    """Raises what an answer other than a success means; its body has been read."""
+def check(response: httpx.Response, body: bytes = b"") -> None:
+    """Raises what an answer other than a success means.
+
+    Args:
+        response: The answer; of a redirect no body is needed.
+        body: Its body.
+
+    Raises:
+        Phi4Error: It is no success; the class says which failure it is.
+    """
     if response.has_redirect_location:
         # A redirect is not followed: httpx would carry the token's header to whatever host it names.
         target = response.url.join(response.headers["location"])
@@ -106,32 +138,4 @@ def check(response: httpx.Response) -> None:
             status=response.status_code,
         )
     if not response.is_success:
-        raise from_response(response.status_code, response.content, response.headers)
-
-
-async def ask_json(
-    client: httpx.AsyncClient,
-    method: str,
-    url: httpx.URL,
-    *,
-    headers: Mapping[str, str],
-    timeout: httpx.Timeout,  # noqa: ASYNC109 - four timeouts in one, which only httpx can keep apart
-    json: object = None,
-    files: list[tuple[str, tuple[str, bytes, str]]] | None = None,
-) -> Any:
-    """Sends one request and reads the JSON it is answered with.
-
-    Raises:
-        Phi4Error: The answer is no success, or no JSON; the class says which failure it is.
-    """
-    response = await client.request(
-        method, url, headers=headers, timeout=timeout, json=json, files=files, follow_redirects=False
-    )
-    check(response)
-    try:
-        return response.json()
-    except (ValueError, RecursionError) as exc:
-        kind = response.headers.get("content-type", "nothing that says its type")
-        raise UnexpectedAnswer(
-            f"The server answered with {kind}, not JSON", status=response.status_code
-        ) from exc
+        raise from_response(response.status_code, body, response.headers)

@@ -24,14 +24,14 @@ from phi4_space._errors import (
     UnexpectedAnswer,
 )
 from phi4_space._failures import plain
-from phi4_space._http import ask_json, border, kept_to, to_httpx
 from phi4_space._options import USER_AGENT, Settings
 from phi4_space._origin import Origin
 from phi4_space._pool import Pool
+from phi4_space._redaction import Redaction
+from phi4_space._server import Server
 from phi4_space._turns import Quota
 
 M = TypeVar("M", bound=BaseModel)
-_ORIGIN = Origin(HUB)
 _UP = frozenset({"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"})
 _BROKEN = frozenset({"RUNTIME_ERROR", "BUILD_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING"})
 
@@ -100,7 +100,15 @@ class Hub:
 
     def __init__(self, settings: Settings, open_client: Callable[[], httpx.AsyncClient]) -> None:
         self._settings = settings
-        self._pool = Pool(partial(kept_to, _ORIGIN, open_client))
+        self._server = Server(
+            settings=settings,
+            origin=Origin(HUB),
+            name=HUB,
+            headers={"User-Agent": USER_AGENT},
+            credentials=settings.hub_credentials(),
+            redaction=Redaction(settings.secrets()),
+        )
+        self._pool = Pool(partial(self._server.client, open_client))
 
     async def runtime(self, address: Address) -> Runtime:
         """The state of a Space.
@@ -135,15 +143,13 @@ class Hub:
         return (await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _Found)).id
 
     async def _get(self, path: str, kind: type[M]) -> M:
-        settings = self._settings
-        headers = {"User-Agent": USER_AGENT}
-        if settings.token is not None:
-            headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"
-        timeout = to_httpx(settings.timeouts, read=settings.timeouts.request)
-        with border("status", space=HUB, timeouts=settings.timeouts):
+        with self._server.border("status"):
             async with self._pool.borrow() as client:
-                told = await ask_json(client, "GET", _ORIGIN.url(path), headers=headers, timeout=timeout)
-            try:
-                return kind.model_validate(told)
-            except ValidationError as exc:
-                raise UnexpectedAnswer(f"The Hub's word cannot be read: {plain(str(exc))}") from exc
+                return _read(await self._server.ask(client, "GET", path), kind)
+
+
+def _read(told: object, kind: type[M]) -> M:
+    try:
+        return kind.model_validate(told)
+    except ValidationError as exc:
+        raise UnexpectedAnswer(f"The Hub's word cannot be read: {plain(str(exc))}") from exc

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
@@ -29,6 +30,7 @@ MODEL_ALIASES: Mapping[str, str] = {"phi-4": MODEL}
 T = TypeVar("T")
 # What goes into headers, so that httpx's refusal, which would repeat it, never comes to pass.
 _PRINTABLE = re.compile(r"[ -~]+")
+_USERINFO = re.compile(r"//([^/:@]*)(?::(.*))?@")
 _COOKIE = re.compile(r"[ -:<-~]*")
 
 
@@ -38,10 +40,11 @@ class Timeouts:
 
     Attributes:
         connect: For a connection.
-        request: For the answer to one request, an upload's included.
+        request: For the whole answer to one request, from when it was sent; and, while it is being sent, for
+            each next piece of it, so that an upload that moves on is not cut off.
         idle: Without a word from the Space while it works; it says at least a heartbeat every 15 s.
         queue: In the Space's queue, until it starts.
-        total: For the whole turn, retries included.
+        total: For the whole turn, retries included; so for an upload, a step by hand, and a status.
         wake: For a Space that sleeps or builds to come up; 0 does not wait.
     """
 
@@ -98,7 +101,7 @@ class Settings:
     proxy: str | None = field(repr=False)  # a proxy's URL may hold a password
     cookies: Mapping[str, str] = field(repr=False)
     zerogpu_token: SecretStr | None
-    zerogpu_uuid: str | None = field(repr=False)
+    zerogpu_uuid: SecretStr | None
     prompt_style: PromptStyle
     timeouts: Timeouts
     max_retries: int
@@ -108,20 +111,29 @@ class Settings:
     strict: bool
 
     def headers(self) -> dict[str, str]:
-        """What every request to the Space carries."""
-        told = {"User-Agent": USER_AGENT, "Referer": self.address.referer, "X-Gradio-User": "api"}
-        if self.token is not None and self._token_may_travel():
-            told["X-HF-Authorization"] = f"Bearer {self.token.get_secret_value()}"
-        return told
+        """What every request to the Space carries, credentials aside."""
+        return {"User-Agent": USER_AGENT, "Referer": self.address.referer, "X-Gradio-User": "api"}
 
-    def job_headers(self) -> dict[str, str]:
-        """What the requests that make the Space work carry besides."""
-        told = self.headers()
-        if self.zerogpu_token is not None:
-            told["X-ZeroGPU-Token"] = self.zerogpu_token.get_secret_value()
-        if self.zerogpu_uuid is not None:
-            told["X-ZeroGPU-UUID"] = self.zerogpu_uuid
-        return told
+    def credentials(self) -> tuple[tuple[str, SecretStr], ...]:
+        """What lets every request to the Space in, as headers."""
+        if self.token is None or not self._token_may_travel():
+            return ()
+        return (("X-HF-Authorization", _bearer(self.token)),)
+
+    def job_credentials(self) -> tuple[tuple[str, SecretStr], ...]:
+        """What lets the requests in that make the Space work, as headers."""
+        zerogpu = (("X-ZeroGPU-Token", self.zerogpu_token), ("X-ZeroGPU-UUID", self.zerogpu_uuid))
+        return (*self.credentials(), *((name, value) for name, value in zerogpu if value is not None))
+
+    def hub_credentials(self) -> tuple[tuple[str, SecretStr], ...]:
+        """What lets requests to the Hub in, as headers."""
+        return () if self.token is None else (("Authorization", _bearer(self.token)),)
+
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """All that nobody is to see."""
+        cookies = (SecretStr(value) for value in self.cookies.values())
+        held = (self.token, self.zerogpu_token, self.zerogpu_uuid, *cookies)
+        return (*(secret for secret in held if secret is not None), *proxy_secrets(self.proxy))
 
     def without_credentials(self) -> Settings:
         """The same settings, fit to be written down; where they are read the environment's token will do."""
@@ -167,6 +179,18 @@ def ambient_token() -> SecretStr | None:
     return _secret("HF_TOKEN", os.environ.get("HF_TOKEN", "").strip())
 
 
+def proxy_secrets(proxy: str | None) -> tuple[SecretStr, ...]:
+    """The users and passwords in the URLs of a client's proxy and of the environment's."""
+    ambient = (value for name, value in os.environ.items() if name.lower().endswith("_proxy"))
+    found = (_USERINFO.search(url) for url in (proxy or "", *ambient))
+    parts = {part for match in found if match is not None for part in match.groups("")}
+    return tuple(SecretStr(part) for part in sorted(parts | {unquote(part) for part in parts}) if part)
+
+
+def _bearer(token: SecretStr) -> SecretStr:
+    return SecretStr(f"Bearer {token.get_secret_value()}")
+
+
 def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     space: str | None,
     *,
@@ -204,7 +228,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         proxy=_of_kind("proxy", proxy or "", str) or None,
         cookies=_cookies(cookies or {}),
         zerogpu_token=_secret("zerogpu_token", zerogpu_token),
-        zerogpu_uuid=_printable("zerogpu_uuid", zerogpu_uuid) or None,
+        zerogpu_uuid=_secret("zerogpu_uuid", zerogpu_uuid),
         prompt_style=prompt_style,
         timeouts=_of_kind("timeouts", timeouts, Timeouts),
         max_retries=_number("max_retries", max_retries),

@@ -10,17 +10,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import httpx
-from httpx_sse import EventSource
 
 from phi4_space._contract import Contract, Endpoint
 from phi4_space._errors import Phi4Error, StreamLost, UnexpectedAnswer
-from phi4_space._http import ask_json, border, check, to_httpx
-from phi4_space._options import Settings
-from phi4_space._origin import Origin
+from phi4_space._server import Server
+from phi4_space._stopwatch import Stopwatch
 from phi4_space._wire import Cancelled, Failed, Finished, QueueReader, WireEvent, call_body, cancel_body
 
 _CANCEL_WITHIN = 3.0  # seconds, so that leaving early never hangs on a server that hangs
@@ -31,19 +30,19 @@ class Session:
     """One session on the Space.
 
     Args:
+        server: The Space's.
         client: Carries the requests.
-        settings: The client's.
         contract: What the Space expects.
         session_hash: The session's name; the only key to it, so it must not be guessable.
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, settings: Settings, contract: Contract, *, session_hash: str
+        self, server: Server, client: httpx.AsyncClient, contract: Contract, *, session_hash: str
     ) -> None:
+        self._server = server
+        self._at_work = replace(server, credentials=server.settings.job_credentials())
         self._client = client
-        self._settings = settings
         self._contract = contract
-        self._origin = Origin(settings.address.api_url)
         self.session_hash = session_hash
 
     async def predict(
@@ -61,9 +60,11 @@ class Session:
         """
         contract = self._contract
         data = contract.submit_data(history, text, files)
-        with border("predict", space=str(self._settings.address), timeouts=self._settings.timeouts):
-            answer = await self._call("run/predict", contract.submit, data)
-            return contract.submitted_history(_field(answer, "data", list))
+        with self._server.border("predict"):
+            # In one expression: a local would show, in tracebacks, what the server said.
+            return contract.submitted_history(
+                _field(await self._call("run/predict", contract.submit, data), "data", list)
+            )
 
     async def post(self, history: Sequence[Any]) -> str:
         """Joins the queue. Cancelled meanwhile, it takes the job back that may stand there by then.
@@ -99,28 +100,14 @@ class Session:
         Raises:
             StreamLost: The stream broke off, or ended before the job did.
         """
-        timeouts = self._settings.timeouts
-        with border("get", space=str(self._settings.address), timeouts=timeouts):
-            async with (
-                self._client.stream(
-                    "GET",
-                    self._url("queue/data"),
-                    params={"session_hash": self.session_hash},
-                    headers={**self._settings.headers(), "Accept": "text/event-stream"},
-                    timeout=to_httpx(timeouts, read=timeouts.idle),
-                    follow_redirects=False,
-                ) as response,
-                aclosing(_lines(response)) as lines,
-            ):
-                reader = QueueReader(event_id)
-                async for line in lines:
-                    for event in reader.read(line):
-                        if isinstance(event, Finished | Failed | Cancelled):
-                            await _read_on(lines)
-                            yield event
-                            return
-                        yield event
-                raise StreamLost("The answer's stream ended before the answer did")
+        ends = Stopwatch(self._server.settings.timeouts, anyio.current_time)
+        async with aclosing(self._events(event_id)) as events:
+            while True:
+                with self._server.border("get"):
+                    event = await ends.within(anext(events, None))
+                if event is None:
+                    return
+                yield self._server.redaction.fields(event)
 
     async def cancel(self, event_id: str) -> None:
         """Takes the job back, as far as the server can; tries once, quietly and within 3 s.
@@ -128,30 +115,37 @@ class Session:
         Call it after the stream was left: older Gradios do not take a queued job back while it is read.
         """
         body = cancel_body(self._contract.answer.fn_index, self.session_hash, event_id)
-        with anyio.move_on_after(_CANCEL_WITHIN, shield=True), contextlib.suppress(httpx.HTTPError):
-            await self._client.post(
-                self._url("cancel"), json=body, headers=self._settings.headers(), follow_redirects=False
-            )
-
-    def _url(self, path: str) -> httpx.URL:
-        return self._origin.url(f"{self._contract.api_prefix}/{path}")
+        quietly = contextlib.suppress(Phi4Error)
+        with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._server.border("get"):
+            await self._server.ask(self._client, "POST", self._path("cancel"), json=body)
 
     async def _join(self, history: Sequence[Any]) -> str:
         contract = self._contract
-        with border("post", space=str(self._settings.address), timeouts=self._settings.timeouts):
-            answer = await self._call("queue/join", contract.answer, contract.answer_data(history))
-            return str(_field(answer, "event_id", str))
+        data = contract.answer_data(history)
+        with self._server.border("post"):
+            return str(_field(await self._call("queue/join", contract.answer, data), "event_id", str))
 
     async def _call(self, path: str, endpoint: Endpoint, data: Sequence[Any]) -> Any:
-        contract, settings = self._contract, self._settings
-        return await ask_json(
-            self._client,
-            "POST",
-            self._url(path),
-            headers=settings.job_headers(),
-            json=call_body(endpoint.fn_index, data, self.session_hash, contract.trigger_id),
-            timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),
-        )
+        body = call_body(endpoint.fn_index, data, self.session_hash, self._contract.trigger_id)
+        return await self._at_work.ask(self._client, "POST", self._path(path), json=body)
+
+    async def _events(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
+        reader = QueueReader(event_id)
+        query = {"session_hash": self.session_hash}
+        async with aclosing(
+            self._server.listen(self._client, self._path("queue/data"), params=query)
+        ) as lines:
+            async for line in lines:
+                for event in reader.read(line):
+                    if isinstance(event, Finished | Failed | Cancelled):
+                        await _read_on(lines)
+                        yield event
+                        return
+                    yield event
+            raise StreamLost("The answer's stream ended before the answer did")
+
+    def _path(self, path: str) -> str:
+        return f"{self._contract.api_prefix}/{path}"
 
 
 def _field(answer: object, name: str, kind: type) -> Any:
@@ -159,18 +153,6 @@ def _field(answer: object, name: str, kind: type) -> Any:
     if not isinstance(value, kind):
         raise UnexpectedAnswer(f"The server's answer has no {name}")
     return value
-
-
-async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
-    """The data of each server-sent event."""
-    if not response.is_success:
-        await response.aread()
-        check(response)
-    if "text/event-stream" not in response.headers.get("content-type", ""):
-        raise UnexpectedAnswer("The server answered with no event stream")
-    async with aclosing(EventSource(response).aiter_sse()) as events:
-        async for event in events:
-            yield event.data
 
 
 async def _read_on(lines: AsyncGenerator[str, None]) -> None:

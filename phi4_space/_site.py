@@ -15,13 +15,15 @@ from typing import Any
 import httpx
 
 from phi4_space._contract import Contract, to_contract
-from phi4_space._errors import FileTooLarge, Phi4Error, Step, UploadRefused
-from phi4_space._http import ask_json, border, kept_to, to_httpx
+from phi4_space._deadlines import within_total
+from phi4_space._errors import FileTooLarge, Phi4Error, Step, UnexpectedAnswer, UploadRefused
 from phi4_space._locks import LoopLock
 from phi4_space._media import refuse_too_many
 from phi4_space._options import Settings
 from phi4_space._origin import Origin
 from phi4_space._pool import Pool
+from phi4_space._redaction import Redaction
+from phi4_space._server import Server
 from phi4_space._session import Session
 from phi4_space._turns import File
 from phi4_space._wire import file_data
@@ -61,9 +63,16 @@ class Site:
         self, settings: Settings, *, open_client: Callable[[], httpx.AsyncClient], clock: Callable[[], float]
     ) -> None:
         self.settings = settings
-        self._origin = Origin(settings.address.api_url)
+        self.server = Server(
+            settings=settings,
+            origin=Origin(settings.address.api_url),
+            name=str(settings.address),
+            headers=settings.headers(),
+            credentials=settings.credentials(),
+            redaction=Redaction(settings.secrets()),
+        )
         self._connections = _Connections()
-        self._pool = Pool(partial(kept_to, self._origin, open_client, self._connections.watch))
+        self._pool = Pool(partial(self.server.client, open_client, self._connections.watch))
         self._clock = clock
         self._contract: Contract | None = None
         self._seen = -math.inf
@@ -90,7 +99,11 @@ class Site:
             if self._failure is not None and self._failed > arrived:
                 raise copy.copy(self._failure)  # what one found while the others waited holds for all
             try:
-                self._contract = await self._look()
+                with (
+                    self.server.border("connect"),
+                    within_total(self.settings.timeouts, "No contract was read"),
+                ):
+                    self._contract = await self._look()
             except Phi4Error as exc:
                 self._failed, self._failure = self._clock(), copy.copy(exc)  # without its frames
                 raise
@@ -104,7 +117,7 @@ class Site:
             TooManyFiles: There are more.
         """
         told = self.settings.max_files
-        with border("upload", space=str(self.settings.address), timeouts=self.settings.timeouts):
+        with self.server.border("upload"):
             refuse_too_many(len(files), contract.max_files if told is None else told)
 
     async def upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
@@ -119,7 +132,12 @@ class Site:
         Raises:
             FileTooLarge: A file is larger than the Space takes; nothing was sent.
             UploadRefused: The Space did not take them.
+            DeadlineExceeded: They were not there in time; `Timeouts` says what counts.
         """
+        with self.server.border("upload"), within_total(self.settings.timeouts, "The files were not taken"):
+            return await self._upload(files)
+
+    async def _upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
         contract = await self.contract()
         self._check_sizes(files, contract)
         async with self._uploading.here():
@@ -137,7 +155,7 @@ class Site:
         """A session on the Space, under the contract it has now."""
         contract = await self.contract()
         async with self._pool.borrow() as client:
-            yield Session(client, self.settings, contract, session_hash=session_hash)
+            yield Session(self.server, client, contract, session_hash=session_hash)
 
     def doubt(self) -> None:
         """Has the next look at the contract ask whether the Space has restarted."""
@@ -150,16 +168,9 @@ class Site:
 
     async def get(self, path: str, *, step: Step = "connect") -> Any:
         """The JSON at a path of the Space's server."""
-        settings = self.settings
-        with border(step, space=str(settings.address), timeouts=settings.timeouts):
+        with self.server.border(step):
             async with self._pool.borrow() as client:
-                return await ask_json(
-                    client,
-                    "GET",
-                    self._origin.url(path),
-                    headers=settings.headers(),
-                    timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),
-                )
+                return await self.server.ask(client, "GET", path)
 
     async def aclose(self) -> None:
         """Closes the connections to the Space."""
@@ -173,35 +184,37 @@ class Site:
                 self.forget()
         if self._contract is not None:
             return self._contract
-        config = await self.get("/config")
-        space = str(self.settings.address)
-        with border("connect", space=space, timeouts=self.settings.timeouts):
-            return to_contract(config, space=space)
+        with self.server.border("connect"):
+            # In one expression: a local would show, in tracebacks, what the server said.
+            return self._checked(to_contract(await self.get("/config"), space=self.server.name))
+
+    def _checked(self, contract: Contract) -> Contract:
+        """The contract, whose prefix goes into URLs, and URLs into logs."""
+        if self.server.redaction.text(contract.api_prefix) != contract.api_prefix:
+            raise UnexpectedAnswer("The api_prefix in the Space's /config repeats a credential")
+        return contract
 
     def _check_sizes(self, files: Sequence[File], contract: Contract) -> None:
         limit = contract.max_file_size
         for file in files:
             if limit is not None and len(file.data) > limit:
-                error = FileTooLarge(
+                raise FileTooLarge(
                     f"{file.name} has {len(file.data)} bytes and the Space takes {limit}",
                     size=len(file.data),
                     limit=limit,
                 )
-                error.locate(step="upload", space=str(self.settings.address))
-                raise error
 
     async def _send(self, files: Sequence[File], contract: Contract) -> list[str]:
-        settings = self.settings
-        with border("upload", space=str(settings.address), timeouts=settings.timeouts):
+        form = [("files", (file.name, file.data, file.mime_type)) for file in files]
+        with self.server.border("upload"):
             async with self._pool.borrow() as client:
-                paths = await ask_json(
-                    client,
-                    "POST",
-                    self._origin.url(f"{contract.api_prefix}/upload"),
-                    headers=settings.headers(),
-                    files=[("files", (file.name, file.data, file.mime_type)) for file in files],
-                    timeout=to_httpx(settings.timeouts, read=settings.timeouts.request),
+                return _paths(
+                    await self.server.ask(client, "POST", f"{contract.api_prefix}/upload", files=form),
+                    len(files),
                 )
-            if not isinstance(paths, list) or len(paths) != len(files):
-                raise UploadRefused(f"The Space took {paths!r} for {len(files)} files")
-            return paths
+
+
+def _paths(told: object, count: int) -> list[str]:
+    if not isinstance(told, list) or len(told) != count or not all(isinstance(path, str) for path in told):
+        raise UploadRefused(f"The Space did not answer with {count} paths for {count} files")
+    return told

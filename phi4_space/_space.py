@@ -25,6 +25,7 @@ from phi4_space._media import read_all
 from phi4_space._options import MODEL, Settings, Timeouts, to_settings, token_for
 from phi4_space._prompt import PromptStyle
 from phi4_space._question import Standing
+from phi4_space._redaction import discreet
 from phi4_space._sampling import SamplingPolicy
 from phi4_space._saved import from_json, to_json
 from phi4_space._session import Session
@@ -68,6 +69,7 @@ class SpaceClient(Doors):
 
     label: ClassVar[str] = "Microsoft Phi-4"
 
+    @discreet
     def __init__(  # noqa: PLR0913 - configuration, all of it by keyword
         self,
         space: str | None = None,
@@ -274,7 +276,8 @@ class SpaceClient(Doors):
 
     def __repr__(self) -> str:
         """The Space's name; never a credential."""
-        return f"SpaceClient({self.space!r})"
+        made = hasattr(self, "_wiring")  # not yet, where a traceback shows what its constructor was given
+        return f"SpaceClient({self.space!r})" if made else "<SpaceClient, not made yet>"
 
 
 class Conversation(Doors):
@@ -380,6 +383,8 @@ class Conversation(Doors):
 
     def __repr__(self) -> str:
         """The Space and how much was said."""
+        if not hasattr(self, "_turnstile"):  # where a traceback shows one that is half made
+            return "<Conversation, not made yet>"
         return f"<Conversation with {self._space.space}, {len(self._said)} turns>"
 
 

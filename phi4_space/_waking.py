@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 
+from phi4_space._deadlines import within_total
 from phi4_space._errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -70,12 +71,20 @@ class Watch:
             await self._sleep(_POLL)
 
     async def status(self) -> Status:
-        """How the Space stands now; never raises for one that is down."""
+        """How the Space stands now; never raises for one that is down, and takes no longer than the total."""
+        try:
+            with within_total(self._site.settings.timeouts, "The Space did not say how it stands"):
+                status = await self._status()
+        except DeadlineExceeded as exc:
+            status = self._bad_status(exc, quota=None)
+        return self._site.server.redaction.fields(status)
+
+    async def _status(self) -> Status:
         site = self._site
         try:
             contract = await site.contract()
         except Phi4Error as exc:
-            return await self._bad_status(await self._diagnose(exc))
+            return self._bad_status(await self._diagnose(exc), quota=await self._quota())
         return replace(
             await self._good_status(),
             gradio_version=contract.gradio_version,
@@ -85,6 +94,13 @@ class Watch:
         )
 
     async def _problem(self) -> Phi4Error | None:
+        try:
+            with within_total(self._site.settings.timeouts, "The Space did not say how it stands"):
+                return await self._diagnosis()
+        except DeadlineExceeded as exc:
+            return exc
+
+    async def _diagnosis(self) -> Phi4Error | None:
         try:
             await self._site.contract()
         except Phi4Error as exc:
@@ -122,7 +138,7 @@ class Watch:
             space=address.api_url, stage=stage, hardware=hardware, ready=True, quota=await self._quota()
         )
 
-    async def _bad_status(self, problem: Phi4Error) -> Status:
+    def _bad_status(self, problem: Phi4Error, *, quota: Quota | None) -> Status:
         stage = (isinstance(problem, SpaceUnavailable) and problem.stage) or "UNREACHABLE"
         lacking = problem if isinstance(problem, ContractNotMet) else None
         return Status(
@@ -133,7 +149,7 @@ class Watch:
             advice=problem.advice,
             endpoints=lacking.found if lacking else (),
             missing=lacking.missing if lacking else (),
-            quota=await self._quota(),
+            quota=quota,
         )
 
     async def _queue_size(self, api_prefix: str) -> int | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,7 @@ import anyio
 import httpx
 
 from phi4_space._asking import Message, Options, Request, Said, read_turns, to_request
+from phi4_space._credentials import Proxy, to_jar
 from phi4_space._errors import InvalidOption, Phi4Error, UrlRefused
 from phi4_space._exchange import Exchange
 from phi4_space._fetch import Budget, fetch
@@ -38,7 +40,7 @@ def new_call_id() -> str:
     return f"call_{uuid.uuid4().hex}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Outside:
     """What comes from outside the program; tests hand in their own.
 
@@ -68,10 +70,9 @@ class Wiring:
     def __init__(self, settings: Settings, outside: Outside) -> None:
         self.settings = settings
         self.outside = outside
-        to_space = partial(_open, settings, outside, settings.cookies)
-        to_hub = partial(_open, settings, outside, {})
-        self.site = Site(settings, open_client=to_space, clock=outside.clock)
-        self.hub = Hub(settings, open_client=to_hub)
+        open_client = partial(_open, settings, outside)
+        self.site = Site(settings, open_client=partial(open_client, to_space=True), clock=outside.clock)
+        self.hub = Hub(settings, open_client=partial(open_client, to_space=False))
         self.sampling = SamplingPolicy(strict=settings.strict)
         self.watch = Watch(self.site, self.hub, clock=outside.clock, sleep=outside.sleep)
 
@@ -121,18 +122,20 @@ class Wiring:
         )
 
 
-def _open(settings: Settings, outside: Outside, cookies: Mapping[str, str]) -> httpx.AsyncClient:
-    try:
+def _open(settings: Settings, outside: Outside, *, to_space: bool) -> httpx.AsyncClient:
+    # What the environment names as a proxy is on another machine, as a rule, and no way to this one.
+    here = to_space and settings.address.is_loopback
+    with suppress(ValueError, ImportError, httpx.InvalidURL):  # whose words repeat parts of the proxy's URL
         return httpx.AsyncClient(
             transport=outside.transport,
-            proxy=settings.proxy,
-            cookies=dict(cookies),
+            proxy=settings.proxy and Proxy(settings.proxy),
+            trust_env=not here,
+            cookies=to_jar(settings.cookies if to_space else {}),
             verify=ssl_context(),
             # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         )
-    except (ValueError, ImportError, httpx.InvalidURL) as exc:
-        raise InvalidOption(
-            f"The proxy cannot be used: {exc}",
-            advice="Give a URL such as http://host:8080; for socks5:// install httpx[socks].",
-        ) from exc
+    raise InvalidOption(
+        "The proxy cannot be used, whether it was handed in or is the environment's",
+        advice="Give a URL such as http://host:8080; for socks5:// install httpx[socks].",
+    )

@@ -155,6 +155,8 @@ def test_the_hub_knows_its_own_hosts_by_subdomain(space: str, subdomain: str | N
         "http://127.0.0.1:7860": True,
         "http://127.9.9.9": True,
         "http://[::1]:7860": True,
+        "http://[::ffff:127.0.0.1]:7860": True,
+        "http://[::ffff:192.168.0.4]:7860": False,
         "http://localhost:7860": True,
         "http://phi.localhost": True,
         "http://0.0.0.0:7860": False,

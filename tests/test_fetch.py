@@ -397,6 +397,8 @@ def test_switched_off() -> None:
         (httpx.Response(200, headers={"Content-Length": "101"}), "larger than 100 bytes"),
         (httpx.Response(200, content=bytes(101)), "larger than 100 bytes"),
         (httpx.Response(200, headers={"Content-Encoding": "br"}), "answered with compressed content"),
+        (httpx.Response(200, headers={"Content-Encoding": "gzip"}), "answered with compressed content"),
+        (httpx.Response(200, headers={"Content-Length": "9" * 5_000}), "is larger than"),
     ],
 )
 def test_answers_that_are_refused(response: httpx.Response, words: str) -> None:

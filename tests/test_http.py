@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,11 +23,16 @@ from phi4_space._errors import (
     StreamLost,
     UnexpectedAnswer,
 )
-from phi4_space._http import ask_json, border, check, to_httpx
+from phi4_space._http import Border, check, to_httpx
+from phi4_space._limits import Limits
 from phi4_space._options import Timeouts
+from phi4_space._redaction import Redaction
+from phi4_space._space import SpaceClient
 
 TIMEOUTS = Timeouts(connect=1, request=2, idle=3)
 URL = "https://phi.example/config"
+NOTHING = Redaction(())
+LIMITS = Limits(body=1000)
 TOKEN = "hf_s3cret"
 FOREIGN = sorted(
     {
@@ -62,11 +68,29 @@ MEANINGS: list[tuple[type[Exception], Step, type[Phi4Error], str | None]] = [
     (httpx.TooManyRedirects, "connect", UnexpectedAnswer, None),
     (httpx.CookieConflict, "connect", UnexpectedAnswer, None),
     (httpx_sse.SSEError, "get", StreamLost, None),
+    (OSError, "get", StreamLost, None),
+    (ConnectionResetError, "post", ConnectionFailed, None),
+    (ssl.SSLError, "predict", ConnectionFailed, None),
+]
+UNFORESEEN: list[Exception] = [
+    ValueError("cannot convert float NaN to integer"),
+    OverflowError("cannot convert float infinity to integer"),
+    RecursionError("maximum recursion depth exceeded"),
+    UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+    UnicodeDecodeError("utf-8", b"\xff" * 9000, 0, 1, "invalid start byte"),
+    TypeError("unhashable type: 'dict'"),
+    AssertionError(),
+    LookupError("unknown encoding: klingon"),
+    KeyError("props"),
+    ZeroDivisionError("division by zero"),
+    ExceptionGroup("two", [ValueError("one"), TypeError("another")]),
 ]
 
 
 def made(kind: type[Exception]) -> Exception:
     """An error of a foreign class, whatever its constructor takes."""
+    if issubclass(kind, OSError):
+        return kind("foreign words")
     request = httpx.Request("GET", URL)
     needed = inspect.signature(kind).parameters
     told: dict[str, Any] = {"message": "foreign words", "request": request}
@@ -74,9 +98,14 @@ def made(kind: type[Exception]) -> Exception:
     return kind(**{name: told[name] for name in needed if name in told})
 
 
-def crossing(exc: Exception, step: Step = "get", timeouts: Timeouts = TIMEOUTS) -> Phi4Error:
+def border(step: Step = "get", timeouts: Timeouts = TIMEOUTS, redaction: Redaction = NOTHING) -> Border:
+    """A border."""
+    return Border(step, space="owner/name", timeouts=timeouts, redaction=redaction)
+
+
+def crossing(exc: BaseException, step: Step = "get", timeouts: Timeouts = TIMEOUTS) -> Phi4Error:
     """What comes out at the border."""
-    with pytest.raises(Phi4Error) as caught, border(step, space="owner/name", timeouts=timeouts):
+    with pytest.raises(Phi4Error) as caught, border(step, timeouts):
         raise exc
     return caught.value
 
@@ -132,11 +161,30 @@ def test_our_own_errors_learn_their_place() -> None:
     assert (placed.step, placed.space) == ("upload", "other/space")
 
 
-@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, asyncio.CancelledError])
+@pytest.mark.parametrize(
+    "kind", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, MemoryError, RuntimeError, GeneratorExit]
+)
 def test_what_is_nobodys_passes(kind: type[BaseException]) -> None:
-    """Mistakes, interrupts and cancellation are not dressed up as something else."""
-    with pytest.raises(kind), border("get", space="owner/name", timeouts=TIMEOUTS):
-        raise kind
+    """Interrupts, cancellation, want of memory, and loops or clients that are closed are not dressed up."""
+    nobodys = kind()
+
+    with pytest.raises(kind) as caught, border():
+        raise nobodys
+
+    assert caught.value is nobodys
+
+
+@pytest.mark.parametrize("foreign", UNFORESEEN, ids=repr)
+@pytest.mark.parametrize("step", ["connect", "get"])
+def test_what_nobody_thought_of_is_an_unexpected_answer(foreign: Exception, step: Step) -> None:
+    """Whatever else a server's bytes make Python raise gets a name of ours, and a note of where that was."""
+    error = crossing(foreign, step)
+
+    assert type(error) is UnexpectedAnswer
+    assert error.what.startswith(f"The answer cannot be read: {type(foreign).__name__}")
+    assert error.__cause__ is foreign
+    assert len(repr(foreign)) < 1000
+    assert any(__file__ in note for note in error.__notes__)
 
 
 def test_the_timeouts_are_httpxs() -> None:
@@ -150,7 +198,7 @@ def test_the_timeouts_are_httpxs() -> None:
     }
 
 
-class Server(httpx.AsyncBaseTransport):
+class Answering(httpx.AsyncBaseTransport):
     """Answers with one response, and keeps the requests."""
 
     def __init__(self, answer: httpx.Response | Exception) -> None:
@@ -160,41 +208,42 @@ class Server(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The answer."""
+        await request.aread()
         self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
-def ask(server: Server, method: str = "GET", **options: Any) -> Any:
+def ask(answering: Answering, method: str = "GET", **options: Any) -> Any:
     """Asks the server, within the border."""
+    space = SpaceClient("https://phi.example", token=TOKEN, timeouts=TIMEOUTS, limits=LIMITS)
+    server = space._wiring.site.server
 
     async def main() -> Any:
-        async with httpx.AsyncClient(transport=server, follow_redirects=True) as client:
-            with border("connect", space="owner/name", timeouts=TIMEOUTS):
-                return await ask_json(
-                    client,
-                    method,
-                    httpx.URL(URL),
-                    headers={"X-HF-Authorization": f"Bearer {TOKEN}"},
-                    timeout=to_httpx(TIMEOUTS, read=2),
-                    **options,
-                )
+        async with server.client(
+            lambda: httpx.AsyncClient(transport=answering, follow_redirects=True)
+        ) as client:
+            with server.border("connect"):
+                return await server.ask(client, method, "/config", **options)
 
     return asyncio.run(main())
 
 
 def test_an_answer_in_json_is_read() -> None:
     """The JSON of a success is returned; numbers beyond 2^53 stay exact."""
-    server = Server(httpx.Response(200, text='{"app_id": 18446744073709551557}'))
+    server = Answering(httpx.Response(200, text='{"app_id": 18446744073709551557}'))
 
     assert ask(server) == {"app_id": 18446744073709551557}
-    assert server.requests[0].extensions["timeout"] == to_httpx(TIMEOUTS, read=2).as_dict()
+    (request,) = server.requests
+    assert request.extensions["timeout"] == to_httpx(TIMEOUTS, read=2).as_dict()
+    assert request.headers["accept-encoding"] == "identity"
+    assert request.headers["x-hf-authorization"] == f"Bearer {TOKEN}"
 
 
 def test_json_and_files_are_sent() -> None:
     """A body goes out as JSON, files as one multipart form."""
-    called, uploaded = Server(httpx.Response(200, json={})), Server(httpx.Response(200, json=[]))
+    called, uploaded = Answering(httpx.Response(200, json={})), Answering(httpx.Response(200, json=[]))
 
     ask(called, "POST", json={"data": ["ü"]})
     ask(
@@ -222,14 +271,18 @@ def test_json_and_files_are_sent() -> None:
         ),
         (httpx.Response(200, content=b""), "answered with nothing that says its type, not JSON"),
         (httpx.Response(200, content=b"\xff"), "not JSON"),
-        (httpx.Response(200, text="[" * 100_000), "not JSON"),
+        (httpx.Response(200, text="[" * 1_000), "not JSON"),
+        (
+            httpx.Response(200, content=b"", headers={"Content-Type": "x" * 90_000}),
+            "answered with x{600}…, not",
+        ),
         (httpx.Response(404, json={"detail": "Not Found"}), "404: Not Found"),
     ],
 )
 def test_what_is_no_json_is_an_error(answer: httpx.Response, words: str) -> None:
     """A web page where JSON was due, as hosts show while a Space starts, is told as such, with its status."""
     with pytest.raises(UnexpectedAnswer, match=words) as failure:
-        ask(Server(answer))
+        ask(Answering(answer))
 
     assert failure.value.status == answer.status_code
     assert failure.value.step == "connect"
@@ -238,7 +291,7 @@ def test_what_is_no_json_is_an_error(answer: httpx.Response, words: str) -> None
 def test_a_failed_answer_is_what_its_status_means() -> None:
     """A status other than a success becomes its error, with what the server says on when to return."""
     with pytest.raises(RateLimited) as failure:
-        ask(Server(httpx.Response(429, headers={"Retry-After": "55"}, text="slow down")))
+        ask(Answering(httpx.Response(429, headers={"Retry-After": "55"}, text="slow down")))
 
     assert (failure.value.status, failure.value.retry_after) == (429, 55.0)
 
@@ -256,9 +309,9 @@ def test_a_failed_answer_is_what_its_status_means() -> None:
 )
 def test_redirects_are_refused(status: int, location: str, target: str) -> None:
     """No redirect is followed, for the token's header would go along; the error says where it led."""
-    server = Server(httpx.Response(status, headers={"Location": location}))
+    server = Answering(httpx.Response(status, headers={"Location": location}))
 
-    with pytest.raises(UnexpectedAnswer, match=f"sends one on to {target} ") as failure:
+    with pytest.raises(UnexpectedAnswer, match=f"sends one on to {target}") as failure:
         ask(server)
 
     assert len(server.requests) == 1
@@ -287,6 +340,29 @@ def foreign_answers() -> Iterator[httpx.Response | Exception]:
 def test_no_failure_tells_the_token(answer: httpx.Response | Exception) -> None:
     """Whatever fails, no text, attribute or repr of the error holds the token that was sent."""
     with pytest.raises(Phi4Error) as failure:
-        ask(Server(answer))
+        ask(Answering(answer))
 
     assert TOKEN not in f"{failure.value!s} {failure.value!r} {vars(failure.value)}"
+
+
+@pytest.mark.parametrize(
+    "json", [{"data": [object()]}, {"data": [b"bytes"]}, {"data": ["\ud800"]}, [float("nan")], [float("inf")]]
+)
+def test_what_cannot_be_written_as_json_is_the_callers(json: Any) -> None:
+    """A payload that JSON has no words for is refused by name before anything is sent."""
+    server = Answering(httpx.Response(200, json={}))
+
+    with pytest.raises(InvalidOption, match="cannot be written as JSON") as failure:
+        ask(server, "POST", json=json)
+
+    assert server.requests == []
+    assert failure.value.__cause__ is None
+
+
+def test_a_payload_that_holds_itself_is_refused() -> None:
+    """A list in itself has no end."""
+    endless: list[Any] = []
+    endless.append(endless)
+
+    with pytest.raises(InvalidOption, match="cannot be written as JSON"):
+        ask(Answering(httpx.Response(200, json={})), "POST", json=endless)

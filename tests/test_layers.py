@@ -20,18 +20,8 @@ import phi4_space
 FLOORS = [
     ["_turns", "_errors", "_synonyms"],
     [
-        *(
-            "_address",
-            "_origin",
-            "_failures",
-            "_prompt",
-            "_tools",
-            "_calls",
-            "_media",
-            "_formats",
-            "_encoding",
-            "_urls",
-        ),
+        *("_address", "_failures", "_prompt", "_tools", "_calls", "_media", "_formats", "_encoding", "_urls"),
+        *("_origin", "_redaction"),
         *(
             "_diffs",
             "_locks",
@@ -48,12 +38,18 @@ FLOORS = [
             "_validation",
         ),
     ],
-    ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
-    ["_pool", "_http", "_hub", "_session", "_site", "_waking", "_fetch"],
+    ["_wire", "_contract", "_options", "_answer", "_stopwatch", "_deadlines"],
+    [
+        *("_pool", "_http", "_server", "_bodies", "_credentials"),
+        *("_hub", "_session", "_site", "_waking", "_fetch"),
+    ],
     ["_question", "_exchange", "_asking", "_insisting", "_saved", "_wiring", "_doors", "_space"],
     ["__init__", "__main__", "_cli*"],
 ]
-SOCKETS = {"_http", "_pool", "_hub", "_session", "_site", "_wiring", "_fetch"}
+SOCKETS = {
+    *("_http", "_server", "_bodies", "_credentials", "_pool"),
+    *("_hub", "_session", "_site", "_wiring", "_fetch"),
+}
 NETWORK = {
     "httpx",
     "httpx_sse",

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -53,6 +54,11 @@ def settings(space: str | None = HUB_SPACE, **told: Any) -> Settings:
     return to_settings(space, **{**defaults, **told})
 
 
+def sent(credentials: Sequence[tuple[str, SecretStr]]) -> dict[str, str]:
+    """Credentials as a server sees them."""
+    return {name: value.get_secret_value() for name, value in credentials}
+
+
 def test_the_defaults_reach_the_public_space() -> None:
     """Told nothing, a client is for the public Space, with no credentials at all."""
     plain = settings(None)
@@ -63,11 +69,12 @@ def test_the_defaults_reach_the_public_space() -> None:
     assert plain.timeouts == Timeouts(
         connect=10, request=60, idle=3 * 15, queue=10 * 60, total=20 * 60, wake=5 * 60
     )
-    assert plain.headers() == plain.job_headers() == {
+    assert plain.headers() == {
         "User-Agent": f"phi4-space/{VERSION}",
         "Referer": "https://microsoft-phi-4-multimodal.hf.space?__theme=light",
         "X-Gradio-User": "api",
-    }  # fmt: skip
+    }
+    assert plain.credentials() == plain.job_credentials() == plain.hub_credentials() == ()
 
 
 def test_the_environment_names_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,10 +130,11 @@ def test_a_token_goes_where_it_may(
     else:
         told = {"token": TOKEN, **told}
 
-    headers = settings(space, **told).headers()
+    full = settings(space, **told)
 
-    assert headers.get("X-HF-Authorization") == (f"Bearer {TOKEN}" if travels else None)
-    assert travels == (TOKEN in str(headers))
+    assert sent(full.credentials()) == ({"X-HF-Authorization": f"Bearer {TOKEN}"} if travels else {})
+    assert sent(full.hub_credentials()) == {"Authorization": f"Bearer {TOKEN}"}
+    assert TOKEN not in f"{full.headers()} {full.credentials()} {full.job_credentials()}"
 
 
 def test_a_token_handed_in_goes_before_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,12 +151,27 @@ def test_zerogpu_credentials_go_with_the_work_alone() -> None:
     """They are sent with the calls that make the Space work, and with nothing else."""
     full = settings(zerogpu_token="zero", zerogpu_uuid="[object Object]", token=TOKEN)
 
-    assert "zero" not in str(full.headers())
-    assert full.job_headers() == {
-        **full.headers(),
+    assert sent(full.credentials()) == {"X-HF-Authorization": f"Bearer {TOKEN}"}
+    assert sent(full.job_credentials()) == {
+        "X-HF-Authorization": f"Bearer {TOKEN}",
         "X-ZeroGPU-Token": "zero",
         "X-ZeroGPU-UUID": "[object Object]",
     }
+
+
+def test_all_secrets_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody is to see: credentials, and what opens a proxy, handed in or the environment's."""
+    monkeypatch.setenv("https_proxy", "http://ada:s%20p@proxy.example:8080")
+    monkeypatch.setenv("NO_PROXY", "localhost")
+
+    told = {secret.get_secret_value() for secret in settings(**SECRETS).secrets()}
+
+    assert told == {
+        *(TOKEN, "zero-s3cret", "uuid-s3cret", "cookie-s3cret"),
+        *("user", "proxy-s3cret", "ada", "s%20p", "s p"),
+    }
+    monkeypatch.delenv("https_proxy")
+    assert settings(None, proxy="http://proxy.example/a:b@c").secrets() == ()
 
 
 def test_no_credential_shows() -> None:
@@ -282,7 +305,7 @@ def test_what_is_taken_can_be_sent(token: str, uuid: str, cookie: str) -> None:
     except InvalidOption:
         return
 
-    for value in (*full.job_headers().values(), *full.cookies.values()):
+    for value in (*sent(full.job_credentials()).values(), *full.cookies.values()):
         assert value.isascii()
         assert value.isprintable()
 

@@ -13,7 +13,6 @@ from scripted import ScriptedSpace, config
 
 import phi4_space as p4
 from phi4_space._contract import to_contract
-from phi4_space._http import kept_to
 from phi4_space._hub import Hub
 from phi4_space._origin import Origin, is_prefix
 from phi4_space._wiring import Outside
@@ -227,8 +226,8 @@ def asked(url: str, *, root: str = f"{SPACE}/folder") -> list[httpx.Request]:
         return httpx.Response(307, headers={"Location": "https://evil.example/folder/a"})
 
     async def ask() -> None:
-        client = kept_to(
-            Origin(root),
+        server = p4.SpaceClient(root)._wiring.site.server
+        client = server.client(
             lambda: httpx.AsyncClient(
                 transport=httpx.MockTransport(answer), cookies={"a": "b"}, follow_redirects=True
             ),

@@ -1,0 +1,61 @@
+"""How long a piece of work may take. Knows clocks and timeouts; no requests and no Space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from phi4_space._errors import DeadlineExceeded
+from phi4_space._options import Timeouts
+
+
+@contextmanager
+def within_total(timeouts: Timeouts, what: str) -> Iterator[None]:
+    """Ends the work inside after `Timeouts.total`.
+
+    Args:
+        timeouts: The client's.
+        what: What was not done, if the time runs out, as the beginning of a sentence.
+
+    Raises:
+        DeadlineExceeded: The time ran out.
+    """
+    with anyio.move_on_after(timeouts.total) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise _exceeded("total", timeouts, what)
+
+
+@contextmanager
+def within_request(timeouts: Timeouts) -> Iterator[Callable[[], None]]:
+    """Ends one request after `Timeouts.request`, or after `Timeouts.total` if that is sooner.
+
+    Yields:
+        What to call when a piece of the request was sent: its seconds begin anew, those of the total do not.
+
+    Raises:
+        DeadlineExceeded: The time ran out.
+    """
+    latest = anyio.current_time() + _seconds(timeouts.total)
+
+    def sent() -> None:
+        scope.deadline = min(latest, anyio.current_time() + _seconds(timeouts.request))
+
+    with anyio.CancelScope() as scope:
+        sent()
+        yield sent
+    if scope.cancelled_caught:
+        which = "total" if scope.deadline == latest else "request"
+        raise _exceeded(which, timeouts, "There was no whole answer")
+
+
+def _seconds(timeout: float | None) -> float:
+    return math.inf if timeout is None else timeout
+
+
+def _exceeded(which: str, timeouts: Timeouts, what: str) -> DeadlineExceeded:
+    seconds: float = getattr(timeouts, which)
+    return DeadlineExceeded(f"{what} within {seconds:g} s", which=which, seconds=seconds)
