@@ -20,6 +20,8 @@ from phi4_space._deadlines import within_request
 from phi4_space._errors import InvalidOption, Step, UnexpectedAnswer
 from phi4_space._failures import plain
 from phi4_space._http import Border, check, to_httpx
+from phi4_space._json import parse
+from phi4_space._limits import Limits
 from phi4_space._options import Settings
 from phi4_space._origin import Origin
 from phi4_space._redaction import Redaction
@@ -108,7 +110,7 @@ class Server:
             finally:
                 await response.aclose()
         check(response, body)
-        return _from_content(response, body)
+        return _from_content(response, body, self.settings.limits)
 
     async def listen(
         self, client: httpx.AsyncClient, path: str, *, params: Mapping[str, str]
@@ -176,10 +178,10 @@ def _to_content(json: object) -> bytes:
         raise InvalidOption(f"What was handed in cannot be written as JSON: {exc}") from None
 
 
-def _from_content(response: httpx.Response, body: bytes) -> Any:
+def _from_content(response: httpx.Response, body: bytes, limits: Limits) -> Any:
     try:
-        return jsons.loads(body)
-    except (ValueError, RecursionError):
+        return parse(body, limits)
+    except ValueError:
         kind = plain(response.headers.get("content-type", "")) or "nothing that says its type"
         raise UnexpectedAnswer(
             f"The server answered with {kind}, not JSON", status=response.status_code

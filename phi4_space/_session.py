@@ -130,7 +130,7 @@ class Session:
         return await self._at_work.ask(self._client, "POST", self._path(path), json=body)
 
     async def _events(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
-        reader = QueueReader(event_id)
+        reader = QueueReader(event_id, self._server.settings.limits)
         query = {"session_hash": self.session_hash}
         async with aclosing(
             self._server.listen(self._client, self._path("queue/data"), params=query)
