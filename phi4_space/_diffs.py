@@ -1,87 +1,237 @@
-"""Gradio's edit script, applied to the value that it edits. Knows no queue, no chat, no I/O."""
+"""Gradio's edit script, applied to the outputs that it edits. Knows no queue, no chat, no I/O.
+
+Each message costs what it brings, and at most one copy of what it touches, however many edits it has.
+"""
 
 from __future__ import annotations
 
-import copy
 import reprlib
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from phi4_space._errors import UnexpectedAnswer
+from phi4_space._errors import LimitExceeded, UnexpectedAnswer
+from phi4_space._json import JSON, too_deep, too_many
+from phi4_space._limits import Limits
 
-JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-"""A value as `json.loads` makes it."""
 
+class Outputs:
+    """A handler's outputs, which grow by edits.
 
-def apply_edits(value: JSON, edits: Sequence[JSON]) -> JSON:
-    """The value after Gradio's edits, one after the other.
+    What they hold stays within the limits, as it does when they come in one message: they are no deeper, and
+    hold no more values, than any JSON may, and no more characters than a line of the event stream.
 
     Args:
-        value: What the edits were made for. It stays as it is; the result shares what no edit touched.
-        edits: Each `[action, path, new]`: the action is "append" (text to text), "replace", "add" (into a
-            list or object) or "delete"; the path holds the keys and indexes down to the place, none for the
-            root.
-
-    Returns:
-        The edited value.
-
-    Raises:
-        UnexpectedAnswer: An edit is none, or leads to a place that is not there; the edit is named.
+        values: The outputs in full, as JSON that was read under the limits.
+        limits: What they may hold, and how many edits may come at once.
     """
-    if not isinstance(edits, (list, tuple)):
-        raise UnexpectedAnswer(f"Gradio sent no list of edits but {reprlib.repr(edits)}.")
-    for edit in edits:
-        value = _edited(value, edit)
-    return value
+
+    def __init__(self, values: Sequence[Any], limits: Limits) -> None:
+        self._limits = limits
+        self._size = _Size(limits)
+        self._size.grow([*values], depth=0)
+        self.values = values
+
+    def edit(self, scripts: Sequence[Any]) -> Sequence[Any]:
+        """The outputs after Gradio's edits, one after the other; those from before stay as they were.
+
+        Args:
+            scripts: For each output its edits, each `[action, path, new]`: the action is "append" (text to
+                text), "replace", "add" (into a list or object) or "delete"; the path holds the keys and
+                indexes down to the place, none for the output itself.
+
+        Raises:
+            UnexpectedAnswer: An edit is none, or leads to a place that is not there; the edit is named.
+            LimitExceeded: There are more edits, or the outputs hold more, than is allowed.
+        """
+        if len(scripts) != len(self.values):
+            raise UnexpectedAnswer(
+                f"There are edits of {len(scripts)} outputs, and {len(self.values)} outputs"
+            )
+        editing = _Editing([*self.values], self._size, self._limits)
+        for output, script in enumerate(_counted(scripts, self._limits)):
+            for edit in script:
+                editing.apply(output, edit)
+        self.values = editing.finish()
+        return self.values
 
 
-def _edited(value: JSON, edit: JSON) -> JSON:
-    match edit:
-        case [str() as action, [*path], new]:
-            # The value stands in a list of its own, so that the root is a place like any other.
-            root: list[JSON] = [value]
-            if (path or action in ("append", "replace")) and _edit_place(root, action, path, new):
-                return root[0]
-    raise UnexpectedAnswer(f"Gradio's edit {reprlib.repr(edit)} does not fit what it edits.")
+def _counted(scripts: Sequence[Any], limits: Limits) -> list[list[JSON]]:
+    """The scripts, if each is a list, and there are not too many edits in all."""
+    lists = [script for script in scripts if isinstance(script, list)]
+    if len(lists) < len(scripts):
+        strange = next(script for script in scripts if not isinstance(script, list))
+        raise UnexpectedAnswer(f"Gradio sent no list of edits but {reprlib.repr(strange)}")
+    count = sum(map(len, lists))
+    if count > limits.edits:
+        raise LimitExceeded(f"A message has {count} edits", which="edits", limit=limits.edits)
+    return lists
 
 
-def _edit_place(root: list[JSON], action: str, path: list[JSON], new: JSON) -> bool:
-    """Edits the place below `root`, copying on the way what is shared; False where it cannot be done."""
-    place: Any = root
-    key: Any = 0
-    for step in path:
-        if not _is_there(place, key):
+class _Text:
+    """A text that is appended to; its pieces are joined once, when all edits were made."""
+
+    __slots__ = ("_length", "pieces")
+
+    def __init__(self, text: str) -> None:
+        self.pieces = [text]
+        self._length = len(text)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, text: str) -> None:
+        """Makes it longer."""
+        self.pieces.append(text)
+        self._length += len(text)
+
+
+class _Size:
+    """How much the outputs hold: values and keys, and the characters of texts and keys."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._values = self._characters = 0
+
+    def grow(self, new: Any, depth: int) -> None:
+        """Counts what comes, at so many levels down."""
+        values, characters, levels = _measured(new)
+        if depth + levels > self._limits.depth:
+            raise too_deep("An output", self._limits)
+        self._values += values
+        self._characters += characters
+        self._check()
+
+    def lengthen(self, text: str) -> None:
+        """Counts what is appended to a text."""
+        self._characters += len(text)
+        self._check()
+
+    def shrink(self, old: Any) -> None:
+        """Counts what goes. Each value goes once, so that this costs no more than its coming did."""
+        values, characters, _ = _measured(old)
+        self._values -= values
+        self._characters -= characters
+
+    def _check(self) -> None:
+        if self._values > self._limits.values:
+            raise too_many("The outputs hold", self._limits)
+        if self._characters > self._limits.line:
+            what = f"The outputs hold more than {self._limits.line} characters"
+            raise LimitExceeded(what, which="line", limit=self._limits.line)
+
+
+class _Editing:
+    """The edits of one message, being made. What others may hold is copied before it is changed, once."""
+
+    def __init__(self, outputs: list[Any], size: _Size, limits: Limits) -> None:
+        self._outputs = outputs
+        self._size = size
+        self._limits = limits
+        self._own: dict[int, Any] = {id(outputs): outputs}
+        self._with_texts: dict[int, Any] = {}
+
+    def apply(self, output: int, edit: JSON) -> None:
+        """Makes one edit of one output."""
+        match edit:
+            case [str(action), [*path], new] if self._edit(action, [output, *path], new):
+                return
+        raise UnexpectedAnswer(f"Gradio's edit {reprlib.repr(edit)} does not fit what it edits.")
+
+    def finish(self) -> list[Any]:
+        """The outputs, each text in one piece."""
+        for place in self._with_texts.values():
+            for key, part in place.items() if isinstance(place, dict) else enumerate(place):
+                if isinstance(part, _Text):
+                    place[key] = "".join(part.pieces)
+        return self._outputs
+
+    def _edit(self, action: str, path: list[Any], new: JSON) -> bool:
+        """Makes one edit; False where it cannot be made."""
+        if len(path) > self._limits.depth:
+            raise too_deep("An output", self._limits)
+        *way, key = path
+        place: Any = self._outputs
+        for step in way:
+            if not _is_there(place, step):
+                return False
+            part = place[step]
+            place = part if id(part) in self._own else self._copied(place, step)
+        match action:
+            case "add" if way:
+                return self._add(place, key, new, len(path))
+            case "append" if _is_there(place, key):
+                return self._append(place, key, new)
+            case "replace" if _is_there(place, key):
+                return self._replace(place, key, new, len(path))
+            case "delete" if way and _is_there(place, key):
+                return self._delete(place, key)
+        return False
+
+    def _copied(self, place: Any, key: Any) -> Any:
+        """What stands there, from now on as a copy that nobody else holds."""
+        part = place[key]
+        if isinstance(part, list | dict):
+            part = place[key] = part.copy()
+            self._own[id(part)] = part
+        return part
+
+    def _append(self, place: Any, key: Any, new: JSON) -> bool:
+        if not (isinstance(new, str) and isinstance(place[key], str | _Text)):
             return False
-        place[key] = copy.copy(place[key])
-        place, key = place[key], step
-    match action:
-        case "add":
-            return _add(place, key, new)
-        case _ if not _is_there(place, key):
-            return False
-        case "append" if isinstance(place[key], str) and isinstance(new, str):
-            place[key] += new
-        case "replace":
-            place[key] = new
-        case "delete":
-            del place[key]
-        case _:
-            return False
-    return True
+        if isinstance(place[key], str):
+            place[key] = _Text(place[key])
+            self._with_texts[id(place)] = place
+        self._size.lengthen(new)
+        place[key].append(new)
+        return True
 
-
-def _is_there(place: JSON, key: JSON) -> bool:
-    if isinstance(place, list):
-        # `type`, since True is an int; and a negative index would count from the end.
-        return type(key) is int and 0 <= key < len(place)
-    return isinstance(place, dict) and isinstance(key, str) and key in place
-
-
-def _add(place: Any, key: Any, new: JSON) -> bool:
-    if isinstance(place, dict) and isinstance(key, str):
+    def _replace(self, place: Any, key: Any, new: JSON, depth: int) -> bool:
+        self._size.shrink(place[key])
+        self._size.grow(new, depth)
         place[key] = new
         return True
-    if isinstance(place, list) and type(key) is int and 0 <= key <= len(place):
-        place.insert(key, new)
+
+    def _add(self, place: Any, key: Any, new: JSON, depth: int) -> bool:
+        if isinstance(place, dict) and isinstance(key, str):
+            if key in place:
+                return self._replace(place, key, new, depth)
+            self._size.grow(key, 0)
+            self._size.grow(new, depth)
+            place[key] = new
+            return True
+        if isinstance(place, list) and type(key) is int and 0 <= key <= len(place):
+            self._size.grow(new, depth)
+            place.insert(key, new)
+            return True
+        return False
+
+    def _delete(self, place: Any, key: Any) -> bool:
+        if isinstance(place, dict):
+            self._size.shrink(key)
+        self._size.shrink(place.pop(key))
         return True
-    return False
+
+
+def _is_there(place: Any, key: Any) -> bool:
+    # By exact types, as JSON has them: True is an int to others, and a negative index counts from the end.
+    if type(key) is int:
+        return type(place) is list and 0 <= key < len(place)
+    return type(key) is str and type(place) is dict and key in place
+
+
+def _measured(value: Any) -> tuple[int, int, int]:
+    """How many values and keys a value holds, itself included; how many characters; how many levels."""
+    values = characters = deepest = 0
+    waiting: list[tuple[Any, int]] = [(value, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        values += 1
+        if isinstance(part, str | _Text):
+            characters += len(part)
+        elif isinstance(part, dict):
+            waiting.extend((inner, depth + 1) for pair in part.items() for inner in pair)
+            deepest = max(deepest, depth + 1)
+        elif isinstance(part, list):
+            waiting.extend((inner, depth + 1) for inner in part)
+            deepest = max(deepest, depth + 1)
+    return values, characters, deepest

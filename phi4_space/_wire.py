@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
-from phi4_space._diffs import apply_edits
-from phi4_space._errors import UnexpectedAnswer
-from phi4_space._failures import plain
+from phi4_space._diffs import Outputs
+from phi4_space._errors import LimitExceeded, UnexpectedAnswer
+from phi4_space._failures import label, plain
+from phi4_space._json import parse
+from phi4_space._limits import Limits
 from phi4_space._turns import Notice, Progress, Queued, Started
 
 
@@ -67,13 +69,19 @@ WireEvent = (
 )
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+_LEVELS = frozenset({"info", "warning", "success", "error"})
 
+
+class _Part(BaseModel):
+    # Errors hold none of what was sent, which may be of any length.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class _Message(_Part):
     event_id: str | None = None
 
 
-class _Output(BaseModel):
+class _Output(_Part):
     data: list[Any] | None = None
     error: str | None = None
     title: str | None = None
@@ -91,7 +99,7 @@ class _ProcessStarts(_Message):
     eta: float | None = None
 
 
-class _ProgressUnit(BaseModel):
+class _ProgressUnit(_Part):
     index: float | None = None
     length: float | None = None
     unit: str | None = None
@@ -101,7 +109,7 @@ class _ProgressUnit(BaseModel):
 
 class _Progress(_Message):
     msg: Literal["progress"]
-    progress_data: list[_ProgressUnit] = []
+    progress_data: Annotated[list[_ProgressUnit], FailFast()] = []
 
 
 class _Log(_Message):
@@ -145,7 +153,7 @@ _Known = Annotated[
     | _Heartbeat,
     Field(discriminator="msg"),
 ]
-_ADAPTER: TypeAdapter[_Known] = TypeAdapter(_Known)
+_ADAPTER: TypeAdapter[_Known] = TypeAdapter(_Known, config=ConfigDict(hide_input_in_errors=True))
 
 
 class QueueReader:
@@ -153,11 +161,13 @@ class QueueReader:
 
     Args:
         event_id: The job; messages of other jobs on the same session are passed over.
+        limits: What a message, and the outputs that messages edit, may hold.
     """
 
-    def __init__(self, event_id: str) -> None:
+    def __init__(self, event_id: str, limits: Limits = Limits()) -> None:
         self._event_id = event_id
-        self._outputs: list[Any] | None = None
+        self._limits = limits
+        self._outputs: Outputs | None = None
         self._blind = False
 
     def read(self, line: str | bytes) -> list[WireEvent]:
@@ -168,13 +178,16 @@ class QueueReader:
 
         Raises:
             UnexpectedAnswer: It is no JSON, or not of a shape that Gradio sends.
+            LimitExceeded: It goes beyond the limits.
         """
         try:
-            message = _ADAPTER.validate_json(line)
+            message = _ADAPTER.validate_python(parse(line, self._limits))
         except ValidationError as exc:
             if exc.errors()[0]["type"] == "union_tag_invalid":
                 return []
             raise UnexpectedAnswer(f"A queue message is not as Gradio writes it: {plain(str(exc))}") from exc
+        except ValueError as exc:
+            raise UnexpectedAnswer(f"A queue message is not as Gradio writes it: {exc}") from exc
         if message.event_id not in {None, self._event_id}:
             return []
         return self._tell(message)
@@ -186,7 +199,7 @@ class QueueReader:
             case _Progress():
                 return [_progress(unit) for unit in message.progress_data[-1:]]
             case _Log():
-                return [Notice(plain(message.log), message.level, message.title)] if message.visible else []
+                return [_notice(message)] if message.visible else []
             case _:
                 return [_simple(message)]
 
@@ -194,7 +207,7 @@ class QueueReader:
         output = message.output
         if not message.success:
             title = output.title or (message.title if isinstance(message, _Completed) else None)
-            return Failed(None if output.error is None else plain(output.error), title)
+            return Failed(None if output.error is None else plain(output.error), label(title))
         if output.data is None:
             return Cancelled()
         if isinstance(message, _Completed):
@@ -204,19 +217,17 @@ class QueueReader:
     def _snapshot(self, data: list[Any]) -> WireEvent:
         if self._blind:
             return Heartbeat()
+        if self._outputs is None:
+            self._outputs = Outputs(data, self._limits)
+            return Snapshot(data)
         try:
-            self._outputs = data if self._outputs is None else _edited(self._outputs, data)
+            return Snapshot(self._outputs.edit(data))
+        except LimitExceeded:
+            raise
         except UnexpectedAnswer:
             # Gradio 6.31's own diff is wrong where nested lists shrink. The end brings all of it in full.
             self._blind = True
             return Heartbeat()
-        return Snapshot(self._outputs)
-
-
-def _edited(outputs: list[Any], scripts: list[Any]) -> list[Any]:
-    if len(scripts) != len(outputs):
-        raise UnexpectedAnswer(f"A queue message edits {len(scripts)} outputs, and there are {len(outputs)}")
-    return [apply_edits(value, edits) for value, edits in zip(outputs, scripts, strict=True)]
 
 
 def _simple(message: _Estimation | _ProcessStarts | _UnexpectedError | _Heartbeat) -> WireEvent:
@@ -231,7 +242,12 @@ def _simple(message: _Estimation | _ProcessStarts | _UnexpectedError | _Heartbea
 
 
 def _progress(unit: _ProgressUnit) -> Progress:
-    return Progress(unit.index, unit.length, unit.unit or "steps", unit.progress, unit.desc)
+    return Progress(unit.index, unit.length, label(unit.unit) or "steps", unit.progress, label(unit.desc))
+
+
+def _notice(message: _Log) -> Notice:
+    level = message.level if message.level in _LEVELS else "info"
+    return Notice(plain(message.log), level, label(message.title))
 
 
 def call_body(

@@ -11,8 +11,12 @@ from gradio import utils as gradio_utils
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from phi4_space._diffs import JSON, apply_edits
+from phi4_space._diffs import Outputs
 from phi4_space._errors import UnexpectedAnswer
+from phi4_space._json import JSON
+from phi4_space._limits import Limits
+
+LIMITS = Limits()
 
 gradios_script: Callable[[JSON, JSON], list[JSON]] = gradio_utils.diff
 
@@ -22,6 +26,12 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=4),
     max_leaves=12,
 )
+
+
+def apply_edits(value: JSON, edits: JSON, limits: Limits = LIMITS) -> JSON:
+    """What one output is after these edits."""
+    edited: JSON = Outputs([value], limits).edit([edits])[0]
+    return edited
 
 
 def shrinks_nested_lists(value: JSON, new: JSON) -> bool:
@@ -158,7 +168,7 @@ def test_a_false_edit_is_refused_by_name(value: JSON, edit: JSON) -> None:
 
 
 @pytest.mark.parametrize("edits", [{}, "append", None])
-def test_edits_come_as_a_list(edits: list[JSON]) -> None:
+def test_edits_come_as_a_list(edits: JSON) -> None:
     """Anything else than a list of edits is refused."""
     with pytest.raises(UnexpectedAnswer, match="no list of edits"):
         apply_edits("a", edits)
