@@ -33,6 +33,7 @@ FLOORS = [
             "_sampling",
             "_limits",
             "_json",
+            "_validation",
         ),
     ],
     ["_wire", "_contract", "_options", "_answer", "_stopwatch"],
