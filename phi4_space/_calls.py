@@ -13,9 +13,14 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any
+
+from phi4_space._errors import LimitExceeded
+from phi4_space._json import JsonEnd, parse
+from phi4_space._limits import Limits
 
 LONGEST_UNMARKED = 65_536
 """Characters that a call without Phi-4's markers may have; longer JSON is shown, as the text it must be."""
@@ -34,7 +39,7 @@ _GAP = r"\s{0,64}"
 _MARKED = _arriving("<", r"\|", *"tool_call", "s?", r"\|", r"(?P<marked>>)")
 _FUNCTOOLS = _arriving(*"functools", _GAP, r"\[", _GAP, r"(?P<functools>\{)")
 _FENCE = _arriving("`", "`", "`", r"\w{0,16}", _GAP)
-_NAME = _arriving(*'name"', _GAP, ":", _GAP, '"', r'(?P<name>(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z))')
+_NAME = _arriving(*'name"', _GAP, ":", _GAP, '"', r'(?P<name>[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"|\Z))')
 _ARGUMENTS = rf"""{_arriving(*'arguments"')}|{_arriving(*'parameters"')}"""
 _BARE = r"(?=[`\[{])" + _arriving(
     f"(?P<fence>{_FENCE})?", r"\[?", _GAP, r"\{", _GAP, '"', f"(?:{_NAME}|{_ARGUMENTS})", r"(?P<bare>[\s:,}])"
@@ -50,7 +55,7 @@ _CLOSINGS = {
 _NO_CLOSING = re.compile(r"(?!)")
 _MARKER = re.compile(r"<\|(?P<closes>/?)tool_calls?\|>")
 _LONGEST_MARKER = len("<|/tool_calls|>")
-_BRACKETS = {"[": "]", "{": "}"}
+_STRIDE = 256  # characters, to begin with
 _FORM = "a call is a JSON object with a name and arguments"
 
 
@@ -71,10 +76,11 @@ class Block:
     end: int | None = None
     seen: int = 0
     fault: str = ""
-    _opener: str = ""
-    _depth: int = 0
-    _in_string: bool = False
-    _escaped: bool = False
+    _json: JsonEnd = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begins to follow its JSON."""
+        self._json = JsonEnd(self.start)
 
     @property
     def is_bare(self) -> bool:
@@ -88,36 +94,28 @@ class Block:
 
     def follow(self, text: str) -> int:
         """Follows the JSON on, and gives how many characters are no call after all; 0 while they may be."""
-        window = text[: self.limit]
-        unsure = max(self.start, self.seen - _LONGEST_MARKER)
-        if not self.fault:
-            self._find_end(window)
-        self.seen = len(window)
-        # Markers are tokens of their own, so one that comes amid JSON says that the JSON is broken.
-        if marker := _MARKER.search(window, unsure, len(window) if self.end is None else self.end):
-            return marker.end() if marker["closes"] else marker.start()
-        return len(window) if self.end is None and len(window) == self.limit else 0
+        length = len(text) if self.limit is None else min(len(text), self.limit)
+        while self.end is None and self.seen < length:
+            # Strides that grow: what comes soon costs little, however long the text is that follows.
+            if failed := self._stride(text, min(length, max(2 * self.seen, _STRIDE))):
+                return failed
+        return length if self.end is None and length == self.limit else 0
 
     def spoil(self, fault: str) -> None:
         """Takes it for no call, whatever its JSON is: only a marker can tell its end now."""
         self.fault = fault
         self.seen, self.end = self.end or self.seen, None
 
-    def _find_end(self, window: str) -> None:
-        for at in range(max(self.seen, self.start), len(window) if self.end is None else 0):
-            character = window[at]
-            if not self._opener and not character.isspace():
-                self._opener = character
-            if self._in_string:
-                self._in_string = self._escaped or character != '"'
-                self._escaped = character == "\\" and not self._escaped
-            elif character == '"':
-                self._in_string = True
-            elif character in (self._opener, _BRACKETS.get(self._opener)):
-                self._depth += 1 if character == self._opener else -1
-                if self._depth == 0:
-                    self.end = at + 1
-                    break
+    def _stride(self, text: str, stop: int) -> int:
+        unsure = max(self.start, self.seen - _LONGEST_MARKER)
+        if not self.fault:
+            self.end = self._json.follow(text, stop)
+        self.seen = stop
+        # Markers are tokens of their own, so one that comes amid JSON says that the JSON is broken.
+        marker = _MARKER.search(text, unsure, stop if self.end is None else self.end)
+        if marker is None:
+            return 0
+        return marker.end() if marker["closes"] else marker.start()
 
     def closing(self, text: str) -> re.Match[str] | None:
         """What closes it behind its JSON, as far as it has come; its `lastgroup` is None while more may."""
@@ -151,33 +149,36 @@ Call = tuple[str, dict[str, Any]]
 """A tool's name, and arguments."""
 
 
-def read_calls(text: str, *, only: Collection[str] | None = None) -> tuple[list[Call], str]:
+def read_calls(
+    text: str, *, only: Collection[str] | None = None, limits: Limits = Limits()
+) -> tuple[list[Call], str]:
     """The calls that JSON asks for, and an empty text; or none, and what is wrong where any part is no call.
 
     Args:
         text: A list or an object.
         only: For JSON that no marker proves a call: the tools that it may name. It must not hold more than
             a call's two keys then, nor less.
+        limits: What any JSON may hold.
     """
     try:
-        return _calls(text, only), ""
+        return _calls(text, only, limits), ""
     except ValueError as unreadable:
         return [], str(unreadable)
 
 
-def _calls(text: str, only: Collection[str] | None) -> list[Call]:
-    value = _parsed(text, "its JSON is broken")
+def _calls(text: str, only: Collection[str] | None, limits: Limits) -> list[Call]:
+    value = _parsed(text, "its JSON is broken", limits)
     items = value if isinstance(value, list) else [value]
-    calls = [_read_call(item, strict=only is not None) for item in items]
+    calls = [_read_call(item, limits, strict=only is not None) for item in items]
     if not calls:
         raise ValueError("it holds no call")
     strangers = [name for name, _ in calls if not (only is None or name in only)]
     if strangers:
-        raise ValueError(f"there is no tool {strangers[0]!r}")
+        raise ValueError(f"there is no tool {_shown(strangers[0])}")
     return calls
 
 
-def _read_call(item: Any, *, strict: bool) -> Call:
+def _read_call(item: Any, limits: Limits, *, strict: bool) -> Call:
     match item:
         case {"name": str(name), "arguments": told, **more}:
             pass
@@ -189,20 +190,28 @@ def _read_call(item: Any, *, strict: bool) -> Call:
             raise ValueError(_FORM)
     if not name.strip() or (strict and more):
         raise ValueError(_FORM)
-    arguments = _parsed(told, f"the arguments of {name!r} are broken JSON") if isinstance(told, str) else told
-    if isinstance(arguments, dict):
-        return name, arguments
-    raise ValueError(f"the arguments of {name!r} are no JSON object")
+    if isinstance(told, str):
+        told = _parsed(told, f"the arguments of {_shown(name)} are broken JSON", limits)
+    if isinstance(told, dict):
+        return name, told
+    raise ValueError(f"the arguments of {_shown(name)} are no JSON object")
 
 
-def _parsed(text: str, complaint: str) -> Any:
+def _parsed(text: str, complaint: str, limits: Limits) -> Any:
     try:
-        return json.loads(text, parse_constant=_refused)
+        return parse(text, limits)
     except json.JSONDecodeError as broken:
         raise ValueError(f"{complaint} at character {broken.pos}: {broken.msg}") from broken
-    except (ValueError, RecursionError) as refused:
+    except ValueError as refused:
         raise ValueError(f"{complaint}: {refused}") from refused
+    except LimitExceeded as refused:
+        raise ValueError(f"{complaint}: {refused.what}") from refused
 
 
-def _refused(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _shown(name: str) -> str:
+    """A name that may have any length, as an error shows it."""
+    return _SHORT.repr(name)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 80

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from phi4_space._asking import Request, Said, to_question
 from phi4_space._errors import Phi4Error, ResponseFormatNotMet, ToolChoiceNotMet
 from phi4_space._exchange import Exchange
+from phi4_space._limits import Limits
 from phi4_space._prompt import PromptStyle
 from phi4_space._question import Question, Standing
 from phi4_space._response_format import JsonReader, correct_json
@@ -39,10 +40,12 @@ class Hearing:
 
     Args:
         request: What was asked for.
+        limits: What JSON in the answer may hold.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, limits: Limits = Limits()) -> None:
         self._request = request
+        self._limits = limits
         self._held: list[Event] = []
         self._reader = self._new_reader()
         self.shown = ""
@@ -74,7 +77,7 @@ class Hearing:
             return Shortfall(_RETRY_CALL.format(reply.broken_calls[0].reason), None)
         if request.response_format is None or self._reader is None or reply.tool_calls:
             return None
-        complaint = request.response_format.complaint(self._reader.text)
+        complaint = request.response_format.complaint(self._reader.text, self._limits)
         return None if complaint is None else self._misfit(complaint)
 
     def close(self) -> list[Event]:
@@ -109,13 +112,11 @@ class Hearing:
 
         Where any call will do, one that still does not fit is for the caller: an agent tells its model.
         """
-        parameters = {tool.name: tool.parameters for tool in self._request.tools}
-        for call in self.reply.tool_calls:
-            if complaint := misfit(call.arguments, parameters.get(call.name, {})):
-                told = f"the arguments of {call.name} do not fit: {complaint}"
-                error = None if self._request.tool_choice == "required" else ToolChoiceNotMet(told)
-                return Shortfall(_RETRY_CALL.format(told), error and self._located(error))
-        return None
+        complaint = misfit(self.reply.tool_calls, self._request.tools)
+        if complaint is None:
+            return None
+        error = None if self._request.tool_choice == "required" else ToolChoiceNotMet(complaint)
+        return Shortfall(_RETRY_CALL.format(complaint), error and self._located(error))
 
     def _misfit(self, complaint: str) -> Shortfall:
         error = ResponseFormatNotMet(f"The model's answer does not fit: {complaint}")
@@ -135,6 +136,7 @@ async def ask(
     *,
     news: Sequence[Said],
     style: PromptStyle,
+    limits: Limits,
 ) -> AsyncGenerator[Event, None]:
     """Takes the turn; where the answer falls short, asks once more, and then gives up.
 
@@ -144,7 +146,7 @@ async def ask(
     """
     first: Hearing | None = None
     while True:
-        hearing = Hearing(request)
+        hearing = Hearing(request, limits)
         question = to_question(known, news, request, style=style)
         async with aclosing(exchange(question, standing).run()) as events:
             async for event in events:

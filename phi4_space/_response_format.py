@@ -6,18 +6,19 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from jsonschema.exceptions import SchemaError, best_match
-from jsonschema.protocols import Validator
-from jsonschema.validators import Draft202012Validator, validator_for
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from phi4_space._errors import InvalidOption
+from phi4_space._errors import InvalidOption, LimitExceeded, shortened
+from phi4_space._json import JsonEnd, parse, write
+from phi4_space._limits import Limits
 from phi4_space._schemas import told
+from phi4_space._validation import Validation, check_schema
 
-_OPENINGS = {"object": r'\{(?=\s*["}])', "array": r'\[(?=\s*["\[\]{\-\dtfn])'}
+_LONGEST_OPENING = 1_000  # characters; so much, and no more, is looked at again when an answer grows
+_GAP = rf"\s{{0,{_LONGEST_OPENING - 2}}}"
+_OPENINGS = {"object": rf'\{{(?={_GAP}["}}])', "array": rf'\[(?={_GAP}["\[\]{{\-\dtfn])'}
 """How each kind of JSON begins, as prose with brackets in it hardly does."""
 
 
@@ -43,12 +44,12 @@ class ResponseFormat:
             raise InvalidOption(f"A ResponseFormat's check is a function, not {self.check!r}")
         if self.schema is None:
             return
+        if not isinstance(self.schema, Mapping):
+            raise InvalidOption(f"A response format's schema is a mapping, not {type(self.schema).__name__}")
         try:
-            _dialect(self.schema).check_schema(dict(self.schema))
-            json.dumps(self.schema, allow_nan=False)
-        except (SchemaError, TypeError, ValueError, RecursionError) as exc:
-            told = exc.message if isinstance(exc, SchemaError) else exc
-            raise InvalidOption(f"The response format's schema is no JSON Schema: {told}") from exc
+            check_schema(self.schema)
+        except ValueError as exc:
+            raise InvalidOption(f"The response format's schema is no JSON Schema: {exc}") from exc
         if not _kinds(self.schema):
             raise InvalidOption(
                 f"The response format's schema is of type {self.schema['type']!r}",
@@ -60,56 +61,36 @@ class ResponseFormat:
         """What the model is told."""
         if self.schema is None:
             return "Reply with JSON only, no other text: one JSON object."
-        schema = json.dumps(told(self.schema, titled=True), ensure_ascii=False)
+        plain = json.loads(write(self.schema, Limits()))
+        schema = json.dumps(told(plain, titled=True), ensure_ascii=False)
         return f"Reply with JSON only, no other text, that fits this JSON Schema:\n{schema}"
 
-    def complaint(self, text: str) -> str | None:
-        """What is wrong with an answer; None when nothing is.
+    def complaint(self, text: str, limits: Limits = Limits()) -> str | None:
+        """What is wrong with an answer, in at most a paragraph; None when nothing is.
+
+        Args:
+            text: The answer.
+            limits: What any JSON may hold.
 
         Raises:
             InvalidOption: The schema refers to something outside of it.
         """
         try:
-            value = json.loads(text, parse_constant=_refused)
-        except (ValueError, RecursionError) as exc:
+            value = parse(text, limits)
+        except ValueError as exc:
             return f"it is no JSON: {exc}"
+        except LimitExceeded as exc:
+            return f"it is no JSON that can be read: {exc.what}"
         try:
-            if self.schema is not None and (found := mismatch(self.schema, value)):
+            if self.schema is not None and (found := Validation().mismatch(self.schema, value)):
                 return found
             if self.check is not None:
                 self.check(value)
         except Unresolvable as exc:
             raise InvalidOption(f"The response format's schema refers to what is not in it: {exc}") from exc
         except ValueError as exc:
-            return str(exc)
+            return shortened(str(exc))
         return None
-
-
-def is_schema(schema: Mapping[str, Any]) -> bool:
-    """Whether a mapping is a JSON Schema."""
-    try:
-        _dialect(schema).check_schema(dict(schema))
-    except SchemaError:
-        return False
-    return True
-
-
-def mismatch(schema: Mapping[str, Any], value: Any) -> str | None:
-    """How a JSON value does not fit a schema; None where it does.
-
-    Raises:
-        referencing.exceptions.Unresolvable: The schema refers to something outside of it.
-    """
-    # An empty registry: a schema may come from anywhere, and must not make us load what it names.
-    validator = _dialect(schema)(schema, registry=Registry())
-    worst = best_match(validator.iter_errors(value))
-    return worst and f"{worst.message} (at {worst.json_path})"
-
-
-def _dialect(schema: Mapping[str, Any]) -> type[Validator]:
-    if not isinstance(schema, Mapping):
-        raise InvalidOption(f"A response format's schema is a mapping, not {type(schema).__name__}")
-    return validator_for(dict(schema), default=Draft202012Validator)
 
 
 def _kinds(schema: Mapping[str, Any]) -> list[str]:
@@ -121,10 +102,6 @@ def _kinds(schema: Mapping[str, Any]) -> list[str]:
 def correct_json(complaint: str) -> str:
     """What to answer, once, to a model whose answer did not fit."""
     return f"Your last answer does not fit: {complaint}. Answer again, with the JSON alone."
-
-
-def _refused(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 class JsonReader:
@@ -141,6 +118,8 @@ class JsonReader:
         self._opening = re.compile("|".join(_OPENINGS[kind] for kind in kinds))
         self._start: int | None = None
         self._end: int | None = None
+        self._json: JsonEnd | None = None
+        self._searched = 0
         self.said = ""
         """The whole answer, prose and all."""
 
@@ -151,16 +130,16 @@ class JsonReader:
 
     def feed(self, text: str) -> str:
         """Takes the next piece of the answer, and gives what it adds to the JSON."""
-        before = len(self.text)
+        new = len(self.said)
         self.said += text
-        if self._start is None and (found := self._opening.search(self.said)):
-            self._start = found.start()
-        if self._start is not None and self._end is None and ("}" in text or "]" in text or not before):
-            self._look_for_end(self._start)
-        return self.text[before:]
-
-    def _look_for_end(self, start: int) -> None:
-        try:
-            _, self._end = json.JSONDecoder().raw_decode(self.said, start)
-        except (ValueError, RecursionError):
-            return  # more is to come, or the JSON is broken, which its check will tell
+        if self._end is not None:
+            return ""
+        if self._json is None:
+            found = self._opening.search(self.said, self._searched)
+            if found is None:
+                self._searched = max(0, len(self.said) - _LONGEST_OPENING)
+                return ""
+            new = self._start = found.start()
+            self._json = JsonEnd(new)
+        self._end = self._json.follow(self.said, len(self.said))
+        return self.said[new : self._end]

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 from phi4_space._errors import InvalidOption
+from phi4_space._json import mended
 
 T = TypeVar("T")
+_MOST = 100
+_LONGEST = 1_000  # characters
 
 
 def to_stop(words: object) -> tuple[str, ...]:
     """The stop strings that a caller named.
 
     Raises:
-        InvalidOption: It is no list of strings, or one of them is empty.
+        InvalidOption: It is no list of strings, or one of them is empty; or there is more to look for than
+            makes sense.
     """
     if isinstance(words, str) or not isinstance(words, Sequence):
         raise InvalidOption("stop is a list", advice="Write stop=[...], also for one string.")
     if not all(isinstance(word, str) and word for word in words):
         raise InvalidOption("stop holds strings, none of them empty", advice="Leave the others out.")
+    if len(words) > _MOST or any(len(word) > _LONGEST for word in words):
+        raise InvalidOption(f"stop holds at most {_MOST} strings of at most {_LONGEST} characters")
+    if any(word != mended(word) for word in words):
+        raise InvalidOption("A stop string holds halves of surrogate pairs, which no answer does")
     return tuple(words)
 
 
@@ -47,17 +56,22 @@ class StopReader(Generic[T]):
         self.stopped_by: str | None = None
         self._stop = stop
         self._text = ""
-        self._others: list[tuple[int, T]] = []
+        self._passed = 0
+        self._others: deque[tuple[int, T]] = deque()
 
     def feed(self, pieces: Sequence[str | T]) -> list[str | T]:
         """Takes the next pieces, and gives what is let through by now; nothing once a stop string was met."""
         if self.stopped_by is not None:
             return []
+        texts = [self._text]
+        end = self._passed + len(self._text)
         for piece in pieces:
             if isinstance(piece, str):
-                self._text += piece
+                texts.append(piece)
+                end += len(piece)
             else:
-                self._others.append((len(self._text), piece))
+                self._others.append((end, piece))
+        self._text = "".join(texts)
         return self._decided(self._first_hint())
 
     def close(self) -> list[str | T]:
@@ -73,7 +87,7 @@ class StopReader(Generic[T]):
         pieces = [*self._woven(end)]
         self.stopped_by = stop
         self._text = self._text[end:]
-        self._others = [(at - end, other) for at, other in self._others if at > end]
+        self._passed += end
         return pieces
 
     def _first_hint(self) -> int:
@@ -88,10 +102,11 @@ class StopReader(Generic[T]):
         return min(hints, default=len(text))
 
     def _woven(self, end: int) -> Iterator[str | T]:
+        """What stands before the end, in order; those that are no text are let go of."""
         start = 0
-        for at, other in self._others:
-            if at <= end:
-                yield from filter(None, [self._text[start:at]])
-                yield other
-                start = at
+        while self._others and self._others[0][0] <= self._passed + end:
+            at, other = self._others.popleft()
+            yield from filter(None, [self._text[start : at - self._passed]])
+            yield other
+            start = at - self._passed
         yield from filter(None, [self._text[start:end]])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from inspect import cleandoc
 from typing import Any
 from uuid import uuid4
@@ -11,15 +13,18 @@ from uuid import uuid4
 from referencing.exceptions import Unresolvable
 
 from phi4_space._calls import Block, find_opening, read_calls
-from phi4_space._errors import InvalidOption
-from phi4_space._response_format import is_schema, mismatch
+from phi4_space._errors import InvalidOption, shortened
+from phi4_space._json import write
+from phi4_space._limits import Limits
 from phi4_space._schemas import told
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
+from phi4_space._validation import Validation, check_schema
 
 _HOW = (
     'To call tools, answer with <|tool_call|>[{"name": NAME, "arguments": {...}}]<|/tool_call|>, '
     "one item for each call."
 )
+_SHOWN = 80  # characters of a name that a model made up
 _ORDERS = {"auto": "", "none": "Do not call a tool.", "required": "You must call at least one tool."}
 
 
@@ -52,7 +57,7 @@ def render(tools: Sequence[ToolSpec], *, choice: str = "auto") -> str:
         {
             "name": tool.name,
             "description": cleandoc(tool.description or ""),
-            "parameters": told(tool.parameters),
+            "parameters": _told_parameters(tool),
         }
         for tool in tools
     ]
@@ -73,12 +78,26 @@ def render_calls(calls: Sequence[ToolCall]) -> str:
     return f"<|tool_call|>{_written(listed, 'The tool calls')}<|/tool_call|>"
 
 
-def misfit(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
-    """How a call's arguments do not fit a tool's parameters; None where they do, or nobody can tell."""
+def misfit(calls: Sequence[ToolCall], tools: Sequence[ToolSpec]) -> str | None:
+    """How the arguments of a call, the first such, do not fit its tool's parameters, in a sentence.
+
+    None where all do, or nobody can tell.
+    """
+    parameters = {tool.name: tool.parameters for tool in tools if _is_schema(tool.parameters)}
+    validation = Validation()
+    for call in calls:
+        with suppress(Unresolvable):
+            if complaint := validation.mismatch(parameters.get(call.name, {}), {**call.arguments}):
+                return f"the arguments of {shortened(call.name, _SHOWN)} do not fit: {complaint}"
+    return None
+
+
+def _is_schema(schema: Mapping[str, Any]) -> bool:
     try:
-        return mismatch(parameters, {**arguments}) if is_schema(parameters) else None
-    except Unresolvable:
-        return None
+        check_schema(schema)
+    except ValueError:
+        return False
+    return True
 
 
 def correct_call(choice: str) -> str:
@@ -100,6 +119,10 @@ def _checked_name(tool: ToolSpec) -> str:
     # Printable, since after a line break a name could begin a turn of its own in a transcript.
     if not (isinstance(tool.name, str) and tool.name.strip() and tool.name.isprintable()):
         raise InvalidOption(f"A tool is named {tool.name!r}.", advice="Give it a printable name.")
+    if not isinstance(tool.description, str | None):
+        raise InvalidOption(
+            f"The description of the tool {tool.name!r} is {type(tool.description).__name__}."
+        )
     if not isinstance(tool.parameters, Mapping):
         raise InvalidOption(
             f"The parameters of the tool {tool.name!r} are of type {type(tool.parameters).__name__}.",
@@ -108,24 +131,24 @@ def _checked_name(tool: ToolSpec) -> str:
     return tool.name
 
 
+def _told_parameters(tool: ToolSpec) -> dict[str, Any]:
+    return told(json.loads(_written(tool.parameters, f"The parameters of the tool {tool.name!r}")))
+
+
 def _written(value: object, what: str) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_dict)
-    except (TypeError, ValueError, RecursionError) as failed:
+        return _without_tokens(write(value, Limits()))
+    except ValueError as failed:
         raise InvalidOption(f"{what} cannot be written as JSON: {failed}.") from failed
-    return _without_tokens(text)
-
-
-def _as_dict(value: object) -> dict[Any, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON type")
 
 
 def _without_tokens(text: str) -> str:
     """The same JSON, in which no control token can stand: the escape is read as the character."""
     return text.replace("<|", "<\\u007c")
 
+
+_SLICE = 16_384
+"""Characters read at once: what was decided is let go of after each, so that little has to be moved."""
 
 Piece = str | ToolCall | BrokenCall
 """What an answer is made of: text, calls, and what was to be a call."""
@@ -148,26 +171,35 @@ class CallReader:
     """
 
     def __init__(
-        self, tools: Iterable[ToolSpec | str], *, new_id: Callable[[], str] = lambda: f"call_{uuid4().hex}"
+        self,
+        tools: Iterable[ToolSpec | str],
+        *,
+        new_id: Callable[[], str] = lambda: f"call_{uuid4().hex}",
+        limits: Limits = Limits(),
     ) -> None:
         """Remembers what to look for.
 
         Args:
             tools: The tools on offer, or their names; without any, all is text and nothing is held back.
             new_id: Makes the id of each call.
+            limits: What the JSON of calls may hold; what holds more is no call.
         """
         self._names = frozenset(tool if isinstance(tool, str) else tool.name for tool in tools)
-        self._spellings = tuple(
+        self._spellings = sorted(
             json.dumps(name, ensure_ascii=escaped)[1:] for name in self._names for escaped in (False, True)
         )
         self._new_id = new_id
+        self._limits = limits
         self._held = ""
         self._block: Block | None = None
 
     def feed(self, text: str) -> list[Piece]:
         """Takes the next piece of the answer, and gives what is decided by now, in order."""
-        self._held += text
-        return _joined(self._decided(ended=False))
+        pieces: list[Piece] = []
+        for start in range(0, len(text), _SLICE):
+            self._held += text[start : start + _SLICE]
+            pieces += self._decided(ended=False)
+        return _joined(pieces)
 
     def close(self) -> list[Piece]:
         """Ends the answer, and gives what was still held back."""
@@ -198,7 +230,8 @@ class CallReader:
         return text
 
     def _is_offered(self, spelled: str) -> bool:
-        return any(spelling.startswith(spelled) for spelling in self._spellings)
+        at = bisect_left(self._spellings, spelled)
+        return at < len(self._spellings) and self._spellings[at].startswith(spelled)
 
     def _read(self, block: Block, *, ended: bool) -> list[Piece] | None:
         """What the block turned out to be, or None while that is open."""
@@ -213,7 +246,7 @@ class CallReader:
             return [self._release(block.start)]
         end = closing.end() if closing else block.end
         found = self._held[block.start : block.end]
-        calls, fault = read_calls(found, only=self._names if block.is_bare else None)
+        calls, fault = read_calls(found, only=self._names if block.is_bare else None, limits=self._limits)
         if not fault:
             self._release(end)
             return [ToolCall(self._new_id(), name, arguments) for name, arguments in calls]
@@ -227,17 +260,20 @@ class CallReader:
         text = self._release(length)
         if block.is_bare:
             return text
-        _, fault = read_calls(text[block.start :])
-        return BrokenCall(text, block.fault or fault)
+        return BrokenCall(text, block.fault or read_calls(text[block.start :], limits=self._limits)[1])
 
 
 def _joined(pieces: Iterable[Piece]) -> list[Piece]:
     """The pieces, with neighbouring texts made one and empty ones left out."""
     joined: list[Piece] = []
-    for piece in pieces:
-        last = joined[-1] if joined else None
-        if isinstance(piece, str) and isinstance(last, str):
-            joined[-1] = last + piece
-        elif piece:
+    texts: list[str] = []
+    for piece in (*pieces, None):
+        if isinstance(piece, str):
+            texts.append(piece)
+            continue
+        if text := "".join(texts):
+            joined.append(text)
+        texts.clear()
+        if piece is not None:
             joined.append(piece)
     return joined

@@ -98,8 +98,8 @@ class Wiring:
         self, request: Request, standing: Standing, *, known: Sequence[Said], news: Sequence[Said]
     ) -> AsyncGenerator[Event, None]:
         """Takes one turn."""
-        style = self.settings.prompt_style
-        return ask(self._exchange, known, request, standing, news=news, style=style)
+        style, limits = self.settings.prompt_style, self.settings.limits
+        return ask(self._exchange, known, request, standing, news=news, style=style, limits=limits)
 
     async def aclose(self) -> None:
         """Closes all connections; the next use opens new ones."""
