@@ -6,11 +6,12 @@ State, so on the same one it would stand there twice.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import stamina
+from anyio.lowlevel import checkpoint
 
 from phi4_space._answer import Answer
 from phi4_space._contract import Contract, answer_text
@@ -18,6 +19,7 @@ from phi4_space._errors import (
     ConnectionFailed,
     DeadlineExceeded,
     InvalidInput,
+    LimitExceeded,
     Phi4Error,
     QueueFull,
     SpaceError,
@@ -65,6 +67,7 @@ class Exchange:
     ) -> None:
         self._site = site
         self._settings = site.settings
+        self._limits = site.settings.limits
         self._watch = watch
         self._question = question
         self._standing = standing
@@ -72,6 +75,7 @@ class Exchange:
         self._new_call_id = new_call_id
         self._stopwatch = Stopwatch(site.settings.timeouts, clock)
         self._spoke = False
+        self._notices = 0
         self._forgot = False
         self._again: bool | float = False
         self._failure: Phi4Error | None = None
@@ -103,7 +107,9 @@ class Exchange:
 
     async def _try(self, number: int) -> AsyncGenerator[Event, None]:
         self._again, self._failure = False, None
-        self._answer = Answer(self._question.tools, self._new_call_id, stop=self._question.stop)
+        self._answer = Answer(
+            self._question.tools, self._new_call_id, stop=self._question.stop, limits=self._limits
+        )
         try:
             async with aclosing(self._attempt(number)) as events:
                 async for event in events:
@@ -178,43 +184,59 @@ class Exchange:
             async with aclosing(session.get(event_id)) as messages:
                 while not isinstance(message, Finished) and self._answer.stopped_by is None:
                     message = await self._stopwatch.within(anext(messages))
-                    for event in self._read(message, contract):
-                        yield event
+                    for events in self._read(message, contract):
+                        for event in events:
+                            yield event
+                        # A Space may send much that costs time and no waiting: deadlines, and others on this
+                        # loop, get their turn between any two pieces of work.
+                        await self._stopwatch.within(checkpoint())
         finally:
             if not isinstance(message, Finished | Failed | Cancelled | SessionLost):
                 await session.cancel(event_id)
 
-    def _read(self, message: WireEvent, contract: Contract) -> list[Event]:
-        """What one message means to the caller."""
+    def _read(self, message: WireEvent, contract: Contract) -> Iterator[Sequence[Event]]:
+        """What one message means to the caller, in parts that take a moment each."""
         match message:
             case Queued():
                 self._stopwatch.mark("queued")
-                return [message]
+                yield [message]
             case Started():
                 self._stopwatch.mark("started")
-                return [message]
+                yield [message]
             case Progress() | Notice():
-                return [message]
+                self._count_notice()
+                yield [message]
             case Snapshot():
-                return self._listen(contract.answered_history(message.data))
+                yield from self._listen(answer_text(contract.answered_history(message.data)) or "")
             case Finished():
-                return self._finish(contract.answered_history(message.data))
+                yield from self._finish(contract.answered_history(message.data))
             case _:
-                return self._end_badly(message)
+                yield self._end_badly(message)
 
-    def _listen(self, history: list[Any]) -> list[Event]:
-        news = self._answer.read(answer_text(history) or "")
-        if news:
-            self._spoke = True
-            self._stopwatch.mark("first_text")
-        return [*news]
+    def _count_notice(self) -> None:
+        self._notices += 1
+        if self._notices > self._limits.notices:
+            what = f"The Space sent more than {self._limits.notices} notices and progress reports"
+            raise LimitExceeded(what, which="notices", limit=self._limits.notices)
 
-    def _finish(self, history: list[Any]) -> list[Event]:
-        if answer_text(history) is None:
+    def _listen(self, snapshot: str) -> Iterator[Sequence[Event]]:
+        if len(snapshot) > self._limits.answer:
+            what = f"The answer has more than {self._limits.answer} characters"
+            raise LimitExceeded(what, which="answer", limit=self._limits.answer)
+        for step in self._answer.steps(snapshot):
+            news = self._answer.read(step)
+            if news:
+                self._spoke = True
+                self._stopwatch.mark("first_text")
+            yield news
+
+    def _finish(self, history: list[Any]) -> Iterator[Sequence[Event]]:
+        snapshot = answer_text(history)
+        if snapshot is None:
             raise UnexpectedAnswer("The Space ended the turn without an answer")
-        news = self._listen(history)
+        yield from self._listen(snapshot)
         self._standing.settle(history)
-        return [*news, *self._answer.close()]
+        yield self._answer.close()
 
     def _end_badly(self, message: WireEvent) -> list[Event]:
         match message:
