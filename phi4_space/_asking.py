@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
+from phi4_space._json import mended
 from phi4_space._media import read_all
 from phi4_space._prompt import PromptStyle, compose
 from phi4_space._question import Question, Script
@@ -96,8 +97,8 @@ def to_request(message: Message, options: Options) -> Request:
     refuse_unknown(options, Options.__annotations__, what="This call")
     request = Request(
         turns=_turns(message, options),
-        verbatim=options.get("prompt"),
-        tools=tuple(options.get("tools", ())),
+        verbatim=_encodable(options.get("prompt")),
+        tools=_tools(options.get("tools", ())),
         tool_choice=options.get("tool_choice", "auto"),
         stop=to_stop(options.get("stop", ())),
         response_format=_format(options.get("response_format")),
@@ -110,6 +111,23 @@ def to_request(message: Message, options: Options) -> Request:
             advice="Give a message in the prompt's place.",
         )
     return request
+
+
+def _encodable(prompt: object) -> str | None:
+    if not isinstance(prompt, str | None):
+        raise InvalidOption(f"prompt is a str, not {type(prompt).__name__}")
+    if prompt is not None and prompt != mended(prompt):
+        raise InvalidOption(
+            "The prompt holds halves of surrogate pairs, which cannot be sent",
+            advice='Decode its bytes as UTF-8 with errors="replace".',
+        )
+    return prompt
+
+
+def _tools(tools: object) -> tuple[ToolSpec, ...]:
+    if not isinstance(tools, Iterable):
+        raise InvalidOption("tools is a list", advice="Write tools=[...], also for one tool.")
+    return tuple(tools)
 
 
 def _format(wanted: object) -> ResponseFormat | None:
@@ -139,6 +157,8 @@ def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
             "A prompt is sent as it is, without a message or system text", advice="Leave one of them out."
         )
     turns = _with_media(_said(message if prompt is None else prompt), options.get("media", ()))
+    if strange := next((turn for turn in turns if not isinstance(turn.text, str)), None):
+        raise InvalidOption(f"A turn's text is a str, not {type(strange.text).__name__}")
     if not any(turn.text.strip() or turn.media or turn.tool_calls or turn.role == "tool" for turn in turns):
         raise EmptyPrompt("There is nothing to send")
     return (Turn(role="system", text=system), *turns) if system else turns

@@ -25,6 +25,7 @@ from phi4_space._errors import (
     UnsupportedContent,
 )
 from phi4_space._formats import Format, describe, recognise
+from phi4_space._json import mended
 from phi4_space._turns import File, Media, MediaLike
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -98,7 +99,8 @@ async def read_all(things: Sequence[MediaLike], *, fetch: Fetch) -> tuple[File, 
     async def read(place: int) -> None:
         try:
             files[place] = await read_media(things[place], fetch=fetch)
-        except Phi4Error as failure:
+        except Exception as exc:  # noqa: BLE001 - what is handed in may raise what it likes when it is looked at
+            failure = exc if isinstance(exc, Phi4Error) else _unreadable(exc)
             failures.append(failure)
             if len(things) > 1:
                 failure.what = f"media {place + 1} of {len(things)}: {failure.what}"
@@ -110,6 +112,12 @@ async def read_all(things: Sequence[MediaLike], *, fetch: Fetch) -> tuple[File, 
     if failures:
         raise failures[0]
     return tuple(files[place] for place in range(len(things)))
+
+
+def _unreadable(cause: Exception) -> MediaNotReadable:
+    failure = MediaNotReadable(f"The media cannot be read: {type(cause).__name__}: {cause}")
+    failure.__cause__ = cause
+    return failure
 
 
 def _read(source: object, name: str | None) -> File:
@@ -175,6 +183,8 @@ def _load_file(file: _Readable) -> bytes:
 
 
 def _load_text(text: str) -> bytes:
+    if text != mended(text):
+        raise MediaNotReadable("The string holds halves of surrogate pairs, which no data URI or base64 has")
     if _DATA_URI.match(text):
         return _load_data_uri(text)
     data = _from_base64(text)
