@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 
 from phi4_space._asking import Said
-from phi4_space._errors import InvalidConversation
+from phi4_space._errors import InvalidConversation, LimitExceeded
 from phi4_space._failures import plain
+from phi4_space._json import mended, parse, write
+from phi4_space._limits import Limits
 from phi4_space._question import Standing
 from phi4_space._turns import File, Media, Role, ToolCall, Turn
 
+_LIMITS = Limits(values=10_000_000)  # a file may hold many turns, and has come into memory already
 
-class _SavedFile(BaseModel):
+
+class _Part(BaseModel):
+    # Errors hold none of what is in the file, which may be of any length.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _SavedFile(_Part):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     name: str
@@ -23,29 +33,29 @@ class _SavedFile(BaseModel):
     data: bytes
 
 
-class _SavedCall(BaseModel):
+class _SavedCall(_Part):
     id: str
     name: str
     arguments: dict[str, Any]
 
 
-class _SavedTurn(BaseModel):
+class _SavedTurn(_Part):
     role: Role
     text: str = ""
-    files: list[_SavedFile] = []
-    places: list[int] = []
-    tool_calls: list[_SavedCall] = []
+    files: Annotated[list[_SavedFile], FailFast()] = []
+    places: Annotated[list[int], FailFast()] = []
+    tool_calls: Annotated[list[_SavedCall], FailFast()] = []
     tool_call_id: str | None = None
     name: str | None = None
 
 
-class _Saved(BaseModel):
+class _Saved(_Part):
     format: Literal["phi4-space conversation 1"] = "phi4-space conversation 1"
     space: str
     session_hash: str = ""
     app_id: int | str = ""
     history: list[Any] = []
-    turns: list[_SavedTurn] = []
+    turns: Annotated[list[_SavedTurn], FailFast()] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +74,21 @@ class SavedConversation:
 
 
 def to_json(space: str, standing: Standing, said: Sequence[Said]) -> str:
-    """Writes a conversation down, files included; no token, no cookie."""
-    return _Saved(
-        space=space,
-        session_hash=standing.session_hash,
-        app_id=standing.app_id,
-        history=standing.history,
-        turns=[_to_saved(one) for one in said],
-    ).model_dump_json()
+    """Writes a conversation down, files included; no token, no cookie.
+
+    Raises:
+        InvalidConversation: Something was said that JSON cannot hold.
+    """
+    try:
+        return _Saved(
+            space=space,
+            session_hash=standing.session_hash,
+            app_id=standing.app_id,
+            history=standing.history,
+            turns=[_to_saved(one) for one in said],
+        ).model_dump_json()
+    except ValueError as exc:  # of pydantic's kinds of error, each is one
+        raise InvalidConversation(f"The conversation cannot be written as JSON: {plain(str(exc))}") from exc
 
 
 def from_json(text: str | bytes) -> SavedConversation:
@@ -81,6 +98,7 @@ def from_json(text: str | bytes) -> SavedConversation:
         InvalidConversation: The text is not what `to_json` wrote.
     """
     try:
+        _check(text)
         saved = _Saved.model_validate_json(text)
     except ValidationError as exc:
         raise InvalidConversation(f"This is no saved conversation: {plain(str(exc))}") from exc
@@ -88,18 +106,33 @@ def from_json(text: str | bytes) -> SavedConversation:
     return SavedConversation(saved.space, standing, tuple(_to_said(turn) for turn in saved.turns))
 
 
+def _check(text: str | bytes) -> None:
+    """Makes sure that a text is JSON that everything else can bear; a file may come from anywhere."""
+    if not isinstance(text, str | bytes | bytearray):
+        raise InvalidConversation(f"A saved conversation is a text, not {type(text).__name__}")
+    try:
+        parse(text, _LIMITS)
+    except ValueError as exc:
+        raise InvalidConversation(f"This is no saved conversation: {exc}") from exc
+    except LimitExceeded as exc:
+        raise InvalidConversation(f"This is no saved conversation: {exc.what}") from exc
+
+
 def _to_saved(said: Said) -> _SavedTurn:
     turn = said.turn
     return _SavedTurn(
         role=turn.role,
-        text=turn.text,
+        text=mended(turn.text),
         files=[_SavedFile(name=file.name, mime_type=file.mime_type, data=file.data) for file in said.files],
-        places=[*turn.places],
+        places=[len(mended(turn.text[:place])) for place in turn.places],
         tool_calls=[
-            _SavedCall(id=call.id, name=call.name, arguments=dict(call.arguments)) for call in turn.tool_calls
+            _SavedCall(
+                id=mended(call.id), name=call.name, arguments=json.loads(write(call.arguments, _LIMITS))
+            )
+            for call in turn.tool_calls
         ],
-        tool_call_id=turn.tool_call_id,
-        name=turn.name,
+        tool_call_id=None if turn.tool_call_id is None else mended(turn.tool_call_id),
+        name=None if turn.name is None else mended(turn.name),
     )
 
 
