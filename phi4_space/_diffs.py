@@ -25,13 +25,13 @@ class Outputs:
         limits: What they may hold, and how many edits may come at once.
     """
 
-    def __init__(self, values: Sequence[JSON], limits: Limits) -> None:
+    def __init__(self, values: Sequence[Any], limits: Limits) -> None:
         self._limits = limits
         self._size = _Size(limits)
         self._size.grow([*values], depth=0)
-        self.values: Sequence[JSON] = values
+        self.values = values
 
-    def edit(self, scripts: Sequence[JSON]) -> Sequence[JSON]:
+    def edit(self, scripts: Sequence[Any]) -> Sequence[Any]:
         """The outputs after Gradio's edits, one after the other; those from before stay as they were.
 
         Args:
@@ -55,7 +55,7 @@ class Outputs:
         return self.values
 
 
-def _counted(scripts: Sequence[JSON], limits: Limits) -> list[list[JSON]]:
+def _counted(scripts: Sequence[Any], limits: Limits) -> list[list[JSON]]:
     """The scripts, if each is a list, and there are not too many edits in all."""
     lists = [script for script in scripts if isinstance(script, list)]
     if len(lists) < len(scripts):

@@ -30,7 +30,8 @@ values = st.recursive(
 
 def apply_edits(value: JSON, edits: JSON, limits: Limits = LIMITS) -> JSON:
     """What one output is after these edits."""
-    return Outputs([value], limits).edit([edits])[0]
+    edited: JSON = Outputs([value], limits).edit([edits])[0]
+    return edited
 
 
 def shrinks_nested_lists(value: JSON, new: JSON) -> bool:

@@ -48,6 +48,7 @@ odd = values | st.sampled_from(NESTS)
 
 def spoilt(shape: Any) -> st.SearchStrategy[Any]:
     """A value of this shape in which anything may stand in the place of anything, or be left out."""
+    whole_one: st.SearchStrategy[Any]
     if isinstance(shape, dict):
         parts = {key: spoilt(part) | st.just(...) for key, part in shape.items()}
         whole_one = st.fixed_dictionaries(parts).map(
@@ -160,7 +161,8 @@ def test_any_config(told: Any) -> None:
 
     json.dumps([contract.submit_data([], "hi", []), contract.answer_data([])], allow_nan=False)
     assert is_clean(contract.gradio_version)
-    for data in ([], [[]], [chat("x"), None], [{"value": chat("x")}, None]):
+    outputs: list[list[Any]] = [[], [[]], [chat("x"), None], [{"value": chat("x")}, None]]
+    for data in outputs:
         with contextlib.suppress(p4.UnexpectedAnswer):
             assert answer_text(contract.answered_history(data)) in {"x", None}
 

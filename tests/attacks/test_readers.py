@@ -247,7 +247,12 @@ def test_json_takes_work_in_proportion(form: str) -> None:
 
     def work(size: int) -> Callable[[], object]:
         told = text(size)
-        return lambda: [try_to_parse(told, Limits()), try_to_parse(told, all_of(told))]
+
+        def both() -> None:
+            try_to_parse(told, Limits())
+            try_to_parse(told, all_of(told))
+
+        return both
 
     assert_proportional(work, 1_000, 10_000, 100_000, 1_000_000)
 
