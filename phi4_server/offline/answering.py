@@ -11,6 +11,7 @@ from phi4_server.offline import (
     calling,
     captioning,
     context,
+    effort,
     formatting,
     gleaning,
     hearing,
@@ -40,6 +41,8 @@ NATURE = (
 )
 """What this model is and is not, in a sentence or two."""
 
+_LONGEST = 100_000
+"""How many characters an answer has at most."""
 _WHO = re.compile(
     r"\b(?:who|what) are you\b|\b(?:what['\u2019]?s|what is) your name\b"
     r"|\b(?:what|which) (?:ai |language )?model (?:are you|is this|am i)\b"
@@ -57,8 +60,23 @@ def reply(chat: Sequence[Said]) -> str:
     """The answer to a chat's last entry, whole.
 
     Raises:
-        ValueError: A file of it is no picture or sound, or is broken.
+        ValueError: A file of it is no picture or sound, or is broken; or its texts are too long, nested too
+            deep, or ask for too much work.
     """
+    try:
+        with effort.limited():
+            answer = _reply(chat)
+    except RecursionError:
+        raise ValueError("The JSON in this chat is nested too deep for the rehearsal model.") from None
+    if len(answer) > _LONGEST:
+        raise ValueError(
+            f"The answer would have {len(answer):,} characters; the rehearsal model gives {_LONGEST:,} at"
+            " most. Ask for less."
+        )
+    return answer
+
+
+def _reply(chat: Sequence[Said]) -> str:
     talk = prompt.read(chat)
     shown = receiving.shown(chat, captioning.pointed(talk))
     acting = reacting.read(talk)
@@ -161,8 +179,10 @@ def _described(shown: Received, asked: str) -> str:
 def _on_earlier(chat: Sequence[Said], talk: Conversation) -> str | None:
     """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
     sent = [said.files for said in chat if said.files]
+    if not sent:
+        return None
     named = any(find.sort == "name" for find in gleaning.glean(talk.asked))
-    if not sent or (named and not _SHOWN.search(talk.asked)):
+    if named and not _SHOWN.search(talk.asked):
         return None
     return _sensed(_in_view(receiving.opened(sent[-1]), chat, talk.asked), talk.asked)
 

@@ -9,27 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from phi4_server.offline import lexicon, patterns, roles, words
+from phi4_server.offline import effort, lexicon, patterns, roles, words
 from phi4_server.offline.checking import allows
 from phi4_server.offline.gleaning import Find, cue
 from phi4_server.offline.scene import Bid, Scene
 from phi4_server.offline.schema import Schema
 
 _TOLD = re.compile(
-    r"[\"'*`]*(?:\s*[:=]\s*(?P<told>[^\n;,]+)|\s+(?:is|was|should be)\s+(?P<said>[^\n;,.?!]+?)"
-    r"(?=\s+(?:and|but|who|which|with|in|at|for|on)\b|[\n;,.?!]|$))"
+    r"[\"'*`]{0,9}(?:\s{0,9}[:=]\s{0,9}(?P<told>[^\n;,]{1,2000})"
+    r"|\s{1,9}(?:is|was|should be)\s{1,9}(?P<said>[^\n;,.?!]{1,300}?)"
+    r"(?=\s{1,9}(?:and|but|who|which|with|in|at|for|on)\b|[\n;,.?!]|$))"
 )
 _NO = re.compile(
     r"\b(?:no|not|without|never|don't|disable|exclude|skip|turn off)\b(?:\s+\w+){0,2}\s*$", re.IGNORECASE
 )
 _SET = re.compile(
-    r"\W*(?:is|to|as|=|:)?\W*\b(?:(true|yes|on|enabled)|(false|no|off|disabled))\b", re.IGNORECASE
+    r"\W{0,4}(?:is|to|as)?\W{0,4}\b(?:(true|yes|on|enabled)|(false|no|off|disabled))\b", re.IGNORECASE
 )
 _SWITCHING = frozenset(map(words.stem, ("is", "has", "include", "enable", "use", "with")))
+_GAP = re.compile(r"[\s_-]+")
 _FEW = 40
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Slot:
 def bids(slot: Slot, scene: Scene) -> Iterator[Bid]:
     """A slot's bids, every value allowed by its schema."""
     for way in slot.ways:
+        effort.spend(len(scene.tokens) // 4 + 8 * len(scene.finds))
         for bid in chain(_known(slot, scene), _bids(slot, way, scene)):
             if allows(way, bid.value):
                 yield bid
@@ -111,10 +115,14 @@ def _bids(slot: Slot, way: Schema, scene: Scene) -> Iterator[Bid]:
 def _choices(slot: Slot, chosen: Sequence[Any], scene: Scene) -> Iterator[Bid]:
     for value in chosen:
         said = str(value)
+        if not 0 < len(said) <= _LONGEST:
+            continue
+        effort.spend(200 + len(scene.text) // 20)
         # a single sign is a word of its own only as it is written
         flags = re.NOFLAG if len(said) == 1 else re.IGNORECASE
-        spelled = r"[\s_-]*".join(map(re.escape, re.split(r"[\s_-]+", said)))
-        for match in re.finditer(rf"(?<!\w){spelled}(?!\w)", scene.text, flags) if said else ():
+        spelled = r"[\s_-]{0,9}".join(map(re.escape, _GAP.split(said)))
+        alone = re.compile(rf"(?<!\w){spelled}(?!\w)", flags)
+        for match in islice(alone.finditer(scene.text), _FEW):
             find = Find("name", said, *match.span(), cue(scene.text, match.start()))
             yield Bid(value, 3 + slot.cued(find) + slot.near(scene, *match.span()), *match.span())
 
@@ -130,6 +138,7 @@ def _meant(way: Schema, scene: Scene) -> Iterator[Bid]:
 def _truths(slot: Slot, scene: Scene) -> Iterator[Bid]:
     for token in scene.tokens:
         if token.stem in slot.terms - _SWITCHING and token.stem not in lexicon.STOP_WORDS:
+            effort.spend(_FEW)
             told = _SET.match(scene.text, token.end)
             negated = bool(_NO.search(scene.text[max(token.start - _FEW, 0) : token.start]))
             yield Bid(told[2] is None, 3.5) if told else Bid(not negated, 3.0)
@@ -163,6 +172,7 @@ def _labelled(slot: Slot, scene: Scene) -> Iterator[Bid]:
     for place in range(len(stems) - len(label) + 1) if label else ():
         if tuple(stems[place : place + len(label)]) != label:
             continue
+        effort.spend(_FEW)
         match = _TOLD.match(scene.text, scene.tokens[place + len(label) - 1].end)
         value = match[match.lastgroup or 0].strip(" \t\"'“”\u2018\u2019*.`") if match else ""
         if match and value:

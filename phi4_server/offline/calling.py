@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from phi4_server.offline import choosing, context, handing, reporting, words
 from phi4_server.offline.choosing import Choice
 from phi4_server.offline.filling import Filled, fill
-from phi4_server.offline.gleaning import glean
+from phi4_server.offline.gleaning import Spans, glean
 from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.tools import Call, Tool
 
@@ -27,7 +28,7 @@ _NONE = re.compile(
     r"\b(?:do not|don't|must not|never) (?:call|use) (?:an?y? |the )?(?:tool|function)s?\b", re.IGNORECASE
 )
 _PART = re.compile(
-    r"(?<=[.!?;])\s+|\n+|[,;]?\s+(?:and then|and also|then|and|also|as well as|after that,?)\s+|,\s+",
+    r"(?<=[.!?;])\s+|\n+|[,;]?\s{1,9}(?:and then|and also|then|and|also|as well as|after that,?)\s+|,\s+",
     re.IGNORECASE,
 )
 _RESULT = re.compile(
@@ -35,8 +36,13 @@ _RESULT = re.compile(
     r"|number|value)\b|\b(?:it|its|that|them|this)\b",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 _THERE = re.compile(r"\b(?:there|same)\b", re.IGNORECASE)
 _FEW = 4
+_MOST = 40
+"""Into how many parts a text is parted, and how many of the tools that fit it are tried."""
+_BEFORE = 2000
+"""How much of what stands before a step counts."""
 _WHOLE = frozenset({"quoted", "said", "name", "date", "url"})
 
 
@@ -95,7 +101,7 @@ class Wanted:
 def wanted(talk: Conversation) -> Wanted:
     """What the conversation's end wants of its tools; nothing where it wants none."""
     asked, orders = _ordered(talk)
-    forced = _FORCED.findall(orders)
+    forced = frozenset(_FORCED.findall(orders))
     offered = tuple(map(handing.choosing, talk.tools))
     named = tuple(tool for tool in offered if tool.name in forced)
     if not offered or _NONE.search(orders):
@@ -148,13 +154,13 @@ def _next(steps: Sequence[Step], result: str) -> Iterator[Call]:
 def _demanded(text: str, among: Sequence[Tool], talk: Conversation) -> Call:
     """The call that fits best where one must be made: of a tool not called yet, if there is one."""
     called = [call.name for turn in talk.since for call in turn.calls]
-    fresh = [tool for tool in among if tool.name not in called] or [
+    before = frozenset(called)
+    fresh = [tool for tool in among if tool.name not in before] or [
         tool for tool in among if tool.name in called[-1:]
     ]
-    fits = Choice(fresh or among).fits(text)
-    _, _, tool = max(
-        (fit - len(_fill(tool, text).missing), -place, tool) for place, (fit, tool) in enumerate(fits)
-    )
+    fits = enumerate(Choice(fresh or among).fits(text))
+    best = sorted(fits, key=lambda item: -item[1][0])[:_MOST]
+    _, _, tool = max((fit - len(_fill(tool, text).missing), -place, tool) for place, (fit, tool) in best)
     return Call(tool.name, _fill(tool, text).value)
 
 
@@ -168,8 +174,8 @@ def _plan(text: str, offered: Sequence[Tool], *, sure: bool, must: bool) -> list
     begun = 0
     for start, end in _parts(text):
         part = text[start:end]
-        before = text[:start] if steps else ""
-        fitting = [Step.of(tool, part, before=before) for tool in choice.wanted(part)]
+        before = text[max(start - _BEFORE, 0) : start] if steps else ""
+        fitting = [Step.of(tool, part, before=before) for tool in choice.wanted(part)[:_MOST]]
         if must:
             fitting.sort(key=lambda step: bool(step.filled.missing))
         step = _step(fitting, part, steps[-1] if steps else None)
@@ -203,11 +209,11 @@ def _stands_alone(part: str) -> bool:
 
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:
-    """The parts of a text between its conjunctions, quotations kept whole."""
-    quoted = [(find.start, find.end) for find in glean(text) if find.sort in _WHOLE]
+    """The parts of a text between its first conjunctions, quotations kept whole."""
+    quoted = Spans(find for find in glean(text) if find.sort in _WHOLE)
     start = 0
-    for match in _PART.finditer(text):
-        if not any(begin < match.start() < end for begin, end in quoted):
+    for match in islice(_PART.finditer(text), _MOST):
+        if not quoted.hold(match.start() - 1, match.start() + 1):
             yield start, match.start()
             start = match.end()
     yield start, len(text)
@@ -232,6 +238,4 @@ def _new(result: str, asked: str) -> str:
     known = frozenset(words.tokens(asked))
     if len(words.tokens(plain)) <= _FEW:
         return plain
-    return re.sub(
-        r"[^\W_]+(?:[.,]\d+)*", lambda match: "" if match[0].casefold() in known else match[0], plain
-    )
+    return _WORD.sub(lambda match: "" if match[0].casefold() in known else match[0], plain)

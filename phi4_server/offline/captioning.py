@@ -10,6 +10,7 @@ from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.seeing import SIGHT
 
 _PARTED = re.compile(r"\n[ \t]*\n|^[-=*_~]{3,}[ \t]*$", re.MULTILINE)
+_WHICH = re.compile(r"\bwhich\b", re.IGNORECASE)
 _ANY_FILE = re.compile(rf"\b(?:{SIGHT.nouns}|{EAR.nouns}|files?)\b", re.IGNORECASE)
 
 
@@ -21,9 +22,10 @@ def pointed(talk: Conversation) -> Conversation:
     """
     captions, rest = _captions(talk.around)
     asked = _question(rest)
-    worths = [len(_terms(asked) & _terms(caption)) for caption in captions]
+    said = _terms(asked)
+    worths = [len(said & _terms(caption)) for caption in captions]
     best = max(worths, default=0)
-    if not best or worths.count(best) > 1 or re.search(r"\bwhich\b", asked, re.IGNORECASE):
+    if not best or worths.count(best) > 1 or _WHICH.search(asked):
         return talk
     return talk.naming(worths.index(best))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-from phi4_server.offline import patterns
+from phi4_server.offline import effort, patterns
 from phi4_server.offline.schema import KINDS, Schema, listed
 
 _TYPES: dict[str, type | tuple[type, ...]] = dict(
@@ -38,17 +38,20 @@ _FORMATS = {
     "uuid": re.compile(r"[\da-fA-F]{8}-(?:[\da-fA-F]{4}-){3}[\da-fA-F]{12}"),
     "hostname": re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}"),
     "ipv4": re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}"),
-    "ipv6": re.compile(r"[\da-fA-F:.]*:[\da-fA-F:.]*"),
+    "ipv6": re.compile(r"[\da-fA-F.]*+:[\da-fA-F:.]*"),
 }
 _ROOM = 1000
-"""How many values a plainest one holds at most; more is asked for by mistake only."""
+"""How many values, or characters, a plainest one holds at most; more is asked for by mistake only."""
+_FINEST = 1e-100
 
 
 def allows(schema: Schema, value: Any) -> bool:
     """Whether the schema allows the value."""
+    chosen = schema.chosen
+    effort.spend(5 + len(chosen or ()) // 10 + (len(value) // 4 if isinstance(value, str) else 0))
     return (
         (not schema.kinds or any(_is(kind, value) for kind in schema.kinds))
-        and (schema.chosen is None or any(same(value, other) for other in schema.chosen))
+        and (chosen is None or any(same(value, other) for other in chosen))
         and _is_bounded(schema, value)
         and _is_written(schema, value)
         and _is_listed(schema, value)
@@ -59,7 +62,7 @@ def allows(schema: Schema, value: Any) -> bool:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are the same; true is not 1."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _is(kind: str, value: Any) -> bool:
@@ -77,8 +80,15 @@ def _is_bounded(schema: Schema, value: Any) -> bool:
         and (high is None or value <= high)
         and (above is None or value > above)
         and (below is None or value < below)
-        and (not step or value / step == int(value / step))
+        and (not step or _is_multiple(value, step))
     )
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    try:
+        return (value / step).is_integer()
+    except OverflowError:  # no float holds it
+        return False
 
 
 def _is_written(schema: Schema, value: Any) -> bool:
@@ -160,6 +170,7 @@ def plainest(schema: Schema, *, nth: int = 0, room: int = _ROOM) -> Any:
         nth: Which of them, from 0: different ones make the items of an array differ.
         room: How many values it may hold.
     """
+    effort.spend(1)
     tried = []
     for value in _candidates(schema, nth, room) if room else ():
         if allows(schema, value):
@@ -199,6 +210,7 @@ def _numbers(schema: Schema, nth: int) -> Iterator[int | float]:
     lows = [bound for key in ("minimum", "exclusiveMinimum") if (bound := schema.number(key)) is not None]
     highs = [bound for key in ("maximum", "exclusiveMaximum") if (bound := schema.number(key)) is not None]
     step = schema.number("multipleOf") or 1
+    step = step if abs(step) > _FINEST else 1
     nearest = min([max([0.0, *lows]), *highs])
     for count in (math.ceil(nearest / step), math.floor(nearest / step)):
         for more in (nth, nth + 1, -nth, -nth - 1):
@@ -214,7 +226,7 @@ def _texts(schema: Schema, nth: int) -> Iterator[str]:
         yield sample
     if pattern := schema.text("pattern"):
         yield patterns.sample(pattern) or ""
-    least = min(int(schema.number("minLength") or 0), 100 * _ROOM)
+    least = min(int(schema.number("minLength") or 0), _ROOM)
     yield (str(nth) if nth else "").ljust(least, "-")
 
 

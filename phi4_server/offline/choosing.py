@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from phi4_server.offline import lexicon, words
+from phi4_server.offline import effort, lexicon, words
 from phi4_server.offline.tools import Tool
 
 _NAMED = 5.0
@@ -20,21 +21,17 @@ class Choice:
 
     def __init__(self, offered: Sequence[Tool]) -> None:
         """Weighs the terms of the tools."""
-        self._offered = offered
-        self._weights = [_weights(tool) for tool in offered]
+        self._known = [_Known.of(tool) for tool in offered]
 
     def fits(self, text: str) -> list[tuple[float, Tool]]:
         """How well each tool fits a text, in the order of the tools; 0 where it speaks of something else."""
+        effort.spend(5 * len(self._known))
         text = _TIMES.sub(" * ", text)
         said, implied = frozenset(words.terms(text)), _implied(text)
-        spoken = f" {' '.join(words.tokens(words.spelled(text)))} "
+        spoken = _spoken(text)
         return [
-            (
-                _fit({**weights, **_raised(weights, implied)}, said | implied, tool)
-                + _NAMED * (_spoken(tool) in spoken),
-                tool,
-            )
-            for weights, tool in zip(self._weights, self._offered, strict=True)
+            (known.fit(said, implied) + _NAMED * (known.spoken in spoken), known.tool)
+            for known in self._known
         ]
 
     def wanted(self, text: str) -> list[Tool]:
@@ -43,15 +40,40 @@ class Choice:
         return [tool for _, tool in sorted(fitting, key=lambda item: -item[0])]
 
 
-def _fit(weights: Mapping[str, float], said: frozenset[str], tool: Tool) -> float:
-    """What a tool's terms in a text weigh; a little more, the more of its name is said. 0 for too few."""
-    fit = sum(weights[term] for term in said & weights.keys())
-    called = named(tool)
-    return fit + len(called & said) / (len(called) or 1) if fit >= _ENOUGH else 0.0
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a tool.
+
+    Attributes:
+        tool: The tool.
+        weights: What each of its terms weighs.
+        called: The stems of its name.
+        spoken: Its name in words.
+    """
+
+    tool: Tool
+    weights: Mapping[str, float]
+    called: frozenset[str]
+    spoken: str
+
+    @classmethod
+    def of(cls, tool: Tool) -> _Known:
+        """A tool, weighed."""
+        return cls(tool, _weights(tool), named(tool), _spoken(tool.name))
+
+    def fit(self, said: frozenset[str], implied: frozenset[str]) -> float:
+        """What its terms in a text weigh; a little more, the more of its name is said. 0 for too few.
+
+        What a sum implies counts as much as the tool's name: it can be meant for nothing else.
+        """
+        terms = self.weights.keys() & (said | implied)
+        fit = sum(_NAME if term in implied else self.weights[term] for term in terms)
+        heard = len(self.called & (said | implied))
+        return fit + heard / (len(self.called) or 1) if fit >= _ENOUGH else 0.0
 
 
-def _spoken(tool: Tool) -> str:
-    return f" {' '.join(words.tokens(words.spelled(tool.name)))} "
+def _spoken(name: str) -> str:
+    return f" {' '.join(words.tokens(words.spelled(name)))} "
 
 
 def named(tool: Tool) -> frozenset[str]:
@@ -76,11 +98,6 @@ def _parameters(schema: Mapping[str, Any]) -> Iterator[str]:
             yield str(spec.get("description") or "")
             chosen = spec.get("enum")
             yield " ".join(map(str, chosen)) if isinstance(chosen, list) else ""
-
-
-def _raised(weights: Mapping[str, float], implied: frozenset[str]) -> Mapping[str, float]:
-    """What a sum implies counts as much as a tool's name: it can be meant for nothing else."""
-    return dict.fromkeys(implied & weights.keys(), _NAME)
 
 
 def _implied(text: str) -> frozenset[str]:

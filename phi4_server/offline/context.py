@@ -7,6 +7,7 @@ or after a sentence that announces them; the question stands under a label of it
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from phi4_server.offline import lexicon, words
@@ -18,20 +19,23 @@ _NOUN = (
 )
 _POINTING = r"(?:following|below|above|these|this|provided|given|retrieved|here (?:are|is))"
 _ANNOUNCED = re.compile(
-    rf"\b{_POINTING}\b[^.:\n]{{0,150}}\b{_NOUN}\b[^.:\n]{{0,150}}(?:[.:]|$)|\b{_NOUN}\b[^.:\n]{{0,150}}\b{_POINTING}\b[^.:\n]{{0,150}}(?:[.:]|$)",
+    rf"\b{_POINTING}\b[^.:\n]{{0,150}}\b{_NOUN}\b[^.:\n]{{0,150}}+(?:[.:]|$)"
+    rf"|\b{_NOUN}\b[^.:\n]{{0,150}}\b{_POINTING}\b[^.:\n]{{0,150}}+(?:[.:]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_RULE = re.compile(r"(?P<rule>([-=*_~])\2{4,})(?:[ \w]*\2{5,})?[ \t]*$", re.MULTILINE)
-_TAGGED = re.compile(rf"<({_NOUN})\b[^<>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+_MENTIONED = re.compile(rf"\b{_NOUN}\b", re.IGNORECASE)
+_RULED = 5
+"""How many signs make a rule, at least."""
+_DRAWN = re.compile(rf"([-=*_~])\1{{{_RULED - 1},}}+")
+_INSIDE = re.compile(r"[ \w]*")
+_TAG = re.compile(rf"<({_NOUN})\b[^<>]*>", re.IGNORECASE)
 
 _ASKS = re.compile(r"[?\uff1f]$")
 _REFINED = re.compile(r"\b(?:existing|original|previous) answer\b", re.IGNORECASE)
 
 _CLOSING = re.compile(r"\b(?:summary|keywords|title|answer)\s*:\W*\Z", re.IGNORECASE)
-_DEMAND = re.compile(
-    rf"(?:(?<=[.!?])\s+|\n\s*)((?:{'|'.join(sorted(lexicon.IMPERATIVES))})\b[^\n]*?|[^\n.!?]+\?)\s*\Z",
-    re.IGNORECASE,
-)
+_DEMANDING = re.compile(rf"(?:{'|'.join(sorted(lexicon.IMPERATIVES))})\b|[^.!?]++\?\Z", re.IGNORECASE)
+_BEGIN = re.compile(r"(?<=[.!?])\s+")
 
 _LABELS = {
     "existing": r"(?:we have provided an? )?(?:existing|original|previous) answer",
@@ -43,7 +47,7 @@ _LABELS = {
     "instruction": r"instructions?",
 }
 _LABEL = re.compile(
-    r"(?:^[ \t]*<?|(?P<inline>(?<=\bthe )))(?:"
+    r"(?:^(?=[^\n:>]{0,80}+[:>])[ \t]*+<?|(?P<inline>(?<=\bthe )))(?:"
     + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _LABELS.items())
     + r")(?: is as follows)?[ \t]*(?::|(?<=\w)>)",
     re.IGNORECASE | re.MULTILINE,
@@ -117,17 +121,47 @@ def _read(text: str) -> Brief:
 
 def _cut(text: str) -> tuple[str, str]:
     """The passages of a text and the rest of it; passages under a label stay in the rest."""
-    tagged = [match[2].strip() for match in _TAGGED.finditer(text)] if "</" in text else []
+    tagged = list(_tagged(text))
     if tagged:
-        return "\n\n".join(tagged), _TAGGED.sub("\n", text)
-    rule = _RULE.search(text)
-    if rule and re.search(rf"\b{_NOUN}\b", text[: rule.start()], re.IGNORECASE):
-        inside, _, after = text[rule.end() :].partition("\n" + rule["rule"])
-        return inside.strip(), f"{text[: rule.start()]}\n{after}"
+        starts, ends = [0, *(end for *_, end in tagged)], [*(start for start, *_ in tagged), len(text)]
+        rest = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+        return "\n\n".join(inside for _, inside, _ in tagged), "\n".join(rest)
+    start, end, rule = _ruled(text)
+    if rule and _MENTIONED.search(text, 0, start):
+        inside, _, after = text[end:].partition(f"\n{rule}")
+        return inside.strip(), f"{text[:start]}\n{after}"
     announced = _ANNOUNCED.search(text)
     if announced is None or any(match["passages"] for match in _LABEL.finditer(text)):
         return "", text
     return _after(text, announced)
+
+
+def _tagged(text: str) -> Iterator[tuple[int, str, int]]:
+    """What stands in tags such as <context>, with where the tags begin and end."""
+    place, unclosed = 0, set[str]()
+    while opening := _TAG.search(text, place):
+        name = opening[1].casefold()
+        closes = re.compile(f"</{name}>", re.IGNORECASE)
+        closing = None if name in unclosed else closes.search(text, opening.end())
+        if closing:
+            yield opening.start(), text[opening.end() : closing.start()].strip(), closing.end()
+        else:
+            unclosed.add(name)
+        place = (closing or opening).end()
+
+
+def _ruled(text: str) -> tuple[int, int, str]:
+    """The first rule, such as "-----" or "----- Text -----": its beginning, its line's end, and its signs."""
+    end = -1
+    for drawn in _DRAWN.finditer(text):
+        if drawn.start() > end:  # of those in a line the first counts
+            end = text.find("\n", drawn.end())
+            end = len(text) if end < 0 else end
+            rest = text[drawn.end() : end].rstrip(" \t")
+            inside = rest.rstrip(drawn[1])
+            if not rest or (len(rest) - len(inside) >= _RULED and _INSIDE.fullmatch(inside)):
+                return drawn.start(), end, drawn[0]
+    return 0, 0, ""
 
 
 def _after(text: str, announced: re.Match[str]) -> tuple[str, str]:
@@ -163,15 +197,25 @@ def _question(around: str) -> str:
 def _closed(text: str) -> tuple[str, str]:
     """A text that ends in what it demands and in a label for that, without both, and the demand."""
     closing = _CLOSING.search(text)
-    demand = _DEMAND.search(text, 0, closing.start()) if closing else None
-    return (text[: demand.start()].strip(), demand[1]) if demand else (text, "")
+    rest, demand = _demand(text[: closing.start()]) if closing else ("", "")
+    return (rest, demand) if demand else (text, "")
+
+
+def _demand(text: str) -> tuple[str, str]:
+    """A text, and the demand that it ends in: a command or a question in its last line; empty for none."""
+    before, parted, line = text.rstrip().rpartition("\n")
+    first = [len(line) - len(line.lstrip())] if parted else []
+    for start in [*first, *(begin.end() for begin in _BEGIN.finditer(line))]:
+        if _DEMANDING.match(line, start):
+            return f"{before}\n{line[:start]}".strip(), line[start:]
+    return text, ""
 
 
 def _parted(passages: str) -> tuple[str, str]:
     """Passages that end in a question, or in a demand in a paragraph of its own, without it; and that."""
     text, _, line = passages.rstrip().rpartition("\n")
     last = line.strip()
-    demands = text.endswith("\n") and bool(_DEMAND.search(f"\n{last}"))
+    demands = text.endswith("\n") and bool(_demand(f"\n{last}")[1])
     return (text.strip(), last) if text.strip() and (demands or _ASKS.search(last)) else (passages, "")
 
 

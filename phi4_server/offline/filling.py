@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phi4_server.offline import gathering
+from phi4_server.offline import effort, gathering
 from phi4_server.offline.bidding import Slot, bids
 from phi4_server.offline.checking import allows, plainest
 from phi4_server.offline.scene import Bid, Scene, Value
@@ -20,6 +20,9 @@ from phi4_server.offline.schema import Schema
 Path = tuple[str, ...]
 
 _MOST_SLOTS = 200
+_MOST_RECORDS = 100
+_PLACE = 300
+"""What an object costs to fill, whatever it has."""
 _SURE = 1.5
 """What a bid must be worth to be taken before all others had a chance."""
 
@@ -58,6 +61,7 @@ def fill(
 
 
 def _filled(schema: Schema, scene: Scene) -> Filled:
+    effort.spend(_PLACE)
     form = _Form(schema, scene)
     value = form.value(schema, ())
     return Filled(
@@ -94,8 +98,9 @@ class _Form:
         several = len(shapes) > 1
         shape = max(shapes, key=lambda way: _filled(way, self._scene).found) if several else shapes[0]
         self._shapes[path] = shape
+        needed = frozenset(shape.required)
         for name, inner in shape.properties.items():
-            self._lay(inner, (*path, name), required=required and name in shape.required)
+            self._lay(inner, (*path, name), required=required and name in needed)
 
     def _claim_sure(self) -> None:
         order = {path: place for place, path in enumerate(self._slots)}
@@ -133,7 +138,7 @@ class _Form:
         """One object for each part of the text that fills it, by the first parting that gives several."""
         best: list[Any] = []
         for parts in gathering.partings(self._scene.text):
-            filled = [_filled(shape, Scene.of(part, but=self._scene.but)) for part in parts]
+            filled = [_filled(shape, Scene.of(part, but=self._scene.but)) for part in parts[:_MOST_RECORDS]]
             found = [each.value for each in filled if each.found and not each.missing]
             if len(found) > 1:
                 return found
@@ -162,16 +167,17 @@ class _Form:
         shape = self._shapes.get(path)
         if shape is None or (path and not self._has_under(path)):
             return plainest(schema)
-        properties = shape.properties
+        properties, needed = shape.properties, dict.fromkeys(shape.required)
         value = {
             name: self.value(inner, (*path, name))
             for name, inner in properties.items()
-            if name in shape.required or self._has_under((*path, name))
+            if name in needed or self._has_under((*path, name))
         }
-        undeclared = [name for name in shape.required if name not in properties]
+        undeclared = [name for name in needed if name not in properties]
         return value | {name: plainest(shape.others or shape) for name in undeclared}
 
     def _has_under(self, path: Path) -> bool:
+        effort.spend(len(self.claims) // 4)
         return any(claimed[: len(path)] == path for claimed in self.claims)
 
     def missing(self) -> Iterator[str]:

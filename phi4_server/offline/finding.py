@@ -26,7 +26,8 @@ _AS_GOOD = 0.7
 _MOST = 3
 
 _NAMED_TIME = "|".join(word.capitalize() for word in sorted(lexicon.CALENDAR))
-_TIME = (
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_TIME = re.compile(
     rf"\b(?:1\d\d\d|20\d\d|\d{{1,2}}:\d\d|\d{{1,2}} ?[ap]m|(?:{_NAMED_TIME})s?|noon|midnight)\b"
     rf"|\b(?:at|until|till|from|by|since|before|after) (?:\d|{lexicon.NUMBER.pattern})"
 )
@@ -40,7 +41,7 @@ _WANTS = tuple(
         (r"\b(?:who|whom|whose)\b(?! (?:is|was|are|were) (?-i:[A-Z]))", r"(?<=[\w,] )[A-Z]\w+"),
         (
             r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|time)\b",
-            _TIME,
+            _TIME.pattern,
         ),
         (
             _MEASURED,
@@ -58,7 +59,16 @@ _WANTS = tuple(
 
 
 class Question:
-    """A question, weighed against the sentences that may answer it."""
+    """A question, weighed against the sentences that may answer it.
+
+    Attributes:
+        names: The stems of what it names.
+        terms: Those of what else it says.
+        hints: Those of what only tells what kind of answer it wants.
+        all_terms: All of these.
+        wanted: How an answer looks that it wants.
+        weight: What an answer scores that says all that is asked.
+    """
 
     def __init__(self, text: str, among: Sequence[Sentence]) -> None:
         """Weighs the question's terms by how rare they are among the sentences."""
@@ -66,54 +76,49 @@ class Question:
         self.terms = frozenset(words.terms(text)) - self.names
         wants = [(asked.search(text), given) for asked, given in _WANTS]
         self.wanted = [given for asked, given in wants if asked][:1]
-        if re.search(_TIME, text) and [given.pattern for given in self.wanted] == [_TIME]:
+        if self.wanted == [_TIME] and _TIME.search(text):
             self.wanted = []  # a question that says "on Tuesday" wants no other time
         # what is wanted stands for the words that want it: "68 million" is a population
         said = next((asked[0] for asked, _ in wants if asked), "") if self.wanted else ""
         self.hints = self.terms & frozenset(words.terms(said))
         self.terms -= self.hints
+        self.all_terms = self.terms | self.names | self.hints
         self._asked = frozenset(words.tokens(text))
         seen = Counter(term for sentence in among for term in sentence.terms)
         heaviest = math.log1p(len(among)) or 1.0
         self._weights = {
             term: math.log1p(len(among) / max(seen[term], 1)) / heaviest for term in self.terms | self.hints
         }
-
-    @property
-    def weight(self) -> float:
-        """What an answer scores that says all that is asked."""
-        return self._spoken + _WANTED * len(self.wanted)
-
-    @property
-    def _spoken(self) -> float:
-        return sum(self._weights[term] for term in self.terms) + _NAMED * bool(self.names)
+        self._spoken = sum(self._weights[term] for term in self.terms) + _NAMED * bool(self.names)
+        self.weight = self._spoken + _WANTED * len(self.wanted)
 
     def score(self, sentence: Sentence) -> float:
         """How much of the question's weight the sentence covers; code and tables less."""
         if not sentence.terms & self.all_terms:
             return 0.0
-        said = sum(self._weights[term] * _share(term, sentence) for term in self.terms)
-        said += _NAMED * sum(_share(name, sentence) for name in self.names) / (len(self.names) or 1)
+        said = sum(self._weights[term] * _share(term, sentence) for term in _in(sentence, self.terms))
+        named = sum(_share(name, sentence) for name in _in(sentence, self.names))
+        said += _NAMED * named / (len(self.names) or 1)
         given = any(
             self._is_new(match[0]) for given in self.wanted for match in given.finditer(sentence.text)
         )
         # a number is an answer as far as it is about what was asked
         wanted = _WANTED * given * (said / self._spoken if self._spoken else 1.0)
-        hinted = _HINTED * sum(self._weights[term] * _share(term, sentence) for term in self.hints)
-        return (said + wanted + hinted) * (1.0 if sentence.is_prose else _ASIDE)
+        hinted = sum(self._weights[term] * _share(term, sentence) for term in _in(sentence, self.hints))
+        return (said + wanted + _HINTED * hinted) * (1.0 if sentence.is_prose else _ASIDE)
 
     def fits(self, sentence: Sentence) -> bool:
         """Whether a sentence says enough of what is asked to call it an answer."""
         says_all = len(self.all_terms) > 1 and self.all_terms <= sentence.terms
         return says_all or (self.weight > 0 and self.score(sentence) / self.weight > _ENOUGH)
 
-    @property
-    def all_terms(self) -> frozenset[str]:
-        """All that the question says."""
-        return self.terms | self.names | self.hints
-
     def _is_new(self, given: str) -> bool:
         return not frozenset(words.tokens(given)) <= self._asked
+
+
+def _in(sentence: Sentence, terms: frozenset[str]) -> frozenset[str]:
+    """The terms that a sentence says, or that stand near it."""
+    return terms & sentence.terms | terms & sentence.near
 
 
 def _share(term: str, sentence: Sentence) -> float:
@@ -122,7 +127,7 @@ def _share(term: str, sentence: Sentence) -> float:
 
 def _names(text: str) -> frozenset[str]:
     """The stems of what the question names: words with a capital or a digit, the first word aside."""
-    spoken = re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", text)
+    spoken = _WORD.findall(text)
     named = [word for word in spoken[1:] if word[:1].isupper() or any(map(str.isdigit, word))]
     return frozenset(stem for word in named for stem in words.terms(word))
 
@@ -140,11 +145,13 @@ def best(question: str, among: Sequence[Sentence]) -> tuple[Sentence, ...]:
     if not ranked or not asked.fits(among[ranked[0]]):
         return ()
     chosen = ranked[:1]
+    left = asked.all_terms - among[ranked[0]].terms
     for index in ranked[1:]:
-        left = asked.all_terms.difference(*(among[other].terms for other in chosen))
-        as_good = scores[index] >= _AS_GOOD * scores[ranked[0]]
-        if len(chosen) < _MOST and as_good and left & among[index].terms and asked.fits(among[index]):
+        if len(chosen) == _MOST or scores[index] < _AS_GOOD * scores[ranked[0]]:
+            break
+        if left & among[index].terms and asked.fits(among[index]):
             chosen.append(index)
+            left -= among[index].terms
     return tuple(among[index] for index in sorted(chosen))
 
 

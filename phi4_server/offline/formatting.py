@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phi4_server.offline import context, words
+from phi4_server.offline import context, effort, words
 from phi4_server.offline.gleaning import glean
 from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.schema import KINDS
@@ -22,7 +22,9 @@ _DEMAND = re.compile(
 )
 _KEYS = re.compile(r"\b(?:keys?|fields?|propert(?:y|ies)|attributes?)\b:?", re.IGNORECASE)
 _BARE = re.compile(r"^[\s:]*((?:[\w-]+(?:\s*,\s*(?:and\s+)?|\s+and\s+))*[\w-]+)")
-_TRIED = 200
+_COMMA = re.compile(r"[\s,]+")
+_TRIED = 100
+_DEMANDED = 400
 _TAIL = 200
 
 
@@ -90,7 +92,8 @@ def _objects(text: str) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
             return
         try:
             value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            effort.spend((getattr(error, "pos", len(text)) - start) // 20)
             continue
         yield start, end, value
         start = end - 1
@@ -126,10 +129,11 @@ def _content(sentence: str) -> str:
 
 def _of_keys(demand: str) -> Mapping[str, Any] | None:
     """A schema of the keys that a demand names; None where it names none."""
+    demand = demand[:_DEMANDED]
     keys = _KEYS.search(demand)
-    quoted = [str(find.value) for find in glean(demand[:400]) if find.sort == "quoted"]
+    quoted = [str(find.value) for find in glean(demand) if find.sort == "quoted"]
     if not quoted and keys and (bare := _BARE.match(demand[keys.end() :])):
-        quoted = [name for name in re.split(r"[\s,]+", bare[1]) if name != "and"]
+        quoted = [name for name in _COMMA.split(bare[1]) if name != "and"]
     if not quoted or not keys:
         return None
     return {"type": "object", "properties": {name: {} for name in quoted}, "required": quoted}

@@ -8,24 +8,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from phi4_server.offline import lexicon, words
+from phi4_server.offline import effort, lexicon, words
 from phi4_server.offline.bidding import Slot, bids
 from phi4_server.offline.checking import allows
 from phi4_server.offline.scene import Scene
 from phi4_server.offline.schema import Schema
 from phi4_server.offline.tools import loaded
 
-_COMMA = re.compile(r"\s*(?:,\s*(?:and|or)\s|[,;、\uff0c]|\s(?:and|or)\s)\s*")
+_COMMA = re.compile(r"\s{0,9}(?:,\s{0,9}(?:and|or)\s|[,;、\uff0c]|\s(?:and|or)\s)\s*")
 _PAIR = re.compile(
-    r"(?:^|[,;{(]|\band\b)\s*[\"']?(\w[\w -]{0,40}?)[\"']?\s*[:=]\s*([^,;\n})]+)", re.MULTILINE
+    r"(?:^|[,;{(]|\band\b)\s{0,9}[\"']?(\w[\w -]{0,40}?)[\"']?\s{0,9}[:=]\s*([^,;\n})]+)", re.MULTILINE
 )
-_CLAUSE = re.compile(r"(?:[.!?;\n]+|,?\s+(?:and|while|whereas|but)\s|,)\s*")
-_SERIES = re.compile(r"[^,.;:!?\n]+(?:, [^,.;:!?\n]+)*,? (?:and|or) [^,.;:!?\n]+")
+_CLAUSE = re.compile(r"(?:[.!?;\n]+|,?\s{1,9}(?:and|while|whereas|but)\s|,)\s*")
+_SERIES = re.compile(
+    r"(?<![^,.;:!?\n])[^,.;:!?\n]{1,200}(?:, [^,.;:!?\n]{1,100}){0,20},? (?:and|or) [^,.;:!?\n]{1,100}"
+)
 _JOINING = "|".join(sorted(lexicon.JOINING - {"and", "or"}))
 _LEAD = re.compile(rf"^.*\b(?:{_JOINING})\s+(?:(?:the|an?|my)\s+)?", re.IGNORECASE)
-_TRAIL = re.compile(rf"\s+(?:{_JOINING})\b.*$", re.IGNORECASE)
+_TRAIL = re.compile(rf"\s{{1,9}}(?:{_JOINING})\b.*$", re.IGNORECASE)
 _LONGEST = 3
 _APART = 0.8
+_LIST = 1000
+"""How many characters a list takes at most."""
 _LEADING = re.compile(r"^\W*(?:(?:is|are|like|such as|of)\s)?[\s:=\[]*")
 _END = re.compile(r"[.!?;\n]|\s(?:in|with|for|from|to|at)\s")
 
@@ -70,7 +74,8 @@ def _listed(slot: Slot, scene: Scene) -> list[str]:
     last = words.stem(slot.label[-1]) if slot.label else ""
     for token in scene.tokens:
         if token.stem == last:
-            following = _LEADING.sub("", scene.text[token.end :])
+            effort.spend(_LIST)
+            following = _LEADING.sub("", scene.text[token.end : token.end + _LIST])
             parts = [part.strip(" \"'“”[]") for part in _COMMA.split(_END.split(following, maxsplit=1)[0])]
             if len(parts) > 1:
                 return [part for part in parts if part]

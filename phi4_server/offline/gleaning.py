@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from typing import Literal
 
-from phi4_server.offline import lexicon, words
+from phi4_server.offline import effort, lexicon, words
 
 Sort = Literal[
     "number", "date", "day", "time", "email", "url", "quoted", "name", "phrase", "said", "topic", "sum"
@@ -34,6 +36,20 @@ class Find:
     cue: str = ""
 
 
+class Spans:
+    """Where some finds stand."""
+
+    def __init__(self, finds: Iterable[Find]) -> None:
+        """Takes the finds in any order."""
+        spans = sorted((find.start, find.end) for find in finds)
+        self._starts = [start for start, _ in spans]
+        self._furthest = [-1, *accumulate((end for _, end in spans), max)]
+
+    def hold(self, start: int, end: int) -> bool:
+        """Whether one of them holds a stretch of the text."""
+        return end <= self._furthest[bisect_right(self._starts, start)]
+
+
 _MONTH = "(?P<month>" + "|".join(lexicon.MONTHS) + ")"
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -50,7 +66,7 @@ _DAY = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(r"(?<![\d:])(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))?(?: ?([ap])\.?m\b\.?)?", re.IGNORECASE)
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]*[^\s<>\"')\].,;:!?]")
 _NUMBER = re.compile(
     r"(?<![\w.,])[-\u2212+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+)(?:e[-+]?\d{1,3})?", re.IGNORECASE
@@ -58,7 +74,8 @@ _NUMBER = re.compile(
 _SUM = re.compile(r"[-+]?[(\d][\d.()\s]{0,40}(?:(?:[-+*/\u00d7÷^%]|\*\*)[\s(-]{0,10}\d[\d.()\s]{0,40}){1,40}")
 _BEGINNINGS = frozenset(["", *'.!?:;\n"“(-…'])
 _QUOTED = re.compile(
-    r"\"([^\"\n]+)\"|“([^”\n]+)”|«([^»\n]+)»|「([^」\n]+)」|`([^`\n]+)`|(?<!\w)['\u2018]([^'\u2018\u2019\n]+(?:['\u2019]\w[^'\u2018\u2019\n]*)*)['\u2019](?!\w)"
+    r"\"([^\"\n]+)\"|“([^“”\n]+)”|«([^«»\n]+)»|「([^「」\n]+)」|`([^`\n]+)`"
+    r"|(?<!\w)['\u2018]([^'\u2018\u2019\n]+(?:['\u2019]\w[^'\u2018\u2019\n]*){0,9})['\u2019](?!\w)"
 )
 _SAID = re.compile(
     r"\b(?:saying|that says|which says|that reads|which reads|telling (?:him|her|them)(?: that)?"
@@ -67,7 +84,7 @@ _SAID = re.compile(
 )
 _TOPIC = re.compile(
     r"\b(?:about|regarding|concerning|on the (?:topic|subject) of)\s+"
-    r"([^\n,.;?!]+?)(?=\s*(?:$|[\n,.;?!])|\s+(?:and|with|to|for|from|saying|in the style)\s)",
+    r"([^\n,.;?!]+?)(?=\s{0,9}(?:$|[\n,.;?!])|\s{1,9}(?:and|with|to|for|from|saying|in the style)\s)",
     re.IGNORECASE,
 )
 _AFTER_COLON = re.compile(r"^[^\W\d]+(?: [\w'-]+){1,8}:\s+(\S[^\n]*)$", re.MULTILINE)
@@ -78,9 +95,17 @@ _PHRASE = re.compile(
 _WORD = re.compile(r"[^\W\d_](?:[\w&]|['\u2019.-](?=\w))*")
 _JOINING = re.compile(r"(?: (?:of|de|da|di|do|du|del|der|den|van|von|la|le|el|al|bin|ibn|y))* ")
 _REGION = re.compile(r", (?:[A-Z]{2}\b|[A-Z][a-z]+(?=\s*(?:$|[.?!;])|\s+(?!and\b|or\b)[a-z]))")
-_VERB = re.compile(r"(?:'s)?,?\s+(?:is|was|has|had|will|can|and|or|[a-z]{3,}(?:s|ed))\b")
+_VERB = re.compile(r"(?:'s)?,?\s{1,9}(?:is|was|has|had|will|can|and|or|[a-z]{3,}(?:s|ed))\b")
 _FOREIGN = re.compile(r"[\u30a0-\u30ff]{2,}|[\u3040-\u30ff\u3400-\u9fff]{2,}")
-_BEFORE = re.compile(r"([^\W_]+)\s+(?:(?:the|an?|my|our|their|his|her) )?[\"'“\u2018«「`(]*$", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"(?<![^\W_])([^\W_]+)\s++(?:(?:the|an?|my|our|their|his|her) )?[\"'“\u2018«「`(]*$", re.IGNORECASE
+)
+_LONGEST = 300
+"""How many digits a number has at most: more are meant by nobody, and no float holds them."""
+_BROKEN = re.compile(r"[.eE]")
+_OWNED = re.compile(r"\s{1,20}([^\W\d_]+)")
+_OWNER = re.compile(r"['\u2019]s$")
+_SPOKEN = re.compile(r"[^ .!?]")
 
 
 def glean(text: str, *, but: frozenset[str] = frozenset()) -> list[Find]:
@@ -90,10 +115,13 @@ def glean(text: str, *, but: frozenset[str] = frozenset()) -> list[Find]:
         text: The text.
         but: Stems of words that are no names here, even with a capital, such as what a tool is called.
     """
+    effort.spend(4 * len(text))
     sure = [*_dates(text), *_all("email", _EMAIL, text), *_all("url", _URL, text)]
-    timed = [find for find in _times(text) if not _inside(find, sure)]
-    numbers = [find for find in _numbers(text) if not _inside(find, [*sure, *timed])]
-    days = [find for find in _all("day", _DAY, text) if not _inside(find, sure)]
+    held = Spans(sure)
+    timed = [find for find in _times(text) if not held.hold(find.start, find.end)]
+    days = [find for find in _all("day", _DAY, text) if not held.hold(find.start, find.end)]
+    held = Spans([*sure, *timed])
+    numbers = [find for find in _numbers(text) if not held.hold(find.start, find.end)]
     loose = [
         *_all("said", _AFTER_COLON, text),
         *_all("phrase", _PHRASE, text),
@@ -105,10 +133,6 @@ def glean(text: str, *, but: frozenset[str] = frozenset()) -> list[Find]:
     ]
     found = [*sure, *timed, *numbers, *loose, *_names(text, but)]
     return sorted(found, key=lambda find: (find.start, find.end))
-
-
-def _inside(find: Find, others: list[Find]) -> bool:
-    return any(other.start <= find.start and find.end <= other.end for other in others)
 
 
 def cue(text: str, start: int) -> str:
@@ -163,7 +187,9 @@ def _times(text: str) -> Iterator[Find]:
 def _numbers(text: str) -> Iterator[Find]:
     for match in _NUMBER.finditer(text):
         digits = match[0].replace(",", "").replace("\u2212", "-")
-        value = float(digits) if re.search(r"[.eE]", digits) else int(digits)
+        if len(digits) > _LONGEST:
+            continue
+        value = float(digits) if _BROKEN.search(digits) else int(digits)
         if abs(value) < 1e300:  # noqa: PLR2004 - JSON knows no infinity
             yield Find("number", value, match.start(), match.end(), cue(text, match.start()))
     for match in lexicon.NUMBER.finditer(text):
@@ -209,7 +235,9 @@ def _leads(text: str, run: list[re.Match[str]], but: frozenset[str]) -> bool:
     lower = first[0].casefold()
     if lower in lexicon.IMPERATIVES or words.stem(lower) in but:
         return True
-    return len(run) == 1 and not _VERB.match(text, first.end()) and bool(text[first.end() :].strip(" .!?"))
+    return (
+        len(run) == 1 and not _VERB.match(text, first.end()) and _SPOKEN.search(text, first.end()) is not None
+    )
 
 
 def _named(text: str, start: int, end: int) -> Find:
@@ -221,6 +249,6 @@ def _named(text: str, start: int, end: int) -> Find:
 
 def _bare(name: str, following: str) -> str:
     """A name without a possessive's ending: "Ada's house" is of Ada, "at Ada's" is a place."""
-    owned = re.match(r"\s+([^\W\d_]+)", following)
+    owned = _OWNED.match(following)
     owns = owned is not None and owned[1].casefold() not in lexicon.STOP_WORDS
-    return re.sub(r"['\u2019]s$", "", name) if owns else name.rstrip(".")
+    return _OWNER.sub("", name) if owns else name.rstrip(".")

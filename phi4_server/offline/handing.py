@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from phi4_server.offline import words
@@ -16,6 +17,9 @@ from phi4_server.offline.prompt import Turn
 from phi4_server.offline.tools import Tool
 
 _LISTED = re.compile(r"^(?P<title>[^\n:]*):\s*(?P<choices>\{['\"][^{}\n]*\})", re.MULTILINE)
+_MOST = 10
+_LONGEST = 20_000
+"""How many lists a description is read for, and how many characters of it."""
 _GOES_ON = re.compile(
     r"\b(?:continue|go on|proceed) with the (?:\w+ )?(?:request|task|question|conversation)\b", re.IGNORECASE
 )
@@ -28,7 +32,7 @@ def choosing(tool: Tool) -> Tool:
         return tool
     listed = {
         name: {"type": "string", "oneOf": ways}
-        for title, ways in _listed(tool.description)
+        for title, ways in islice(_listed(tool.description), _MOST)
         for name in properties
         if _stems(name) & _stems(title)
     }
@@ -37,7 +41,7 @@ def choosing(tool: Tool) -> Tool:
 
 def _listed(description: str) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     """Each mapping from choices to what they are, with the words before it."""
-    for match in _LISTED.finditer(description):
+    for match in _LISTED.finditer(description[:_LONGEST]):
         try:
             choices = ast.literal_eval(match["choices"])
         except (ValueError, SyntaxError, MemoryError, RecursionError):

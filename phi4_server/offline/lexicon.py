@@ -106,8 +106,10 @@ _COUNTED = (
     | {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 1_000_000}
 )
 _WORD = "(?:" + "|".join(sorted(_COUNTED, key=len, reverse=True)) + ")"
+_COUNTED_WORD = re.compile(_WORD)
 NUMBER = re.compile(
-    rf"\b(?<!which )(?<!this )(?<!that )(?<!any )(?<!no ){_WORD}(?:(?: and |[ -]){_WORD})*\b", re.IGNORECASE
+    rf"\b(?<!which )(?<!this )(?<!that )(?<!any )(?<!no ){_WORD}(?:(?: and |[ -]){_WORD}){{0,9}}\b",
+    re.IGNORECASE,
 )
 """A number in words."""
 
@@ -115,7 +117,7 @@ NUMBER = re.compile(
 def counted(text: str) -> int:
     """The number that words such as "two hundred and five" tell."""
     total, part = 0, 0
-    for word in re.findall(_WORD, text.casefold()):
+    for word in _COUNTED_WORD.findall(text.casefold()):
         number = _COUNTED[word]
         if number >= _COUNTED["thousand"]:  # what came before is multiplied, and begins anew
             total, part = total + max(part, 1) * number, 0

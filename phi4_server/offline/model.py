@@ -13,6 +13,8 @@ from phi4_server.offline.answering import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
 _YIELD_EVERY_S = 1.0
+_MOST = 1000
+"""In how many pieces an answer comes at most: each costs its reader more than the last."""
 
 
 class OfflineModel:
@@ -27,7 +29,9 @@ class OfflineModel:
     nature = NATURE
 
     def stream(self, chat: Sequence[Said]) -> Iterator[str]:
-        """Yields the answer to the chat's last entry word by word; joined, they are the whole answer.
+        """Yields the answer to the chat's last entry word by word, a very long one by several words.
+
+        Joined, the pieces are the whole answer.
 
         While files take long to be decoded, empty pieces are yielded, so that whoever left can close it:
         that ends the decoding.
@@ -36,10 +40,14 @@ class OfflineModel:
             chat: All that was said, oldest first; the last entry is the user's.
 
         Raises:
-            ValueError: A file is no picture or sound that the model takes; the text says which and why.
+            ValueError: A file is no picture or sound that the model takes, or the chat is too long or asks
+                for too much; the text says which and why.
         """
         answer = (yield from _awaited(chat)) if any(said.files for said in chat) else reply(chat)
-        yield from _PIECE.findall(answer)
+        words = _PIECE.findall(answer)
+        several = len(words) // _MOST + 1
+        for start in range(0, len(words), several):
+            yield "".join(words[start : start + several])
 
 
 def _awaited(chat: Sequence[Said]) -> Generator[str, None, str]:

@@ -9,11 +9,14 @@ from itertools import chain, groupby
 
 from phi4_server.offline import words
 
-_TITLE = re.compile(r"^#{1,6}\s+\S|^\*\*[^*]+\*\*$")
-_LABEL = re.compile(r"^.{1,80}:$")
-_ITEM = re.compile(r"^(?:[-*•+]|\d{1,3}[.)])\s+")
-_FENCE = re.compile(r"^(?:```|~~~)")
-_FIELD = re.compile(r"^[a-z]\w*: +\S")
+_TITLE = re.compile(r"#{1,6}\s+\S|\*\*[^*]{1,200}\*\*$")
+_LABEL = re.compile(r".{1,80}:$")
+_ITEM = re.compile(r"(?:[-*•+]|\d{1,3}[.)])\s+")
+_FIELD = re.compile(r"[a-z]\w*: +\S")
+_LONG = 200
+"""How many characters of a title count."""
+_MOST_NEAR = 500
+"""How many terms near a sentence count; more come from no paragraph that anybody wrote."""
 _WRAPPED = 60
 """How long a line is, at least, that ends because it is full; shorter ones end on purpose."""
 
@@ -46,24 +49,25 @@ def sentences(text: str) -> list[Sentence]:
     """A text's sentences with what stands near them; titles, labels and list marks are no sentences."""
     found: list[Sentence] = []
     title = label = ""
-    near = frozenset[str]()
+    near = above = frozenset[str]()
     for line, is_prose in _lines(text):
-        if is_prose and _TITLE.search(line):
-            title, label = line.strip("#* \t"), ""
-        elif is_prose and _LABEL.search(line):
-            label = line.rstrip(":")
+        if is_prose and _is_heading(line):
+            is_title = bool(_TITLE.match(line))
+            title, label = (line[:_LONG].strip("#* \t"), "") if is_title else (title, line.rstrip(":"))
+            above = frozenset(words.terms(f"{title} {label}"))
         if not line or (is_prose and _is_heading(line)):
-            near = frozenset(words.terms(f"{title} {label}"))
+            near = above
             continue
-        for sentence in words.sentences(_ITEM.sub("", line)) if is_prose else [line]:
+        item = _ITEM.match(line)
+        for sentence in words.sentences(line[item.end() if item else 0 :]) if is_prose else [line]:
             terms = frozenset(words.terms(sentence))
             found.append(Sentence(sentence, terms, near, label or title, is_prose))
-            near |= terms
+            near = near | terms if len(near) < _MOST_NEAR else near
     return found
 
 
 def _is_heading(line: str) -> bool:
-    return bool(_TITLE.search(line) or _LABEL.search(line))
+    return bool(_TITLE.match(line) or _LABEL.match(line))
 
 
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
@@ -72,7 +76,7 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
     lines = [line.strip() for line in text.splitlines()]
     fields = _fields(lines)
     for number, line in enumerate(lines):
-        is_fence = bool(_FENCE.search(line))
+        is_fence = line.startswith(("```", "~~~"))
         if in_code or is_fence or line.startswith("|") or number in fields:
             if held:
                 yield held, True
@@ -93,16 +97,16 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
 def _fields(lines: Sequence[str]) -> frozenset[int]:
     """The lines of paragraphs that only tell fields of a passage, such as "file: hours.md"."""
     paragraphs = groupby(range(len(lines)), key=lambda number: bool(lines[number]))
-    told = [[number for number in numbers if not _LABEL.search(lines[number])] for _, numbers in paragraphs]
+    told = [[number for number in numbers if not _LABEL.match(lines[number])] for _, numbers in paragraphs]
     return frozenset(
         chain.from_iterable(
-            numbers for numbers in told if all(_FIELD.search(lines[number]) for number in numbers)
+            numbers for numbers in told if all(_FIELD.match(lines[number]) for number in numbers)
         )
     )
 
 
 def _goes_on(line: str, following: str) -> bool:
-    if not line or not following or _is_heading(line) or _ITEM.search(following):
+    if not line or not following or _is_heading(line) or _ITEM.match(following):
         return False
     is_full = len(line) > _WRAPPED and not _is_heading(following)
     return not line.endswith((".", "!", "?")) and (is_full or following[:1].islower())

@@ -28,10 +28,10 @@ def numbers(question: str, *, nouns: str, count: int) -> list[int]:
         count: How many there are, for "the last".
     """
     found = [(match.start(), _counted(match, count)) for match in _ORDINAL.finditer(question)]
-    named = rf"\b(?:{nouns})\s*(?:number|no\.?|#)?\s*(\d{{1,2}}\b|{lexicon.NUMBER.pattern})"
+    named = rf"\b(?:{nouns})\s{{0,9}}(?:number|no\.?|#)?\s{{0,9}}(\d{{1,2}}\b|{lexicon.NUMBER.pattern})"
     found += [
         (match.start(), int(match[1]) if match[1].isdigit() else lexicon.counted(match[1]))
-        for match in re.finditer(named, question, re.IGNORECASE)
+        for match in re.compile(named, re.IGNORECASE).finditer(question)
     ]
     return list(dict.fromkeys(number for _, number in sorted(found)))
 

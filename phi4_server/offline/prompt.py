@@ -31,7 +31,9 @@ _MARKS = {
 }
 _RESULT = re.compile(r"(?P<name>\S{1,200})(?: \(call (?P<number>\d{1,3})\))? -> (?P<text>.*)", re.DOTALL)
 _NO_OUTPUT = "(no output)"
-_SHOWS_CALL = re.compile(rf"^[^\n]*{tools.CALL.pattern}[^\n]*?(?:\.(?=\s)|$)", re.MULTILINE)
+_STOP = re.compile(r"\.(?=\s)")
+_LONGEST = 200_000
+"""How many characters a chat holds at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,16 @@ def read(chat: Sequence[Said]) -> Conversation:
     """The conversation that a chat's texts tell, with the tools that may be called at its end.
 
     A prompt that is one plain turn leaves the tools as an earlier prompt offered them.
+
+    Raises:
+        ValueError: The texts are too long.
     """
+    length = sum(len(said.text) for said in chat)
+    if length > _LONGEST:
+        raise ValueError(
+            f"This chat holds {length:,} characters of text; the rehearsal model reads {_LONGEST:,} at most."
+            " Send less, or start a new chat."
+        )
     turns: list[Turn] = []
     offers: tuple[Tool, ...] = ()
     for said in chat:
@@ -151,7 +162,7 @@ def _turns(style: re.Pattern[str], text: str) -> Iterator[Turn]:
 def _turn(role: Role, text: str, style: re.Pattern[str]) -> Turn:
     calls = tools.called(text) if role == "assistant" else ()
     # a system turn may show how to call; what it says of that is no text of its own
-    bare = _SHOWS_CALL.sub("", text) if role == "system" else tools.CALL.sub("", text) if calls else text
+    bare = _without_examples(text) if role == "system" else tools.uncalled(text) if calls else text
     result = _RESULT.fullmatch(text) if role == "tool" else None
     if result:
         bare = result["text"]
@@ -165,3 +176,16 @@ def _turn(role: Role, text: str, style: re.Pattern[str]) -> Turn:
         marks=tuple((cast("Kind", kind), int(number)) for kind, number in _MARKS[style].findall(bare)),
         around=around if around[1:] else (),
     )
+
+
+def _without_examples(text: str) -> str:
+    """A system turn without the sentences that show how to call, up to the full stop after the marks."""
+    return "\n".join(_without_example(line) for line in text.split("\n")) if tools.CALLED in text else text
+
+
+def _without_example(line: str) -> str:
+    opening = line.rfind(tools.CALL, 0, max(line.rfind(tools.CALLED), 0))
+    if opening < 0:
+        return line
+    stop = _STOP.search(line, line.find(tools.CALLED, opening))
+    return line[stop.end() :] if stop else ""

@@ -16,9 +16,9 @@ from typing import Any
 from phi4_server.offline.prompt import Conversation, Turn
 from phi4_server.offline.tools import Call, Tool, loaded, schema
 
-_STYLE = re.compile(r"^\s*Action Input:", re.MULTILINE)
+_STYLE = re.compile(r"^[ \t]*Action Input:", re.MULTILINE)
 _DESCRIBED = re.compile(
-    r"^>? *Tool Name: *(?P<name>[^\n]+)\nTool Description: *(?P<description>.*?)"
+    r"^>? *Tool Name: *(?P<name>[^\n]+)\nTool Description: *(?P<description>(?:(?!\n>? *Tool Name:).)*?)"
     r"\nTool Args: *(?P<schema>[^\n]*)",
     re.MULTILINE | re.DOTALL,
 )
@@ -27,14 +27,15 @@ _LISTED = re.compile(
     r"(?:\((?P<signature>[^()\n]*)\)(?: *-> *[^\s]+)?)? *(?:-|:) +(?P<description>\S.*)$",
     re.MULTILINE,
 )
-_PARAMETER = re.compile(r"(?P<name>\w+) *: *(?P<type>[\w.\[\]| ]+)(?P<default>=)?")
+_PARAMETER = re.compile(r"(?<!\w)(?P<name>\w++) *+: *(?P<type>[\w.\[\]| ]+)(?P<default>=)?")
 _STEP = re.compile(
-    r"^Action: *(?P<name>[^\n]*?) *\n\s*Action Input: *(?P<input>.*?) *"
-    r"(?=\n *(?:Observation|Thought|Answer)\b|\Z)"
-    r"|^Observation: *(?P<result>.*?)\s*(?=^Thought:|^Action:|\Z)",
+    r"^Action:(?P<name>[^\n]*)\n\s*Action Input:(?P<input>.*?)(?=\n *(?:Observation|Thought|Answer)\b|\Z)"
+    r"|^Observation:(?P<result>.*?)(?=^Thought:|^Action:|\Z)",
     re.MULTILINE | re.DOTALL,
 )
-_QUESTION = re.compile(r"^Question: *(.*?)\s*$", re.MULTILINE)
+_QUESTION = re.compile(r"^Question:([^\n]*)", re.MULTILINE)
+_LONGEST = 10_000
+"""How long an input is at most that is read as Python prints it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _unrolled(text: str) -> Iterator[Turn]:
     """A prompt that holds question and steps in one, as turns."""
     begun = text.rpartition("Begin!")[2]
     asked = _QUESTION.search(begun)
-    yield Turn(role="user", text=asked[1] if asked else begun.strip())
+    yield Turn(role="user", text=(asked[1] if asked else begun).strip())
     yield Turn(role="assistant", text=begun[asked.end() :] if asked else "")
 
 
@@ -109,9 +110,9 @@ def _parted(turn: Turn) -> Iterator[Turn]:
     steps = list(_STEP.finditer(turn.text))
     for step in steps:
         if step["name"] is None:
-            yield Turn(role="tool", text=step["result"])
+            yield Turn(role="tool", text=step["result"].strip())
             continue
-        yield Turn(role="assistant", calls=(Call(step["name"], _arguments(step["input"])),))
+        yield Turn(role="assistant", calls=(Call(step["name"].strip(), _arguments(step["input"].strip())),))
     if not steps:
         yield turn
 
@@ -119,7 +120,7 @@ def _parted(turn: Turn) -> Iterator[Turn]:
 def _arguments(text: str) -> dict[str, Any]:
     """What a call was given: a mapping in JSON, or as Python prints it; or one text."""
     given = loaded(text)
-    if given is None:
+    if given is None and len(text) <= _LONGEST:
         try:
             given = ast.literal_eval(text)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

@@ -25,7 +25,7 @@ _UNANSWERED = re.compile(
     r"\b(?:don['\u2019]t|do not|doesn['\u2019]t|does not) (?:know|say)\b|^\s*(?:empty|none)", re.IGNORECASE
 )
 _PRONOUN = re.compile(r"\b(?:(its|their|his|her)|it|they|them|he|him|she)\b", re.IGNORECASE)
-_USER = re.compile(r"^[>\s]*(?:user|human)\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_USER = re.compile(r"^[> \t]*(?:user|human)[ \t]*:[ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 def answer(brief: Brief) -> str | None:

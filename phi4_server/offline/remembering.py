@@ -37,6 +37,10 @@ _SAID_BACK = re.compile(
     r"|\bwhat was my (?:(?:first|last|previous) )?(?:question|message)\b",
     re.IGNORECASE,
 )
+_FIRST = re.compile(r"\bfirst\b")
+_CALL_ME = re.compile(r"\b[Cc]all me\b")
+_ASKING = re.compile(r"\b(?:tell|told|remind|give) me\b|\bdid I (?:say|tell you)\b")
+_PRESENT = re.compile(r"\byour?\b|\bassistant\b", re.IGNORECASE)
 _MEANT = tuple(
     (re.compile(said), frozenset(map(words.stem, meant.split())))
     for said, meant in (
@@ -52,6 +56,10 @@ _MEANT = tuple(
 """What people say in other words than they ask for it."""
 
 _ALIKE = 0.5
+_MOST = 1000
+"""How many sentences are remembered, the latest."""
+_BEGINNING = 200
+"""Within how many characters a sentence's first word must come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +95,21 @@ def recall(talk: Conversation, *, among_users: bool = False) -> str | None:
         return None
     said = [turn.text for turn in talk.before if turn.role == "user" and turn.text]
     if said and _SAID_BACK.search(question):
-        back = said[0] if re.search(r"\bfirst\b", question) else said[-1]
+        back = said[0] if _FIRST.search(question) else said[-1]
         return f"You said: “{words.shortened(back)}”"
     found = _best(question, [Statement.of(sentence) for sentence in _stated(talk, among_users=among_users)])
     if found is not None:
-        return _closed(words.turned(re.sub(r"\b[Cc]all me\b", "I am called", found.text)))
+        return _closed(words.turned(_CALL_ME.sub("I am called", found.text)))
     return "I don't know: you have not told me." if _OF_ONESELF.search(_OPENING.sub("", question)) else None
 
 
 def noted(talk: Conversation) -> str | None:
     """The reply to a turn in which the user only states something of their own; None for any other."""
-    stated = [sentence for sentence in _sentences(talk.asked) if _is_statement(sentence)]
-    own = [sentence for sentence in stated if _OWN.search(sentence) or _MEMORY.match(sentence.strip())]
-    if not own or len(stated) != len(_sentences(talk.asked)):
+    said = _sentences(talk.asked)
+    if len(said) > _MOST or not all(map(_is_statement, said)):
+        return None
+    own = [sentence for sentence in said if _OWN.search(sentence) or _MEMORY.match(sentence)]
+    if not own:
         return None
     return "Noted: " + " ".join(_closed(words.turned(Statement.of(sentence).text)) for sentence in own)
 
@@ -115,18 +125,18 @@ def _sentences(text: str) -> list[str]:
 
 def _is_statement(sentence: str) -> bool:
     bare = _OPENING.sub("", sentence)
-    first = words.tokens(bare)[:1]
+    first = words.tokens(bare[:_BEGINNING])[:1]
     asks = _QUESTION.search(bare) or (first and first[0] in lexicon.IMPERATIVES and bare == sentence)
     return bool(first) and not asks
 
 
 def _stated(talk: Conversation, *, among_users: bool) -> Iterator[str]:
-    """What the user stated, oldest first; and what the system told, where it speaks of nobody present."""
-    for sentence in _sentences("" if among_users else talk.system):
-        if _is_statement(sentence) and not re.search(r"\byour?\b|\bassistant\b", sentence, re.IGNORECASE):
-            yield sentence
-    for text in [*(turn.text for turn in talk.before if turn.role == "user"), talk.asked]:
-        yield from filter(_is_statement, _sentences(text))
+    """What the user stated lately; and first what the system told, where it speaks of nobody present."""
+    told = _sentences("" if among_users else talk.system)[-_MOST:]
+    yield from (sentence for sentence in told if _is_statement(sentence) and not _PRESENT.search(sentence))
+    texts = [*(turn.text for turn in talk.before if turn.role == "user"), talk.asked]
+    said = [sentence for text in texts for sentence in _sentences(text)]
+    yield from filter(_is_statement, said[-_MOST:])
 
 
 def _best(question: str, statements: list[Statement]) -> Statement | None:
@@ -134,9 +144,7 @@ def _best(question: str, statements: list[Statement]) -> Statement | None:
         words.stem(word) for word in lexicon.COMMANDS | {"remember", "remind", "recall"}
     }
     asked |= _meant(question)
-    own = bool(
-        _OWN.search(re.sub(r"\b(?:tell|told|remind|give) me\b|\bdid I (?:say|tell you)\b", "", question))
-    )
+    own = bool(_OWN.search(_ASKING.sub("", question)))
     ranked = [
         (_overlap(asked, statement), -len(statement.terms), place, statement)
         for place, statement in enumerate(statements)

@@ -52,6 +52,7 @@ def report(talk: Conversation) -> str:
     That the request was handed on is no news for who asked.
     """
     told: list[str] = []
+    asked = talk.asked
     calls: tuple[Call, ...] = ()
     answered = 0
     for turn in talk.since:
@@ -59,7 +60,7 @@ def report(talk: Conversation) -> str:
             answered += 1
             place = (turn.answers or answered) - 1
             if not handing.is_over(turn.text):
-                told.append(_one(turn, calls[place] if place < len(calls) else None, talk.asked))
+                told.append(_one(turn, calls[place] if 0 <= place < len(calls) else None, asked))
         elif turn.calls:
             calls, answered = turn.calls, 0
     return " ".join(told)

@@ -88,14 +88,17 @@ _CUES = {
 _UNITS = tuple(
     (re.compile(unit, re.IGNORECASE), _stems(measured))
     for unit, measured in (
-        (r"\s*-?years?[- ]old|\s*years of age", "age"),
-        (r"\s*(?:°|degrees)", "temperature degrees"),
-        (r"\s*(?:%|percent)", "percent percentage rate share tip discount"),
-        (r"\s*(?:[€$£¥]|dollars?\b|euros?\b|pounds?\b)", "price cost amount budget total salary fee"),
-        (r"\s*(?:km|kilomet|miles?\b|met(?:er|re)|cm\b|m\b)", "distance length height width depth radius"),
-        (r"\s*(?:kg|g\b|grams?\b|kilos?\b|lbs?\b)", "weight mass"),
-        (r"[\s-]*(?:second|minute|hour|day|week|night|month|year)", "duration time length period"),
-        (r"\s*(?:people|persons?\b|guests?\b|adults?\b)", "guest person people passenger party size"),
+        (r"\s{0,9}-?years?[- ]old|\s{0,9}years of age", "age"),
+        (r"\s{0,9}(?:°|degrees)", "temperature degrees"),
+        (r"\s{0,9}(?:%|percent)", "percent percentage rate share tip discount"),
+        (r"\s{0,9}(?:[€$£¥]|dollars?\b|euros?\b|pounds?\b)", "price cost amount budget total salary fee"),
+        (
+            r"\s{0,9}(?:km|kilomet|miles?\b|met(?:er|re)|cm\b|m\b)",
+            "distance length height width depth radius",
+        ),
+        (r"\s{0,9}(?:kg|g\b|grams?\b|kilos?\b|lbs?\b)", "weight mass"),
+        (r"[\s-]{0,9}(?:second|minute|hour|day|week|night|month|year)", "duration time length period"),
+        (r"\s{0,9}(?:people|persons?\b|guests?\b|adults?\b)", "guest person people passenger party size"),
     )
 )
 _YEARS = range(1000, 2101)
@@ -130,7 +133,7 @@ def cued(named: frozenset[str], find: Find) -> float:
 def measured(terms: frozenset[str], find: Find, text: str) -> float:
     """How well the unit beside a number fits a parameter's name."""
     if "year" in terms:
-        return 3.0 if find.value in _YEARS else -0.4
+        return 3.0 if isinstance(find.value, int) and find.value in _YEARS else -0.4
     before = text[max(find.start - 1, 0) : find.start]
     for unit, measures in _UNITS:
         if measures & terms and (unit.match(text, find.end) or (before and unit.fullmatch(before))):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from phi4_server.offline import lexicon, words
+from phi4_server.offline import effort, lexicon, words
 from phi4_server.offline.gleaning import Find, glean
 
 Value = str | int | float | bool | None
@@ -16,6 +16,9 @@ Value = str | int | float | bool | None
 _PARTED = re.compile(r"[.!?;\n]")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _NEAR = 5
+_FAR = 200
+_LONGEST = 20_000
+"""How many characters of a text are read for values."""
 _MOST = 1000
 """How many values of a text are bid for: a schema with many places would take too long over more."""
 
@@ -79,6 +82,8 @@ class Scene:
         cls, text: str, *, but: frozenset[str] = frozenset(), facts: Mapping[str, Value] | None = None
     ) -> Scene:
         """A text, read."""
+        text = text[:_LONGEST]
+        effort.spend(len(text))
         tokens = tuple(
             Token(words.stem(match[0].casefold()), *match.span()) for match in _WORD.finditer(text)
         )
@@ -91,6 +96,7 @@ class Scene:
 
     def rest(self, taken: Sequence[Bid]) -> str:
         """The longest stretch that is not taken, without the words at its ends that only ask."""
+        effort.spend(len(self.tokens))
         spans = [(bid.start, bid.end) for bid in sorted(taken, key=lambda bid: bid.start) if bid.end]
         edges = [0, *chain.from_iterable(spans), len(self.text)]
         return max(map(self._trimmed, edges[::2], edges[1::2]), key=len)
@@ -122,8 +128,8 @@ class Scene:
         behind = enumerate(self.tokens[after : after + _NEAR])
         nearest = 0.0
         for between, token in chain(before, behind):
-            gap = self.text[min(token.end, end) : max(token.start, start)]
+            left, right = min(token.end, end), max(token.start, start)
             weight = 1.0 if token.stem in terms else 0.3 if token.stem in hints else 0.0
-            if weight and not _PARTED.search(gap):
+            if weight and right - left <= _FAR and not _PARTED.search(self.text, left, right):
                 nearest = max(nearest, (3 - 0.7 * between) * weight)
         return nearest

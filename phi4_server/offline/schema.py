@@ -6,10 +6,11 @@ objects, arrays, bounds of numbers, lengths, patterns, formats.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from phi4_server.offline import effort
 
 KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
 """The types that JSON Schema names."""
@@ -23,6 +24,8 @@ _HINTS = {
 _CHOICES = ("anyOf", "oneOf")
 _TOLD = frozenset({*_CHOICES, "title", "description", "default", "$defs", "definitions", "discriminator"})
 _FURTHEST = 16
+_MOST = 1e100
+"""The largest bound, either way: sums and quotients of such still are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,17 @@ class Schema:
     def at(self, node: object) -> Schema:
         """A schema inside this one's document, its references followed."""
         inner, trail = _object(node), self.trail
+        effort.spend(5 + len(inner) // 10)
         while isinstance(reference := inner.get("$ref"), str):
+            effort.spend(len(reference) // 10)
             if reference in trail or len(trail) > _FURTHEST:
                 return Schema({}, self.root, trail, again=True)
             trail = (*trail, reference)
             inner = {**_pointed(self.root, reference), **_without(inner, {"$ref"})}
         for part in listed(inner.get("allOf")):
+            effort.spend(
+                len(inner) + len(_object(inner.get("properties"))) + len(listed(inner.get("required")))
+            )
             under = Schema({}, self.root, trail).at(part)
             inner = _merged(_without(inner, {"allOf"}), under.node)
         return Schema(inner, self.root, trail)
@@ -92,6 +100,7 @@ class Schema:
     @property
     def required(self) -> tuple[str, ...]:
         """The properties that an object must have."""
+        effort.spend(len(listed(self.node.get("required"))) // 10)
         return tuple(name for name in listed(self.node.get("required")) if isinstance(name, str))
 
     @property
@@ -129,9 +138,9 @@ class Schema:
         return next(iter(self.kinds), "")
 
     def number(self, key: str) -> float | None:
-        """A bound such as minimum, where it is a finite number."""
+        """A bound such as minimum, where it is a number that can be reckoned with."""
         value = self.node.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
             return None
         return value
 

@@ -50,7 +50,7 @@ class Sense(Generic[T]):
         given = f"I was given {len(things)} {self.noun}{'s' * (len(things) != 1)}."
         if absent is not None:
             return f"There is no {self.noun} {absent}: {given}"
-        if re.search(rf"\bhow many (?:{self.nouns}|files)\b", question, re.IGNORECASE):
+        if re.compile(rf"\bhow many (?:{self.nouns}|files)\b", re.IGNORECASE).search(question):
             return given
         meant = pointing.meant(things, question, nouns=self.nouns)
         compared = self._compared(meant, question) if len(meant) > 1 else None

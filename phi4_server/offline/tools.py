@@ -11,8 +11,8 @@ from typing import Any
 OFFER = re.compile(r"<\|tool\|>((?:(?!<\|end\|>|<\|/?tool\|>).)*)<\|/tool\|>", re.DOTALL)
 """The list of tools in a system turn."""
 
-CALL = re.compile(r"<\|tool_call\|>(.*?)<\|/tool_call\|>", re.DOTALL)
-"""The calls in an assistant's turn."""
+CALL, CALLED = "<|tool_call|>", "<|/tool_call|>"
+"""What stands before and behind the calls in an assistant's turn."""
 
 _TYPES = {
     "str": "string",
@@ -100,11 +100,26 @@ def _typed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**spec, "type": _TYPES.get(kind, kind)}
 
 
+def uncalled(text: str) -> str:
+    """An assistant's text without the calls that it makes."""
+    return "".join(_split(text)[::2])
+
+
+def _split(text: str) -> list[str]:
+    """What stands outside the marks of calls and inside them, in turn."""
+    parts: list[str] = []
+    place = 0
+    while (start := text.find(CALL, place)) >= 0 and (end := text.find(CALLED, start)) >= 0:
+        parts += [text[place:start], text[start + len(CALL) : end]]
+        place = end + len(CALLED)
+    return [*parts, text[place:]]
+
+
 def called(text: str) -> tuple[Call, ...]:
     """The calls that an assistant's text makes, in order; what is no call is left out."""
     found = []
-    for match in CALL.finditer(text):
-        for item in _objects(match[1]):
+    for body in _split(text)[1::2]:
+        for item in _objects(body):
             arguments = item.get("arguments", item.get("parameters"))
             name = item.get("name")
             if isinstance(name, str):
@@ -115,4 +130,4 @@ def called(text: str) -> tuple[Call, ...]:
 def written(calls: Sequence[Call]) -> str:
     """Calls in Phi-4's format."""
     body = [{"name": call.name, "arguments": dict(call.arguments)} for call in calls]
-    return f"<|tool_call|>{json.dumps(body, ensure_ascii=False)}<|/tool_call|>"
+    return f"{CALL}{json.dumps(body, ensure_ascii=False)}{CALLED}"

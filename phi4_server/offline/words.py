@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
+from phi4_server.offline import effort
 from phi4_server.offline.lexicon import ABBREVIATIONS, IRREGULAR, PERSONS, STOP_WORDS
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(
     rf"[{_CJK}]+|\d+(?:[.,:]\d+)+|(?:(?![{_CJK}])[^\W_])+(?:['\u2019](?:(?![{_CJK}])[^\W_])+)*"
 )
-_STOP = re.compile(r"(?P<dot>[.!?…]+)[\"'”\u2019)\]]*\s+|[。\uff01\uff1f]+")
+# a run of marks is tried from its first one only: from each of them, a long run would take for ever
+_STOP = re.compile(r"(?<![.!?…])(?P<dot>[.!?…]++)[\"'”\u2019)\]]*+\s+|[。\uff01\uff1f]+")
+_MARK = re.compile(r"[.!?…。\uff01\uff1f]")
+_SPACELESS = re.compile(f"[{_CJK}]")
 _VOWEL = re.compile(r"[aeiouy]")
 _ENDINGS = tuple(
     (ending, re.compile(last))
@@ -29,6 +33,8 @@ _PERSON = re.compile(r"\b(?:i was|you are|you were)\b|[A-Za-z]+(?:['\u2019][A-Za
 _OBJECT = re.compile(
     r"\b(?!(?:and|but|or|if|when|because|that|what|as|so|do|did|can|will|than)\b)[a-z]+\s$", re.IGNORECASE
 )
+_WORD = 40
+"""How far back the last word before a place is looked for."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+")
 
 
@@ -39,15 +45,14 @@ def spelled(name: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """The text's words in order, casefolded; Chinese and Japanese, which set no spaces, in pairs of signs."""
-    return [token for match in _TOKEN.finditer(text) for token in _parts(match[0])]
+    effort.spend(4 + len(text))
+    return [token for word in _TOKEN.findall(text) for token in _parts(word)]
 
 
-def _parts(word: str) -> Iterator[str]:
-    if not re.match(f"[{_CJK}]", word) or len(word) == 1:
-        yield word.replace("\u2019", "'").casefold()
-        return
-    for start in range(len(word) - 1):
-        yield word[start : start + 2]
+def _parts(word: str) -> Sequence[str]:
+    if word.isascii() or len(word) == 1 or not _SPACELESS.match(word):
+        return (word.replace("\u2019", "'").casefold(),)
+    return [word[start : start + 2] for start in range(len(word) - 1)]
 
 
 def stem(word: str) -> str:
@@ -88,11 +93,13 @@ def terms(text: str) -> list[str]:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a paragraph, each with its closing mark."""
+    effort.spend(1 + len(text) // 4)
+    if not _MARK.search(text):
+        return [bare] if (bare := text.strip()) else []
     found, start = [], 0
     for match in _STOP.finditer(text):
-        if match["dot"] == "." and _is_abbreviated(
-            text[start : match.start()], text[match.end() : match.end() + 1]
-        ):
+        before = text[max(start, match.start() - _WORD) : match.start()]
+        if match["dot"] == "." and _is_abbreviated(before, text[match.end() : match.end() + 1]):
             continue
         found.append(text[start : match.end()].strip())
         start = match.end()
@@ -113,7 +120,7 @@ def turned(sentence: str) -> str:
 
 def _turned_word(match: re.Match[str]) -> str:
     word = match[0].replace("\u2019", "'").casefold()
-    if word == "you" and _OBJECT.search(match.string, 0, match.start()):
+    if word == "you" and _OBJECT.search(match.string, max(match.start() - _WORD, 0), match.start()):
         return "me"
     return PERSONS.get(word, match[0])
 
