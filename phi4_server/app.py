@@ -11,7 +11,7 @@ import gradio as gr
 
 from phi4_server.chat import Entry, Shown, heard, shown
 from phi4_server.model import Model
-from phi4_server.page import PRIVATE, TITLE, lay_out
+from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
 from phi4_server.uploads import UploadsOnly, check_files
 
 Turn = tuple[list[Shown], list[Entry]]
@@ -62,6 +62,7 @@ def build(
         page.stop.click(_open, None, page.box, **halt)
         halted = gr.on([page.new.click, page.chatbot.clear], _open, None, page.box, **halt)
         halted.then(_clear, None, [page.chatbot, page.box, page.chat], queue=False, **PRIVATE)
+        blocks.load(None, None, None, js=STAY, **PRIVATE)
     blocks.queue(max_size=max_queue, default_concurrency_limit=at_once)
     return blocks
 
