@@ -13,7 +13,7 @@ from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.chat import Entry, Shown, heard, shown
 from phi4_server.intake import Brief, bounded
 from phi4_server.model import Model
-from phi4_server.page import PRIVATE, TITLE, lay_out
+from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
 from phi4_server.queue import FairQueue
 from phi4_server.uploads import UploadsOnly, check_files
 
@@ -66,6 +66,7 @@ def build(
         page.stop.click(_open, None, page.box, **halt)
         halted = gr.on([page.new.click, page.chatbot.clear], _open, None, page.box, **halt)
         halted.then(_clear, None, [page.chatbot, page.box, page.chat], queue=False, **PRIVATE)
+        blocks.load(None, None, None, js=STAY, **PRIVATE)
     blocks.queue(api_open=False)  # all answers wait in line, also those that programs ask for
     blocks._queue = FairQueue(blocks, at_once=at_once, bounds=bounds)  # noqa: SLF001  Gradio has no other way
     return blocks

@@ -48,6 +48,13 @@ PRIVATE: dict[str, Any] = (
     else {"api_name": False}
 )
 
+STAY = """() => window.navigation?.addEventListener("navigate", (event) => {
+    const leaves = new URL(event.destination.url).origin !== location.origin;
+    if (leaves && event.cancelable && !event.userInitiated) event.preventDefault();
+})"""
+"""What the page does once it is loaded: only the person before it leaves it. Markup in an answer could send
+the browser elsewhere, with words of the chat in the URL; Gradio 5 lets it, and no header forbids that."""
+
 _STYLE = """
 .gradio-container { width: 100% !important; max-width: 60rem !important; margin: 0 auto !important; }
 #head { align-items: center; }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from typing import cast
 
 import httpx
 import pytest
@@ -48,7 +50,7 @@ class Terminal(io.StringIO):
 def settled(*arguments: str, host: str) -> bool:
     options = parsed(*arguments)
     options.auth = login.credentials(options)
-    return login.is_settled(options, Listener(host))  # type: ignore[arg-type]  all that it looks at
+    return login.is_settled(options, cast("socket.socket", Listener(host)))
 
 
 def test_a_login_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

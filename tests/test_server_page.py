@@ -214,7 +214,7 @@ HOSTILE = (
     "<style onload='window.ran = 3'></style> "
     "<svg onload='window.ran = 4'><a xlink:href='javascript:window.ran = 5'><text y=20>x</text></a></svg> "
     "<iframe srcdoc='<script>parent.ran = 6</script>'></iframe> <a href='javascript:window.ran = 7'>one</a> "
-    "[two](javascript:window.ran=8) [three](data:text/html,<script>opener.ran=9</script>) "
+    "[two](javascript:window.ran=8) [three](data:text/html;base64,PHNjcmlwdD5vcGVuZXIucmFuPTk8L3NjcmlwdD4=) "
     '<javascript:window.ran=10> $$\\href{javascript:window.ran=11}{x}$$ ![x](x"onerror="window.ran=12) '
     "<form action='http://127.0.0.1:9'><button formaction='javascript:window.ran = 13'>four</button></form> "
     "<details open ontoggle='window.ran = 14'>five</details> "
@@ -224,20 +224,24 @@ HOSTILE = (
 """What would leave a mark on the page if it ran, at once or when it is clicked."""
 
 
+def send(person: Person, text: str) -> None:
+    """Puts a text into the box that has letters which no keyboard types, and sends it."""
+    person.box()
+    person.browser.execute_script(
+        "const box = document.querySelector('#box textarea'); box.value = arguments[0];"
+        "box.dispatchEvent(new Event('input', {bubbles: true}))",
+        text,
+    )
+    person.ask("")
+
+
 def test_markup_runs_nothing(visit: Callable[[str], Person]) -> None:
     """Neither what a person typed nor what a model answered is more than text, whatever stands in it."""
     person = visit("faulty")
     there = person.browser.current_url
-    for text in (HOSTILE, f"`{HOSTILE}`"):
-        person.box()
-        person.browser.execute_script(  # it has letters that no keyboard types
-            "const box = document.querySelector('#box textarea'); box.value = arguments[0];"
-            "box.dispatchEvent(new Event('input', {bubbles: true}))",
-            text,
-        )
-        person.ask("")
-        person.await_that(lambda: person.box().get_attribute("value") == "")
-    person.await_that(lambda: "entries: 3" in person.read())
+    for text, seen in ((HOSTILE, "one"), (f"hi {HOSTILE}", "hi"), (f"`{HOSTILE}`", "window.ran = 2")):
+        send(person, text)  # a block of HTML, HTML in a paragraph, and code; each comes back as the answer
+        person.await_that(lambda seen=seen: person.find("#chat").text.count(seen) > 1)
     clickable = "#chat a, #chat button[formaction], #chat summary, #chat svg text"
     for place in range(len(person.browser.find_elements("css selector", clickable))):
         person.browser.execute_script(
@@ -246,6 +250,18 @@ def test_markup_runs_nothing(visit: Callable[[str], Person]) -> None:
             clickable,
             place,
         )
+    time.sleep(0.5)
+    assert person.browser.execute_script("return window.ran") is None
+    assert person.browser.current_url == there
+
+
+@pytest.mark.parametrize("word", ["REFUSE", "FAIL"])
+def test_an_errors_words_run_nothing(word: str, visit: Callable[[str], Person]) -> None:
+    """What a model says that went wrong may be markup as well, and is shown at the page's edge."""
+    person = visit("faulty")
+    there = person.browser.current_url
+    send(person, f"{word} {HOSTILE}")
+    person.await_that(lambda: person.browser.find_elements("css selector", ".toast-body"))
     time.sleep(0.5)
     assert person.browser.execute_script("return window.ran") is None
     assert person.browser.current_url == there

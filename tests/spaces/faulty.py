@@ -6,9 +6,9 @@
 |---|---|
 | QUOTA | the error of a ZeroGPU quota used up |
 | ABORT | the error of a GPU task that was aborted |
-| FAIL | an unforeseen error before the first piece |
+| FAIL | an unforeseen error before the first piece; it says what follows, if anything does |
 | BREAK | an unforeseen error after three pieces |
-| REFUSE | a file that the model does not take |
+| REFUSE | a file that the model does not take; it says what follows, if anything does |
 | SLOW n | a piece every tenth of a second, for n seconds |
 | WAIT n | silence for n seconds, in one step that nothing can interrupt; then an answer |
 | NOTICE | an info and a warning, then an answer |
@@ -48,9 +48,9 @@ def abort(_rest: str) -> Iterator[str]:
     yield
 
 
-def fail(_rest: str) -> Iterator[str]:
+def fail(rest: str) -> Iterator[str]:
     """Ends before anything was said."""
-    raise RuntimeError("the weights are gone")
+    raise RuntimeError(rest or "the weights are gone")
     yield
 
 
@@ -60,9 +60,9 @@ def break_off(_rest: str) -> Iterator[str]:
     raise RuntimeError("the weights are gone")
 
 
-def refuse(_rest: str) -> Iterator[str]:
+def refuse(rest: str) -> Iterator[str]:
     """Ends as models do that are handed a broken file."""
-    raise ValueError("cat.png is no picture: it ends after 12 bytes")
+    raise ValueError(rest or "cat.png is no picture: it ends after 12 bytes")
     yield
 
 
