@@ -88,7 +88,7 @@ def to_json(space: str, standing: Standing, said: Sequence[Said]) -> str:
             history=standing.history,
             turns=[_to_saved(one) for one in said],
         ).model_dump_json()
-    except ValueError as exc:  # of pydantic's kinds of error, each is one
+    except (ValueError, TypeError, AttributeError) as exc:  # each of pydantic's errors is a ValueError
         raise InvalidConversation(f"The conversation cannot be written as JSON: {plain(str(exc))}") from exc
 
 

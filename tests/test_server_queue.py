@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -62,6 +63,12 @@ class Nobody:
         raise AssertionError
 
 
+@cache
+def built() -> Any:
+    """A Space's page; Gradio takes long to make one, and wants a running loop."""
+    return build(Nobody())
+
+
 @dataclass
 class Request:
     """As much of one as the queue looks at."""
@@ -78,9 +85,8 @@ class Space:
 
     def __post_init__(self) -> None:
         """Is built, and started by nobody."""
-        page = build(Nobody(), bounds=self.bounds)
-        assert isinstance(page._queue, FairQueue)
-        self.queue = page._queue
+        page = built()
+        page._queue = self.queue = FairQueue(page, at_once=1, bounds=self.bounds)
         page.app.configure_app(page)
         self.queue.set_server_app(page.app)
 

@@ -195,6 +195,15 @@ def test_a_value_that_is_too_deep_for_this_place_is_told() -> None:
     assert within(700, lambda: Validation().mismatch(schema, nested(60))) == TOO_DEEP
 
 
+def test_keywords_in_keywords_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own stop is never reached: a library in Rust would panic there, and not by an Exception."""
+    schema = {"properties": {"of": {"$ref": "#"}}, "required": ["x"]}
+    monkeypatch.setattr("phi4_space._validation._room", lambda: 50)
+
+    assert Validation().mismatch(schema, nested(4, x=1)) is None
+    assert Validation().mismatch(schema, nested(6, x=1)) == TOO_DEEP
+
+
 def test_what_was_left_half_way_leaves_room() -> None:
     """Keywords that stop at the first error, as `contains` does, count as done."""
     schema = {"type": "array", "contains": {"minItems": 3, "items": {"type": "integer"}}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -325,13 +326,24 @@ def test_media_keep_their_places_where_pairs_are_joined() -> None:
     assert [part for part in saved.parts if isinstance(part, str)] == ["\U0001f600 A ", " cat \ufffd"]
 
 
-def test_a_conversation_that_json_cannot_hold_says_so() -> None:
+@pytest.mark.parametrize(
+    ("odd_turn", "why"),
+    [
+        (p4.Turn(role="assistant", tool_calls=(p4.ToolCall("1", "f", {"x": {1}}),)), "set is no JSON type"),
+        (
+            p4.Turn(role="assistant", tool_calls=(p4.ToolCall("1", "f", {"x": math.nan}),)),
+            "not JSON compliant",
+        ),
+        (p4.Turn(role="system", text=5), "'int' object"),  # type: ignore[arg-type]  # a caller's
+        (p4.Turn(role="nobody"), "Input should be"),  # type: ignore[arg-type]  # a caller's
+    ],
+)
+def test_a_conversation_that_json_cannot_hold_says_so(odd_turn: p4.Turn, why: str) -> None:
     """Should something else have come into it."""
     conversation = p4.SpaceClient(URL).conversation()
-    odd_turn = p4.Turn(role="assistant", tool_calls=(p4.ToolCall("1", "f", {"x": {1}}),))
-    conversation._said = (Said(odd_turn),)
+    conversation._said = (Said(odd_turn),)  # see above
 
-    with pytest.raises(p4.InvalidConversation, match="cannot be written as JSON: set is no JSON type"):
+    with pytest.raises(p4.InvalidConversation, match=f"cannot be written as JSON: .*{why}"):
         conversation.to_json()
 
 

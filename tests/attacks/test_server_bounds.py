@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs several a
 KB = 1024
 OPTIONS = shlex.split(
     "--at-once 1 --max-queue 6 --max-file-size 100kb --max-files 2 --max-text 1000 --max-turns 6 "
-    "--max-sessions 10 --max-disk 1mb --max-connections 60 --max-idle 6"
+    "--max-sessions 10 --max-disk 1mb --max-connections 60"
 )
+FORGETFUL = ["--max-idle", "3"]
 FLOODER, POLITE = "127.0.0.2", "127.0.0.3"
 
 
@@ -38,17 +39,17 @@ class Spaces:
     """A small Space of each Gradio, with a folder of its own for all that it writes."""
 
     _stack: ExitStack = field(default_factory=ExitStack)
-    _running: dict[str, tuple[str, Path]] = field(default_factory=dict)
+    _running: dict[tuple[str, ...], tuple[str, Path]] = field(default_factory=dict)
 
-    def run(self, python: str) -> tuple[str, Path]:
+    def run(self, python: str, options: Sequence[str] = OPTIONS) -> tuple[str, Path]:
         """Its URL and folder."""
-        if python not in self._running:
+        if (python, *options) not in self._running:
             folder = self._stack.enter_context(tempfile.TemporaryDirectory())
             with patch.dict(os.environ, PYTHONPATH=str(ROOT), TMPDIR=folder):
-                command = [python, str(ROOT / "tests/spaces/faulty.py"), *OPTIONS]
+                command = [python, str(ROOT / "tests/spaces/faulty.py"), *options]
                 url = self._stack.enter_context(running_space(command))
-            self._running[python] = url, Path(folder)
-        return self._running[python]
+            self._running[python, *options] = url, Path(folder)
+        return self._running[python, *options]
 
     def close(self) -> None:
         """Stops them."""
@@ -206,20 +207,25 @@ def test_sessions_of_others_stay(arrive: Arrive) -> None:
     assert polite.ask("c") == "c (files: 0, entries: 3)"
 
 
-def test_long_chats_count_for_more(arrive: Arrive) -> None:
-    """Sessions are counted by what they hold, and a name may not be long."""
+def test_names_of_sessions(arrive: Arrive) -> None:
+    """A session's name, which is the client's own, may not be long."""
     visitor = arrive(FLOODER)
     visitor.session = "s" * 257
     assert visitor.file("a").status_code == 400
     assert visitor.join().status_code == 400
 
 
-def test_idle_sessions_and_their_files_are_let_go(arrive: Arrive) -> None:
+def test_idle_sessions_and_their_files_are_let_go(spaces: Spaces, gradio_python: str) -> None:
     """After its time a session is forgotten, and its files and those that were never sent are deleted."""
-    visitor = arrive(POLITE)
+    with ExitStack() as stack:
+        visitor = Visitor(spaces.run(gradio_python, FORGETFUL)[0], stack, POLITE)
+        leave_and_return(visitor)
+
+
+def leave_and_return(visitor: Visitor) -> None:
+    """Has a chat with a file, waits until the file is gone, and asks again."""
     sent, unsent = visitor.keep(b"sent"), visitor.keep(b"unsent")
-    visitor.ask("a", [str(sent)])
-    assert sent.exists()
+    assert visitor.ask("a", [str(sent)]) == "a (files: 1, entries: 1)"
     await_true(lambda: not (sent.exists() or unsent.exists()))
     assert not sent.parent.exists()
     assert visitor.ask("b") == "b (files: 0, entries: 1)"
