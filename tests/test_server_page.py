@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -235,13 +236,18 @@ def send(person: Person, text: str) -> None:
     person.ask("")
 
 
+def is_shown_twice(person: Person, words: str) -> bool:
+    """Whether words stand in the chat as a question and as its answer."""
+    return person.find("#chat").text.count(words) > 1
+
+
 def test_markup_runs_nothing(visit: Callable[[str], Person]) -> None:
     """Neither what a person typed nor what a model answered is more than text, whatever stands in it."""
     person = visit("faulty")
     there = person.browser.current_url
     for text, seen in ((HOSTILE, "one"), (f"hi {HOSTILE}", "hi"), (f"`{HOSTILE}`", "window.ran = 2")):
         send(person, text)  # a block of HTML, HTML in a paragraph, and code; each comes back as the answer
-        person.await_that(lambda seen=seen: person.find("#chat").text.count(seen) > 1)
+        person.await_that(partial(is_shown_twice, person, seen))
     clickable = "#chat a, #chat button[formaction], #chat summary, #chat svg text"
     for place in range(len(person.browser.find_elements("css selector", clickable))):
         person.browser.execute_script(
