@@ -6,8 +6,8 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -238,7 +238,7 @@ def send(person: Person, text: str) -> None:
 
 def is_shown_twice(person: Person, words: str) -> bool:
     """Whether words stand in the chat as a question and as its answer."""
-    return person.find("#chat").text.count(words) > 1
+    return bool(person.find("#chat").text.count(words) > 1)
 
 
 def test_markup_runs_nothing(visit: Callable[[str], Person]) -> None:
