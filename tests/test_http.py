@@ -271,7 +271,7 @@ def test_json_and_files_are_sent() -> None:
         ),
         (httpx.Response(200, content=b""), "answered with nothing that says its type, not JSON"),
         (httpx.Response(200, content=b"\xff"), "not JSON"),
-        (httpx.Response(200, text="[" * 1_000), "not JSON"),
+        (httpx.Response(200, text="[" * 1_000), "nested deeper than 100 levels"),
         (
             httpx.Response(200, content=b"", headers={"Content-Type": "x" * 90_000}),
             "answered with x{600}…, not",
