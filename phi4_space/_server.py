@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from phi4_space._bodies import HEADERS, messages, read
 from phi4_space._credentials import Letters
 from phi4_space._deadlines import within_request
-from phi4_space._errors import InvalidOption, Step, UnexpectedAnswer
+from phi4_space._errors import InvalidOption, LimitExceeded, Step, UnexpectedAnswer
 from phi4_space._failures import plain
 from phi4_space._http import Border, check, to_httpx
 from phi4_space._json import parse
@@ -181,6 +181,9 @@ def _to_content(json: object) -> bytes:
 def _from_content(response: httpx.Response, body: bytes, limits: Limits) -> Any:
     try:
         return parse(body, limits)
+    except LimitExceeded as exc:
+        exc.status = response.status_code
+        raise
     except ValueError:
         kind = plain(response.headers.get("content-type", "")) or "nothing that says its type"
         raise UnexpectedAnswer(
