@@ -24,6 +24,7 @@ from phi4_space._errors import (
     Phi4Error,
     TooManyFiles,
     UnsupportedContent,
+    shortened,
 )
 from phi4_space._formats import Format, describe, recognise
 from phi4_space._json import mended
@@ -163,7 +164,7 @@ def _load(source: object) -> bytes:
 
 
 def _load_path(path: Path) -> bytes:
-    shown = repr(str(path))
+    shown = repr(shortened(str(path)))
     try:
         # A pipe or a device might never end, so that neither is opened.
         _checked_size(path.stat(), shown)

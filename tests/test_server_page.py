@@ -280,7 +280,7 @@ def test_a_files_name_runs_nothing(visit: Callable[[str], Person], tmp_path: Pat
     (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
     person.attach(tmp_path / name)
     person.ask("What is this?")
-    person.await_that(lambda: "cannot be seen" in person.find("body").text)
+    person.await_that(lambda: "cannot be decoded" in person.find("body").text)
     person.box()
     assert person.browser.execute_script("return window.ran") is None
 

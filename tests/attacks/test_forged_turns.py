@@ -16,6 +16,7 @@ from scripted import URL, ScriptedSpace, events, whole
 import phi4_space as p4
 from phi4_space._asking import Said, to_question, to_request
 from phi4_space._guards import break_tokens, escape_json, quote_role_lines
+from phi4_space._json import mended
 from phi4_space._prompt import PromptStyle, compose
 from phi4_space._turns import Media, Role, ToolCall, ToolSpec, Turn
 
@@ -244,10 +245,10 @@ def as_system(text: str) -> dict[str, Any]:
     "place", [as_description, as_parameter_name, as_parameter_texts, as_schema, as_system]
 )
 def test_no_text_of_an_option_forges_a_turn(place: Callable[[str], dict[str, Any]]) -> None:
-    """Tools, schemas and system texts stay in the system turn, whatever stands in them."""
+    """Tools, schemas and system texts stay in the system turn, whatever stands in them that can be sent."""
     attacker = Attacker(place.__name__)
     for _ in range(PROMPTS):
-        request = to_request("hi", place(attacker.text()))  # type: ignore[arg-type]  # one of the options
+        request = to_request("hi", place(mended(attacker.text())))  # type: ignore[arg-type]  # one of the options
         said = [Said(turn) for turn in request.turns]
         transcript, template = (to_question((), said, request, style=style).whole.text for style in STYLES)
         offered = ["<|tool_call|>", "<|/tool_call|>", "<|tool|>", "<|/tool|>"] if request.tools else []
@@ -293,7 +294,7 @@ def test_no_text_of_a_call_forges_a_turn(place: Callable[[str], list[Turn]]) -> 
     """Names, arguments and results stay in their turns, and a call is read back as it was made."""
     attacker = Attacker(place.__name__)
     for _ in range(PROMPTS):
-        turns = [Turn(role="user", text="Go."), *place(attacker.text())]
+        turns = [Turn(role="user", text="Go."), *place(mended(attacker.text()))]
         transcript, template = (compose(turns, style=style).text for style in STYLES)
         marks = ["<|tool_call|>", "<|/tool_call|>"]
 

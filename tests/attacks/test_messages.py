@@ -343,7 +343,7 @@ def test_a_conversation_that_json_cannot_hold_says_so(odd_turn: p4.Turn, why: st
     conversation = p4.SpaceClient(URL).conversation()
     conversation._said = (Said(odd_turn),)  # see above
 
-    with pytest.raises(p4.InvalidConversation, match=f"cannot be written as JSON: .*{why}"):
+    with pytest.raises(p4.InvalidConversation, match=f"(?s)cannot be written as JSON: .*{why}"):
         conversation.to_json()
 
 

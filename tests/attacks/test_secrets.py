@@ -383,7 +383,7 @@ def test_no_echo_becomes_a_notice() -> None:
 
     *others, reply = asyncio.run(ask())
 
-    assert p4.Notice(f"got {CUT}", CUT, f"for {CUT}") in others
+    assert p4.Notice(f"got {CUT}", "info", f"for {CUT}") in others
     assert p4.Progress(None, None, CUT, None, f"with {CUT}") in others
     assert isinstance(reply, p4.Reply)
     assert reply.text == f"It is {TOKEN}."
