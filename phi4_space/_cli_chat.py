@@ -135,8 +135,8 @@ class Chat:
     def _save(self, file: str) -> None:
         try:
             write_privately(Path(file).expanduser(), self._conversation.to_json())
-        except OSError as exc:
-            raise InvalidInput(f"{file!r} cannot be written: {exc.strerror}") from exc
+        except (OSError, RuntimeError, ValueError) as exc:  # no such user's home; a null in the name
+            raise InvalidInput(f"{file!r} cannot be written: {_words(exc)}") from exc
         self._note(f"Saved {len(self._conversation.turns)} turns in {file}.")
 
     def _begin(self, _rest: str) -> None:
@@ -164,12 +164,16 @@ def read_conversation(file: str, *, space: SpaceClient | None = None) -> Convers
     """
     try:
         text = Path(file).expanduser().read_bytes()
-    except OSError as exc:
-        raise InvalidInput(f"{file!r} cannot be read: {exc.strerror}") from exc
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise InvalidInput(f"{file!r} cannot be read: {_words(exc)}") from exc
     try:
         return Conversation.from_json(text, space=space)
     except InvalidConversation as exc:
         raise InvalidConversation(f"{file!r} holds no conversation: {exc.what}") from exc
+
+
+def _words(exc: Exception) -> str:
+    return str(getattr(exc, "strerror", None) or exc)
 
 
 def write_privately(path: Path, text: str) -> None:

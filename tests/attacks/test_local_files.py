@@ -518,3 +518,18 @@ def test_a_folder_that_is_set_later_is_one(folder: Path) -> None:
         llm.chat([ChatMessage(blocks=[ImageBlock.model_construct(path=folder.parent, image=None, url=None)])])
 
     assert uploaded(space) == [1]
+
+
+@posix
+def test_what_is_no_regular_file_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open a device may do something, such as rewind a tape."""
+    opened: list[str] = []
+    for room in ("phi4_space._media", "llama_index_phi4._local_files"):
+        monkeypatch.setattr(f"{room}._open", lambda path, _: opened.append(path))
+
+    with pytest.raises(MediaNotReadable, match="no regular file"):
+        sent([Turn.of("user", *media(Path("/dev/zero")))])
+    with pytest.raises(MediaNotReadable, match="There is no file"):
+        LocalFiles(allowed=True).read("/dev/zero")
+
+    assert opened == []

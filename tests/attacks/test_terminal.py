@@ -300,6 +300,15 @@ def test_a_device_is_no_place_to_save(tmp_path: Path, phi4: Callable[..., Any]) 
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/chat.json", "a\0b", "x" * 5000])
+def test_a_name_that_no_file_can_have_is_refused(phi4: Callable[..., Any], name: str) -> None:
+    """By an error of ours, and no traceback."""
+    for command in ("save", "load"):
+        done = phi4(ScriptedSpace(), "chat", "--space", "http://space.test", stdin=f"/{command} {name}\n")
+        assert (done.exit_code, type(done.exception)) == (2, SystemExit)
+        assert not OBEYED.search(done.stderr)
+
+
 # --- files in a saved conversation ----------------------------------------------------------------------
 
 GIF = "R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICAQA7AA=="
