@@ -16,8 +16,8 @@ _MOST_COOKIES = 50  # that a server may set, as many as browsers keep of a site
 _LARGEST_COOKIE = 4096  # characters
 
 
-class Letters(httpx.Auth):
-    """Puts the headers on that let a request in.
+class HeaderAuth(httpx.Auth):
+    """Puts headers with credentials on a request.
 
     Only what is sent has them: no argument and no local of whoever asks.
 
@@ -35,7 +35,7 @@ class Letters(httpx.Auth):
         yield request
 
 
-class _Modest(DefaultCookiePolicy):
+class _FewCookies(DefaultCookiePolicy):
     """Keeps few cookies of a server, and none that are large."""
 
     def __init__(self, jar: CookieJar) -> None:
@@ -53,7 +53,7 @@ def to_jar(cookies: Mapping[str, str]) -> CookieJar:
     holder = httpx.Cookies(jar)
     for name, value in cookies.items():
         holder.set(name, value)
-    jar.set_policy(_Modest(jar))
+    jar.set_policy(_FewCookies(jar))
     return jar
 
 

@@ -15,7 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from phi4_space._bodies import HEADERS, messages, read
-from phi4_space._credentials import Letters
+from phi4_space._credentials import HeaderAuth
 from phi4_space._deadlines import within_request
 from phi4_space._errors import InvalidOption, LimitExceeded, Step, UnexpectedAnswer
 from phi4_space._failures import plain
@@ -150,7 +150,9 @@ class Server:
         self, client: httpx.AsyncClient, request: httpx.Request, sent: Callable[[], None]
     ) -> httpx.Response:
         request.stream = _Pieces(request.stream, sent)
-        return await client.send(request, stream=True, auth=Letters(self.credentials), follow_redirects=False)
+        return await client.send(
+            request, stream=True, auth=HeaderAuth(self.credentials), follow_redirects=False
+        )
 
     async def _body(self, response: httpx.Response) -> bytes:
         return b"" if response.has_redirect_location else await read(response, self.settings.limits)
