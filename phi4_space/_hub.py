@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phi4_space._address import HUB, Address
 from phi4_space._errors import (
@@ -85,6 +85,8 @@ class _Found(BaseModel):
 
 
 class _Quota(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+
     base: float
     current: float
     resetsAt: str | None = None  # noqa: N815 - the Hub's own spelling

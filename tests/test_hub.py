@@ -255,7 +255,15 @@ def test_without_a_token_no_quota_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [{}, [], {"base": "much"}, httpx.Response(404, json={"error": "Not found"})]
+    "answer",
+    [
+        {},
+        [],
+        {"base": "much"},
+        {"base": "NaN", "current": 1},
+        {"base": 1, "current": "inf"},
+        httpx.Response(404, json={"error": "Not found"}),
+    ],
 )
 def test_a_quota_that_cannot_be_read_is_an_error_of_ours(answer: Any) -> None:
     """The Hub documents no shape for it, so another shape is expected to come, and has a name."""
