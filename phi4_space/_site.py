@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -189,10 +190,11 @@ class Site:
             return self._checked(to_contract(await self.get("/config"), space=self.server.name))
 
     def _checked(self, contract: Contract) -> Contract:
-        """The contract, whose prefix goes into URLs, and URLs into logs."""
-        if self.server.redaction.text(contract.api_prefix) != contract.api_prefix:
+        """The contract, without credentials in what is shown: the version in replies, the prefix in URLs."""
+        clean = self.server.redaction.text
+        if clean(contract.api_prefix) != contract.api_prefix:
             raise UnexpectedAnswer("The api_prefix in the Space's /config repeats a credential")
-        return contract
+        return replace(contract, gradio_version=clean(contract.gradio_version))
 
     def _check_sizes(self, files: Sequence[File], contract: Contract) -> None:
         limit = contract.max_file_size
