@@ -407,6 +407,14 @@ def test_no_echo_becomes_a_status(*, known: bool) -> None:
     assert status.ready is known
 
 
+def test_no_echo_becomes_a_part_of_a_reply() -> None:
+    """The Space's version stands beside its answer."""
+    space = ScriptedSpace(config=config(version=f"6 {TOKEN}"))
+    one = p4.SpaceClient("https://phi.example", **SECRETS, outside=Outside(transport=space))
+
+    assert one.reply("hi").gradio_version == f"6 {CUT}"
+
+
 def test_no_echo_becomes_a_url() -> None:
     """A prefix that repeats a credential would put it into the log lines of each request."""
     space = ScriptedSpace(config=config(api_prefix=f"/{TOKEN}"))
@@ -652,6 +660,25 @@ def test_a_proxy_that_repeats_its_password_puts_it_nowhere(
             space = trusted("https://phi.example", proxy=url if handed_in else None)
             with pytest.raises(p4.ConnectionFailed) as caught:
                 await turn(space)
+            assert "Proxy-Authorization" in server.asked[0].head
+        return caught.value
+
+    clean(asyncio.run(main()))
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("seconds", [0.5, 20])
+def test_a_proxy_that_hangs_shows_nothing(seconds: float) -> None:
+    """Until it answers, a local of httpcore holds all header fields, the proxy's and the Space's."""
+
+    async def main() -> BaseException:
+        async with hostile(**{"*": FAILURES["no answer"]}) as server:
+            proxy = server.url.replace("http://", f"http://ada:{PROXY_PASSWORD}@")
+            space = trusted("http://127.0.0.1:9", proxy=proxy)
+            with pytest.raises(TimeoutError) as caught:
+                async with asyncio.timeout(seconds), space:
+                    await turn(space)
+            assert TOKEN in server.asked[0].head
             assert "Proxy-Authorization" in server.asked[0].head
         return caught.value
 
