@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
-_LEAST = 0.005  # seconds of work; less is noise
+_LEAST = 0.02  # seconds of work; less is noise, such as the first touch of a page of memory
 _GENEROUS = 3  # times what proportion would make it; a square makes it ten times
 
 
