@@ -281,6 +281,7 @@ def test_any_saved_conversation(saved: Any) -> None:
     [
         "[" * 100_000,
         '{"a":' * 100_000,
+        json.dumps({**SAVED, "history": [float("nan")]}),
         json.dumps({**SAVED, "turns": [{"role": 1}] * 50_000}),
         json.dumps({**SAVED, "turns": "x" * 5_000_000}),
         json.dumps({**SAVED, "space": 1, "history": "x" * 5_000_000}),
