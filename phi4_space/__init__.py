@@ -41,12 +41,13 @@ from phi4_space._errors import (
     UrlRefused,
 )
 from phi4_space._limits import Limits
-from phi4_space._options import MODEL, MODEL_ALIASES, Timeouts
+from phi4_space._options import MODEL, MODEL_ALIASES
 from phi4_space._options import VERSION as __version__  # noqa: N811 - the name that versions have
 from phi4_space._prompt import PromptStyle
 from phi4_space._response_format import ResponseFormat
 from phi4_space._session import Session
 from phi4_space._space import Conversation, SpaceClient
+from phi4_space._timeouts import Timeouts
 from phi4_space._turns import (
     BrokenCall,
     Delta,

@@ -16,6 +16,7 @@ _PAGE = re.compile(
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 # Letters of any script, as host names may have; nothing that two readers of URLs could read differently.
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
+PUBLIC_SPACE = "microsoft/phi-4-multimodal"
 _LONGEST_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones in a way only it knows
 _SUFFIX = ".hf.space"
 

@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 
+from phi4_space._address import PUBLIC_SPACE
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
 from phi4_space._failures import label, plain
 from phi4_space._origin import is_prefix
 
 SUBMIT = "process_message"
 ANSWER = "bot_response"
-PUBLIC_SPACE = "microsoft/phi-4-multimodal"
 _NEEDS = {SUBMIT: ("chatbot", "multimodaltextbox"), ANSWER: ("chatbot",)}
 # The public Space's numbers, as public clients have them fixed; used for it alone, and only when its
 # endpoints carry no names.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import anyio
 
 from phi4_space._errors import DeadlineExceeded
-from phi4_space._options import Timeouts
+from phi4_space._timeouts import Timeouts
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from phi4_space._errors import (
     UnexpectedAnswer,
 )
 from phi4_space._failures import from_response, plain
-from phi4_space._options import Timeouts
 from phi4_space._redaction import Redaction
+from phi4_space._timeouts import Timeouts
 
 
 def to_httpx(timeouts: Timeouts, *, read: float | None) -> httpx.Timeout:

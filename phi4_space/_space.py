@@ -22,13 +22,14 @@ from phi4_space._errors import InvalidConversation, InvalidOption, InvalidSpaceN
 from phi4_space._limits import Limits
 from phi4_space._locks import Turnstile
 from phi4_space._media import read_all
-from phi4_space._options import MODEL, Settings, Timeouts, to_settings, token_for
+from phi4_space._options import MODEL, Settings, to_settings, token_for
 from phi4_space._prompt import PromptStyle
 from phi4_space._question import Standing
 from phi4_space._redaction import discreet
 from phi4_space._sampling import SamplingPolicy
 from phi4_space._saved import from_json, to_json
 from phi4_space._session import Session
+from phi4_space._timeouts import Timeouts
 from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
 from phi4_space._urls import FetchPolicy
 from phi4_space._wiring import Outside, Wiring

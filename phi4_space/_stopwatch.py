@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import anyio
 
 from phi4_space._errors import DeadlineExceeded
-from phi4_space._options import Timeouts
+from phi4_space._timeouts import Timeouts
 from phi4_space._turns import Timing
 
 T = TypeVar("T")

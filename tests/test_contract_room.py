@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_space._contract import PUBLIC_SPACE, Contract, Slot, answer_text, to_contract
+from phi4_space._address import PUBLIC_SPACE
+from phi4_space._contract import Contract, Slot, answer_text, to_contract
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
 
 SPACE = "owner/name"

@@ -25,9 +25,9 @@ from phi4_space._errors import (
 )
 from phi4_space._http import Border, check, to_httpx
 from phi4_space._limits import Limits
-from phi4_space._options import Timeouts
 from phi4_space._redaction import Redaction
 from phi4_space._space import SpaceClient
+from phi4_space._timeouts import Timeouts
 
 TIMEOUTS = Timeouts(connect=1, request=2, idle=3)
 URL = "https://phi.example/config"

@@ -25,7 +25,8 @@ from phi4_space._errors import (
 )
 from phi4_space._hub import Hub, Runtime
 from phi4_space._limits import Limits
-from phi4_space._options import MODEL, Settings, Timeouts, to_settings
+from phi4_space._options import MODEL, Settings, to_settings
+from phi4_space._timeouts import Timeouts
 from phi4_space._turns import Quota
 from phi4_space._urls import FetchPolicy
 

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from phi4_space._errors import InvalidOption, InvalidSpaceName
 from phi4_space._limits import Limits
-from phi4_space._options import MODEL, VERSION, Settings, Timeouts, ambient_token, to_model, to_settings
+from phi4_space._options import MODEL, VERSION, Settings, ambient_token, to_model, to_settings
+from phi4_space._timeouts import Timeouts
 from phi4_space._urls import FetchPolicy
 
 HUB_SPACE = "https://owner-name.hf.space"

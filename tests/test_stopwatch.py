@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_space._errors import DeadlineExceeded
-from phi4_space._options import Timeouts
 from phi4_space._stopwatch import Stopwatch
+from phi4_space._timeouts import Timeouts
 from phi4_space._turns import Timing
 
 FOREVER = Timeouts(queue=None, total=None)
