@@ -19,6 +19,7 @@ test: lint types unit ## everything that CI runs
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
@@ -34,13 +35,13 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract and the frameworks, live, on three Gradios
-	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_server_app.py \
-		tests/test_server_gradio_client.py $(AT_GRADIOS)
+	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/server/test_app.py \
+		tests/server/test_gradio_client.py $(AT_GRADIOS)
 	$(BIN)/pytest tests/langchain tests/llama_index -k live- $(AT_GRADIOS)
 
 floors: $(VENV)/wheel.stamp .venv-floors/test.stamp ## the framework packages, on the oldest frameworks that they take
 	.venv-floors/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall $(WHEEL)/phi4_space-*.whl
-	.venv-floors/bin/pytest tests/langchain tests/llama_index tests/test_response_format.py
+	.venv-floors/bin/pytest tests/langchain tests/llama_index tests/prompt/test_json_answer.py
 
 record: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the cassettes, from our own Space
 	rm -rf cassettes/*/langchain cassettes/*/llama_index

@@ -1,6 +1,8 @@
 """Use Microsoft's Phi-4-multimodal (text, images and audio in; text out) from a Hugging Face Space."""
 
-from phi4_space._asking import Message, Options
+from phi4_space._client import Conversation, SpaceClient
+from phi4_space._config import MODEL, MODEL_ALIASES
+from phi4_space._config import VERSION as __version__  # noqa: N811 - the name that versions have
 from phi4_space._errors import (
     AuthenticationFailed,
     BlockingCallRefused,
@@ -40,14 +42,15 @@ from phi4_space._errors import (
     UploadRefused,
     UrlRefused,
 )
+from phi4_space._gradio.queue import Cancelled, Failed, Finished, Heartbeat, SessionLost, Snapshot
+from phi4_space._gradio.session import Session
 from phi4_space._limits import Limits
-from phi4_space._options import MODEL, MODEL_ALIASES
-from phi4_space._options import VERSION as __version__  # noqa: N811 - the name that versions have
-from phi4_space._prompt import PromptStyle
-from phi4_space._response_format import ResponseFormat
-from phi4_space._session import Session
-from phi4_space._space import Conversation, SpaceClient
+from phi4_space._net.urls import FetchPolicy
+from phi4_space._prompt.compose import PromptStyle
+from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._runtime import Outside
 from phi4_space._timeouts import Timeouts
+from phi4_space._turn.request import Message, Options
 from phi4_space._turns import (
     BrokenCall,
     Delta,
@@ -70,9 +73,6 @@ from phi4_space._turns import (
     Usage,
     Waking,
 )
-from phi4_space._urls import FetchPolicy
-from phi4_space._wire import Cancelled, Failed, Finished, Heartbeat, SessionLost, Snapshot
-from phi4_space._wiring import Outside
 
 __all__ = [
     "MODEL",

@@ -12,7 +12,7 @@ def main() -> int:
         The exit status; the command's own are listed by `phi4 --help`.
     """
     try:
-        from phi4_space._cli import main as run  # noqa: PLC0415 - typer and rich come with an extra
+        from phi4_space._cli.app import main as run  # noqa: PLC0415 - typer and rich come with an extra
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         if package not in {"typer", "rich"}:

@@ -14,6 +14,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phi4_space._address import HUB, Address
+from phi4_space._config import USER_AGENT, Settings
 from phi4_space._errors import (
     AuthenticationFailed,
     Phi4Error,
@@ -23,12 +24,11 @@ from phi4_space._errors import (
     SpacePaused,
     UnexpectedAnswer,
 )
-from phi4_space._failures import plain
-from phi4_space._options import USER_AGENT, Settings
-from phi4_space._origin import Origin
-from phi4_space._pool import Pool
-from phi4_space._redaction import Redaction
-from phi4_space._server import Server
+from phi4_space._net.error_mapping import plain
+from phi4_space._net.host import Host
+from phi4_space._net.origin import Origin
+from phi4_space._net.pool import Pool
+from phi4_space._net.redaction import Redaction
 from phi4_space._turns import Quota
 
 M = TypeVar("M", bound=BaseModel)
@@ -102,15 +102,16 @@ class Hub:
 
     def __init__(self, settings: Settings, open_client: Callable[[], httpx.AsyncClient]) -> None:
         self._settings = settings
-        self._server = Server(
-            settings=settings,
+        self._host = Host(
             origin=Origin(HUB),
             name=HUB,
             headers={"User-Agent": USER_AGENT},
             credentials=settings.hub_credentials(),
             redaction=Redaction(settings.secrets()),
+            timeouts=settings.timeouts,
+            limits=settings.limits,
         )
-        self._pool = Pool(partial(self._server.client, open_client))
+        self._pool = Pool(partial(self._host.client, open_client))
 
     async def runtime(self, address: Address) -> Runtime:
         """The state of a Space.
@@ -145,9 +146,9 @@ class Hub:
         return (await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _Found)).id
 
     async def _get(self, path: str, kind: type[M]) -> M:
-        with self._server.border("status"):
+        with self._host.border("status"):
             async with self._pool.borrow() as client:
-                return _read(await self._server.ask(client, "GET", path), kind)
+                return _read(await self._host.ask(client, "GET", path), kind)
 
 
 def _read(told: object, kind: type[M]) -> M:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_space._address import to_address
+from phi4_space._config import MODEL, Settings, to_settings
 from phi4_space._errors import (
     ConnectionFailed,
     Phi4Error,
@@ -25,10 +26,9 @@ from phi4_space._errors import (
 )
 from phi4_space._hub import Hub, Runtime
 from phi4_space._limits import Limits
-from phi4_space._options import MODEL, Settings, to_settings
+from phi4_space._net.urls import FetchPolicy
 from phi4_space._timeouts import Timeouts
 from phi4_space._turns import Quota
-from phi4_space._urls import FetchPolicy
 
 T = TypeVar("T")
 SPACE = to_address("owner/name")

@@ -13,7 +13,7 @@ from phi4_server.model import Said
 from phi4_server.offline import captioning, prompt
 from phi4_server.offline.answering import reply
 from phi4_space import Media, Turn
-from phi4_space._prompt import PromptStyle, compose
+from phi4_space._prompt.compose import PromptStyle, compose
 
 
 def pointed(text: str) -> list[int]:

@@ -13,7 +13,7 @@ from phi4_server.offline.prompt import Conversation, Turn, read
 from phi4_server.offline.tools import Call, offered, written
 from phi4_space import ToolSpec
 from phi4_space import Turn as Sent
-from phi4_space._prompt import PromptStyle, compose
+from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._turns import ToolCall
 
 TOOLS = [{"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}]

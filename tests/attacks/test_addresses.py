@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scripted import ScriptedSpace, config
 
 import phi4_space as p4
-from phi4_space._contract import to_contract
+from phi4_space._gradio.contract import to_contract
 from phi4_space._hub import Hub
-from phi4_space._origin import Origin, is_prefix
-from phi4_space._wiring import Outside
+from phi4_space._net.origin import Origin, is_prefix
+from phi4_space._runtime import Outside
 
 SPACE = "https://phi.example"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -226,7 +226,7 @@ def asked(url: str, *, root: str = f"{SPACE}/folder") -> list[httpx.Request]:
         return httpx.Response(307, headers={"Location": "https://evil.example/folder/a"})
 
     async def ask() -> None:
-        server = p4.SpaceClient(root)._wiring.site.server
+        server = p4.SpaceClient(root)._wiring.site.host
         client = server.client(
             lambda: httpx.AsyncClient(
                 transport=httpx.MockTransport(answer), cookies={"a": "b"}, follow_redirects=True

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from growth import assert_proportional
 
-from phi4_space._diffs import Outputs
 from phi4_space._errors import LimitExceeded, UnexpectedAnswer
+from phi4_space._gradio.diffs import Outputs
+from phi4_space._gradio.queue import Finished, Heartbeat, QueueReader, Snapshot
 from phi4_space._limits import Limits
-from phi4_space._wire import Finished, Heartbeat, QueueReader, Snapshot
 
 LARGE = Limits(edits=10**7, values=10**7, line=10**9)
 JOB = "job"

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from scripted import ScriptedSpace, config, events, whole
 
 import phi4_space as p4
-from phi4_space._bodies import _EventSize, messages, read
-from phi4_space._wiring import Outside
+from phi4_space._net.bodies import _EventSize, messages, read
+from phi4_space._runtime import Outside
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 LIMITS = p4.Limits(body=100_000, line=100_000)

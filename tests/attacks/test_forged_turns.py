@@ -14,10 +14,10 @@ import pytest
 from scripted import URL, ScriptedSpace, events, whole
 
 import phi4_space as p4
-from phi4_space._asking import Said, to_question, to_request
-from phi4_space._guards import break_tokens, escape_json, quote_role_lines
 from phi4_space._json import mended
-from phi4_space._prompt import PromptStyle, compose
+from phi4_space._prompt.compose import PromptStyle, compose
+from phi4_space._prompt.escape import break_tokens, escape_json, quote_role_lines
+from phi4_space._turn.request import Said, to_question, to_request
 from phi4_space._turns import Media, Role, ToolCall, ToolSpec, Turn
 
 T = TypeVar("T")

@@ -36,7 +36,7 @@ from llama_index_phi4._local_files import LocalFiles
 from llama_index_phi4._messages import to_turns
 from llama_index_phi4._sources import images_to_media
 from phi4_space import FileTooLarge, InvalidInput, InvalidOption, Media, MediaNotReadable, Turn
-from phi4_space._media import read_all
+from phi4_space._media.read import read_all
 from phi4_space._turns import File
 
 PICTURE, SOUND = square(255, 0, 0), tone(440)
@@ -524,7 +524,7 @@ def test_a_folder_that_is_set_later_is_one(folder: Path) -> None:
 def test_what_is_no_regular_file_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """To open a device may do something, such as rewind a tape."""
     opened: list[str] = []
-    for room in ("phi4_space._media", "llama_index_phi4._local_files"):
+    for room in ("phi4_space._media.read", "llama_index_phi4._local_files"):
         monkeypatch.setattr(f"{room}._open", lambda path, _: opened.append(path))
 
     with pytest.raises(MediaNotReadable, match="no regular file"):

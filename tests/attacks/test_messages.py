@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 from scripted import URL, ScriptedSpace, Stream, chat, completed, config, events, generating, job, whole
 
 import phi4_space as p4
-from phi4_space._asking import Said
-from phi4_space._contract import answer_text, to_contract
-from phi4_space._failures import from_handler, from_response, label, plain
+from phi4_space._gradio.contract import answer_text, to_contract
+from phi4_space._gradio.queue import Failed, Finished, QueueReader, Snapshot, WireEvent
 from phi4_space._json import parse
 from phi4_space._limits import Limits
+from phi4_space._net.error_mapping import from_handler, from_response, label, plain
+from phi4_space._turn.request import Said
 from phi4_space._turns import File
-from phi4_space._wire import Failed, Finished, QueueReader, Snapshot, WireEvent
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 

@@ -14,14 +14,14 @@ import pytest
 from growth import assert_independent, assert_proportional
 
 import phi4_space as p4
-from phi4_space._answer import Answer
-from phi4_space._calls import Block
-from phi4_space._failures import from_handler, from_response, label, plain
 from phi4_space._json import JsonEnd, parse
 from phi4_space._limits import Limits
-from phi4_space._response_format import JsonReader, ResponseFormat
-from phi4_space._stopping import StopReader
-from phi4_space._tools import CallReader
+from phi4_space._net.error_mapping import from_handler, from_response, label, plain
+from phi4_space._prompt.json_answer import JsonReader, ResponseFormat
+from phi4_space._prompt.stop import StopReader
+from phi4_space._prompt.tool_calls import Block
+from phi4_space._prompt.tools import CallReader
+from phi4_space._turn.answer import Answer
 
 OPEN, CLOSE = "<|tool_call|>", "<|/tool_call|>"
 CALL = '{"name": "f", "arguments": {}}'

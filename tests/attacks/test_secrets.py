@@ -29,9 +29,9 @@ from rich.traceback import Traceback
 from scripted import ESTIMATION, ScriptedSpace, config, events, failed, generating, job
 
 import phi4_space as p4
-from phi4_space._credentials import Proxy
-from phi4_space._redaction import CUT, Redaction
-from phi4_space._wiring import Outside
+from phi4_space._net.credentials import Proxy
+from phi4_space._net.redaction import CUT, Redaction
+from phi4_space._runtime import Outside
 
 TOKEN = "hf_T0kenOfAdasAbcdefgh0123456789"
 COOKIE = "Login+C00kie/OfHers=="
@@ -505,7 +505,7 @@ class Everything:
         self.wiring = self.client._wiring
         self.settings = self.wiring.settings
         self.site = self.wiring.site
-        self.server = self.site.server
+        self.server = self.site.host
         self.credentials = self.settings.job_credentials()
 
     def __iter__(self) -> Iterator[object]:

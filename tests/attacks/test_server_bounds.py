@@ -21,7 +21,7 @@ from visitors import API, Visitor, outcome
 
 from phi4_server import running_space
 from phi4_space import FileTooLarge, QueueFull, RateLimited
-from phi4_space._failures import from_handler, from_response
+from phi4_space._net.error_mapping import from_handler, from_response
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs several addresses of one machine")
 

@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 
 import phi4_space as p4
 from phi4_space import Outside, SpaceClient, _cli_reach
-from phi4_space._cli import app
-from phi4_space._cli_chat import Chat, write_privately
-from phi4_space._cli_doctor import Check, Findings
-from phi4_space._cli_failures import to_failure
-from phi4_space._cli_show import Narration, visible
+from phi4_space._cli.app import app
+from phi4_space._cli.chat import Chat, write_privately
+from phi4_space._cli.doctor import Check, Findings
+from phi4_space._cli.failures import to_failure
+from phi4_space._cli.output import Narration, visible
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 COMMANDS = {

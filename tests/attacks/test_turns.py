@@ -26,7 +26,7 @@ from scripted import (
 )
 
 import phi4_space as p4
-from phi4_space._answer import Answer
+from phi4_space._turn.answer import Answer
 from phi4_space._turns import Delta, Rewritten
 
 pytestmark = pytest.mark.usefixtures("no_waiting")

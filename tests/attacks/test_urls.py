@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from scripted import URL, ScriptedSpace
 
 import phi4_space as p4
-from phi4_space._fetch import Budget, fetch
-from phi4_space._media import read_all
-from phi4_space._urls import FetchPolicy, is_global
+from phi4_space._media.read import read_all
+from phi4_space._net.fetch import Budget, fetch
+from phi4_space._net.urls import FetchPolicy, is_global
 
 PUBLIC = "93.184.216.34"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -552,7 +552,7 @@ def test_a_turn_is_all_its_messages() -> None:
                 url, policy=policy, budget=budget, resolve=_resolve, open_transport=lambda: transport
             )
 
-        monkeypatch.setattr("phi4_space._wiring.fetch", loading)
+        monkeypatch.setattr("phi4_space._runtime.fetch", loading)
         await p4.SpaceClient(URL, fetch=policy, outside=p4.Outside(transport=ScriptedSpace())).areply(turns)
 
     with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(p4.UrlRefused, match="bytes together"):

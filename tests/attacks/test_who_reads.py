@@ -31,8 +31,8 @@ from phi4_space import (
     SpaceClient,
     Turn,
 )
-from phi4_space import _space as room
-from phi4_space._cli import app
+from phi4_space import _client as room
+from phi4_space._cli.app import app
 
 SECRET = "hf_sentinel"
 ELSEWHERE = "http://127.0.0.1:7860"

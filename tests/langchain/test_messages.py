@@ -34,7 +34,7 @@ from scripted import ScriptedSpace
 
 from langchain_phi4._messages import to_turns
 from phi4_space import InvalidInput, Media, SpaceClient, ToolCall, Turn, UnsupportedContent, UrlRefused
-from phi4_space._wiring import Outside
+from phi4_space._runtime import Outside
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 PICTURE = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}

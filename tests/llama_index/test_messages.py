@@ -55,8 +55,8 @@ from phi4_space import (
     Turn,
     UnsupportedContent,
 )
-from phi4_space._media import read_all
-from phi4_space._prompt import compose
+from phi4_space._media.read import read_all
+from phi4_space._prompt.compose import compose
 from phi4_space._turns import File
 
 RED = square(200, 30, 30)

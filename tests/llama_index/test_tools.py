@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 from llama_index_phi4._calls import read_arguments
 from llama_index_phi4._tools import to_blocks, to_choice, to_selections, to_specs
 from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
-from phi4_space._tools import render
+from phi4_space._prompt.tools import render
 
 ADD_PARAMETERS = {
     "type": "object",

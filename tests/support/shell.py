@@ -15,7 +15,7 @@ import typer
 from servers import ROOT
 
 from phi4_server import __main__ as serving
-from phi4_space._cli import app
+from phi4_space._cli.app import app
 
 _COMMANDS = {"phi4": "-m phi4_space", "pytest": "-m pytest", "python": ""}
 _ASKING = {"ask", "doctor"}  # the subcommands of phi4 that end by themselves, soon

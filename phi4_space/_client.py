@@ -1,0 +1,402 @@
+"""A Space, and a conversation with it. Knows what users may ask for; how it is done is below.
+
+Each asynchronous door has a synchronous one beside it, which carries the same work out on the background
+loop. Nothing is opened before the first call.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Never, Self
+
+from pydantic import SecretStr
+
+from phi4_space._address import to_address
+from phi4_space._ask import Doors
+from phi4_space._config import MODEL, Settings, to_settings, token_for
+from phi4_space._errors import InvalidConversation, InvalidOption, InvalidSpaceName, Phi4Error
+from phi4_space._gradio.session import Session
+from phi4_space._limits import Limits
+from phi4_space._media.read import read_all
+from phi4_space._net.redaction import discreet
+from phi4_space._net.urls import FetchPolicy
+from phi4_space._prompt.compose import PromptStyle
+from phi4_space._runtime import Outside, Wiring
+from phi4_space._sync.bridge import call, iterate
+from phi4_space._sync.locks import Turnstile
+from phi4_space._timeouts import Timeouts
+from phi4_space._turn.request import Message, Options, Request, Said, refuse_unknown
+from phi4_space._turn.sampling import SamplingPolicy
+from phi4_space._turn.saved import from_json, to_json
+from phi4_space._turn.state import Standing
+from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
+
+
+class SpaceClient(Doors):
+    """A Phi-4-multimodal Space: the public one, a duplicate, or your own.
+
+    It remembers how to reach the Space and opens nothing. It may be used from several loops, threads and
+    processes; copied, compared and pickled (credentials are left out of pickles, `HF_TOKEN` is read again).
+
+    Args:
+        space: "owner/name" on the Hub or the URL of a running Space; `PHI4_SPACE` or else the public Space
+            when left out.
+        token: A Hugging Face token; `HF_TOKEN` when left out, and then sent to the Hub's own hosts only;
+            `False` for none.
+        token_on_loopback: Whether a token handed in may go to a Space on this machine, unencrypted.
+        model: "phi-4-multimodal", or its alias "phi-4".
+        proxy: URL of a proxy for all requests to the Space and the Hub.
+        cookies: Cookies for the Space, such as a login's. A browser's are never looked at.
+        zerogpu_token: A ZeroGPU session's token, for who has one; sent with the calls that make work.
+        zerogpu_uuid: That session's UUID.
+        prompt_style: How several turns become one prompt: "transcript" for Spaces that were made for people,
+            "template" (Phi-4's own tokens) for Spaces known to pass text through.
+        timeouts: What each step may take; a number bounds the whole turn, in seconds.
+        max_retries: How often a turn is tried again before its first text.
+        fetch: What is allowed for media handed in as URLs.
+        limits: How much the Space may send; more is an error.
+        max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
+        strict: Whether options that the Space does not take are refused; otherwise each is ignored, with one
+            `OptionIgnored`.
+        outside: The clock, the network and the like; for tests.
+
+    Raises:
+        InvalidSpaceName: `space` is neither a name nor a URL.
+        InvalidOption: An argument makes no sense, or there is none of that name.
+    """
+
+    label: ClassVar[str] = "Microsoft Phi-4"
+
+    @discreet
+    def __init__(  # noqa: PLR0913 - configuration, all of it by keyword
+        self,
+        space: str | None = None,
+        *,
+        token: str | SecretStr | Literal[False] | None = None,
+        token_on_loopback: bool = False,
+        model: str = MODEL,
+        proxy: str | None = None,
+        cookies: Mapping[str, str] | None = None,
+        zerogpu_token: str | SecretStr | None = None,
+        zerogpu_uuid: str | None = None,
+        prompt_style: PromptStyle = "transcript",
+        timeouts: Timeouts | float | None = Timeouts(),
+        max_retries: int = 2,
+        fetch: FetchPolicy = FetchPolicy(),
+        limits: Limits = Limits(),
+        max_files: int | None = None,
+        strict: bool = False,
+        outside: Outside = Outside(),
+        **unknown: Never,
+    ) -> None:
+        refuse_unknown(unknown, [*inspect.signature(type(self)).parameters][:-1], what="SpaceClient")
+        settings = to_settings(
+            space,
+            token=token,
+            token_on_loopback=token_on_loopback,
+            model=model,
+            proxy=proxy,
+            cookies=cookies,
+            zerogpu_token=zerogpu_token,
+            zerogpu_uuid=zerogpu_uuid,
+            prompt_style=prompt_style,
+            timeouts=timeouts,
+            max_retries=max_retries,
+            fetch=fetch,
+            limits=limits,
+            max_files=max_files,
+            strict=strict,
+        )
+        self._wiring = Wiring(settings, outside)
+
+    @property
+    def space(self) -> str:
+        """The Space, as its name or, failing that, its URL."""
+        return str(self._settings.address)
+
+    @property
+    def url(self) -> str:
+        """The page that a person opens."""
+        return self._settings.address.url
+
+    @property
+    def api_url(self) -> str:
+        """The root of the Space's server."""
+        return self._settings.address.api_url
+
+    @property
+    def referer(self) -> str:
+        """What is sent as Referer, as the Space's own page would."""
+        return self._settings.address.referer
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._settings.model
+
+    @property
+    def prompt_style(self) -> PromptStyle:
+        """How several turns become one prompt."""
+        return self._settings.prompt_style
+
+    def conversation(self, *, system: str | None = None) -> Conversation:
+        """A conversation that remembers what was said, on a session of its own on the Space.
+
+        Args:
+            system: What the model is told about its part, before all else.
+        """
+        return Conversation(self, system=system)
+
+    async def astatus(self, *, wake: float = 0.0) -> Status:
+        """How the Space stands; never raises for one that is down.
+
+        Args:
+            wake: Seconds to wait for one that sleeps, builds or starts.
+        """
+        watch = self._wiring.watch
+        if wake:
+            async with aclosing(watch.rouse(wake)) as stages:
+                with suppress(Phi4Error):  # the status tells it
+                    async for _ in stages:
+                        pass
+        return await watch.status()
+
+    async def awake(self, patience: float | None = None) -> AsyncGenerator[Waking | Status, None]:
+        """Wakes a Space that sleeps, and waits for it.
+
+        Args:
+            patience: Seconds to wait; `timeouts.wake` when left out.
+
+        Yields:
+            A `Waking` each time it is found not yet up, and its `Status` last, up or not.
+        """
+        watch = self._wiring.watch
+        patience = self._settings.timeouts.wake if patience is None else patience
+        async with aclosing(watch.rouse(patience)) as stages:
+            with suppress(Phi4Error):  # the status tells it
+                async for stage in stages:
+                    yield stage
+        yield await watch.status()
+
+    def status(self, *, wake: float = 0.0) -> Status:
+        """`astatus` for synchronous callers."""
+        return call(lambda: self.astatus(wake=wake))
+
+    def wake(self, patience: float | None = None) -> Generator[Waking | Status, None, None]:
+        """`awake` for synchronous callers."""
+        return iterate(lambda: self.awake(patience))
+
+    @asynccontextmanager
+    async def asession(self, session_hash: str | None = None) -> AsyncIterator[Session]:
+        """A session on the Space, with the calls of a turn as separate steps: predict, post, get, cancel.
+
+        Args:
+            session_hash: An existing session's name; a new one is made when left out.
+        """
+        name = session_hash or self._wiring.outside.new_session_hash()
+        async with self._wiring.site.session(name) as session:
+            yield session
+
+    async def aupload(self, media: Sequence[MediaLike]) -> list[Mapping[str, Any]]:
+        """Uploads media, in one request, and returns them as `Session.predict` takes them."""
+        return await self._wiring.site.upload(await read_all(media, fetch=self._wiring.fetcher()))
+
+    async def aclose(self) -> None:
+        """Closes all connections; the next call opens new ones."""
+        await self._wiring.aclose()
+
+    def close(self) -> None:
+        """`aclose` for synchronous callers."""
+        call(self.aclose)
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened; leaving closes what calls opened."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes all connections."""
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        """Nothing is opened; leaving closes what calls opened."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes all connections."""
+        self.close()
+
+    async def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
+        request, news = await self._wiring.prepare(message, options)
+        async with aclosing(self._wiring.ask(request, Standing(), known=(), news=news)) as events:
+            async for event in events:
+                yield event
+
+    @property
+    def _sampling(self) -> SamplingPolicy:
+        return self._wiring.sampling
+
+    @property
+    def _settings(self) -> Settings:
+        return self._wiring.settings
+
+    def _with(self, settings: Settings, outside: Outside) -> SpaceClient:
+        client = object.__new__(type(self))
+        client._wiring = Wiring(settings, outside)
+        return client
+
+    def __copy__(self) -> SpaceClient:
+        """A client with the same settings and connections of its own."""
+        return self._with(self._settings, self._wiring.outside)
+
+    def __deepcopy__(self, memo: object) -> SpaceClient:
+        """See `__copy__`: settings are values."""
+        return self.__copy__()
+
+    def __getstate__(self) -> Settings:
+        """The settings without credentials, since a pickle lies about in files and queues."""
+        return self._settings.without_credentials()
+
+    def __setstate__(self, settings: Settings) -> None:
+        """Wires the client anew, with the token that this process has in its environment."""
+        self._wiring = Wiring(settings.with_ambient_token(), Outside())
+
+    def __eq__(self, other: object) -> bool:
+        """Two clients are equal when they were told the same."""
+        return isinstance(other, SpaceClient) and self._settings == other._settings
+
+    def __hash__(self) -> int:
+        """The Space's address counts."""
+        return hash(self._settings.address)
+
+    def __repr__(self) -> str:
+        """The Space's name; never a credential."""
+        made = hasattr(self, "_wiring")  # not yet, where a traceback shows what its constructor was given
+        return f"SpaceClient({self.space!r})" if made else "<SpaceClient, not made yet>"
+
+
+class Conversation(Doors):
+    """A conversation with a Space: it remembers what was said, here and in a session of the Space.
+
+    One turn runs at a time, others wait. After a failed turn, an early leave, or a restart of the Space the
+    next turn goes to a new session and says everything again, so that nothing is forgotten silently.
+    A turn that fails leaves the conversation as it was; one that was refused before anything was sent leaves
+    the session as well.
+
+    Args:
+        space: The Space.
+        system: What the model is told about its part, before all else.
+    """
+
+    def __init__(self, space: SpaceClient, *, system: str | None = None) -> None:
+        self._space = space
+        self._standing = Standing()
+        self._said: tuple[Said, ...] = (Said(Turn(role="system", text=system)),) if system else ()
+        self._turnstile = Turnstile()
+
+    @property
+    def space(self) -> SpaceClient:
+        """The Space."""
+        return self._space
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """What was said, oldest first."""
+        return tuple(one.turn for one in self._said)
+
+    @property
+    def session_hash(self) -> str:
+        """The session on the Space; empty before the first turn and after a failed one."""
+        return self._standing.session_hash
+
+    def to_json(self) -> str:
+        """The conversation, files included, to be continued anywhere with `from_json`; no credentials.
+
+        Keep it as private as what was said: it holds the key to the Space's session. Continue it in one
+        place only: two that go on from the same JSON share that session; `copy.copy` makes twins that do not.
+        """
+        return to_json(self._space.space, self._standing, self._said)
+
+    @classmethod
+    def from_json(
+        cls,
+        text: str | bytes,
+        *,
+        space: SpaceClient | None = None,
+        token: str | SecretStr | Literal[False] | None = None,
+    ) -> Self:
+        """Continues a conversation, in another process if you like.
+
+        Args:
+            text: What `to_json` returned.
+            space: The client to use; one for the Space that it was with, when left out. With another Space
+                it goes on there, and everything is said again.
+            token: A Hugging Face token for the Space that the text names; `False` for none. When left out,
+                `HF_TOKEN` goes along only if that is the Space of who names none (`PHI4_SPACE`, or else the
+                public one): otherwise whoever wrote the text would decide who gets it.
+
+        Raises:
+            InvalidConversation: The text is not what `to_json` returned.
+            InvalidOption: The token makes no sense, or `space` is no client, or brings a token of its own.
+        """
+        saved = from_json(text)
+        if space is None:
+            space = _named_by_text(saved.space, token)
+        elif not isinstance(space, SpaceClient):
+            raise InvalidOption("space is a SpaceClient here", advice="Write space=SpaceClient(...).")
+        elif token is not None:
+            raise InvalidOption("A client brings its own token", advice="Give it to SpaceClient instead.")
+        conversation = cls(space)
+        conversation._said = saved.said
+        if conversation.space.space == saved.space:
+            conversation._standing = saved.standing
+        return conversation
+
+    async def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
+        wiring = self._space._wiring  # noqa: SLF001 - the two doors share one
+        request, news = await wiring.prepare(message, options)
+        async with self._turnstile.passage(), aclosing(self._take(wiring, request, news)) as events:
+            async for event in events:
+                yield event
+
+    @property
+    def _sampling(self) -> SamplingPolicy:
+        return self._space._sampling  # noqa: SLF001 - once for each client, whatever its conversations
+
+    async def _take(
+        self, wiring: Wiring, request: Request, news: Sequence[Said]
+    ) -> AsyncGenerator[Event, None]:
+        async with aclosing(wiring.ask(request, self._standing, known=self._said, news=news)) as events:
+            async for event in events:
+                if isinstance(event, Reply):
+                    self._said = (*self._said, *news, Said(event.turn))
+                yield event
+
+    def __reduce__(self) -> tuple[Callable[..., Conversation], tuple[str, SpaceClient]]:
+        """Pickles and copies what was said; each copy goes on from there on a session of its own."""
+        return _unpickled, (to_json(self._space.space, Standing(), self._said), self._space)
+
+    def __repr__(self) -> str:
+        """The Space and how much was said."""
+        if not hasattr(self, "_turnstile"):  # where a traceback shows one that is half made
+            return "<Conversation, not made yet>"
+        return f"<Conversation with {self._space.space}, {len(self._said)} turns>"
+
+
+def _named_by_text(space: str, token: str | SecretStr | Literal[False] | None) -> SpaceClient:
+    """A client for a Space that nobody here named."""
+    try:
+        to_address(space)
+    except InvalidSpaceName as exc:
+        raise InvalidConversation(f"The saved conversation was with no Space: {exc.what}") from exc
+    return SpaceClient(space, token=token_for(space) if token is None else token)
+
+
+def _unpickled(text: str, space: SpaceClient) -> Conversation:
+    return Conversation.from_json(text, space=space)

@@ -1,0 +1,224 @@
+"""One Space as reached from here: its contract, and the files it holds, for as long as one start of it lasts.
+
+Knows requests and /config; no turns. What it remembers is forgotten when the Space restarts.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import httpx
+
+from phi4_space._config import Settings
+from phi4_space._errors import FileTooLarge, Phi4Error, Step, UnexpectedAnswer, UploadRefused
+from phi4_space._gradio.contract import Contract, to_contract
+from phi4_space._gradio.queue import file_data
+from phi4_space._gradio.session import Session
+from phi4_space._media.read import refuse_too_many
+from phi4_space._net.deadlines import within_total
+from phi4_space._net.host import Host
+from phi4_space._net.origin import Origin
+from phi4_space._net.pool import Pool
+from phi4_space._net.redaction import Redaction
+from phi4_space._sync.locks import LoopLock
+from phi4_space._turns import File
+
+_TRUSTED = 5.0
+"""Seconds for which a Space is taken to be the same start as before, without asking.
+
+After as long uvicorn closes idle connections, so that the question costs one round trip where a new
+connection is paid for already. A Space that restarts faster shows by the connections it broke.
+"""
+
+
+class _Connections:
+    """Counts the connections that a client opens."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+
+    async def watch(self, request: httpx.Request) -> None:
+        """Has the request tell what it does."""
+        request.extensions = {**request.extensions, "trace": self._trace}
+
+    async def _trace(self, name: str, _info: object) -> None:
+        self.opened += name == "connection.connect_tcp.started"
+
+
+class Site:
+    """A Space, its contract looked up once for each of its starts.
+
+    Args:
+        settings: The client's.
+        open_client: Makes an HTTP client for the Space.
+        clock: Seconds, never going back.
+    """
+
+    def __init__(
+        self, settings: Settings, *, open_client: Callable[[], httpx.AsyncClient], clock: Callable[[], float]
+    ) -> None:
+        self.settings = settings
+        self.host = Host(
+            origin=Origin(settings.address.api_url),
+            name=str(settings.address),
+            headers=settings.headers(),
+            credentials=settings.credentials(),
+            redaction=Redaction(settings.secrets()),
+            timeouts=settings.timeouts,
+            limits=settings.limits,
+        )
+        self._connections = _Connections()
+        self._pool = Pool(partial(self.host.client, open_client, self._connections.watch))
+        self._clock = clock
+        self._contract: Contract | None = None
+        self._seen = -math.inf
+        self._failure: Phi4Error | None = None
+        self._failed = -math.inf
+        self._uploaded: dict[str, str] = {}
+        self._looking = LoopLock()
+        self._uploading = LoopLock()
+
+    @property
+    def connections(self) -> int:
+        """How many connections to the Space were opened so far."""
+        return self._connections.opened
+
+    async def contract(self) -> Contract:
+        """What the Space expects, as it runs now; asks again after a restart.
+
+        Raises:
+            ContractNotMet: The Space has not the endpoints.
+            Phi4Error: The Space cannot be asked; the class says why.
+        """
+        arrived = self._clock()
+        async with self._looking.here():
+            if self._failure is not None and self._failed > arrived:
+                raise copy.copy(self._failure)  # what one found while the others waited holds for all
+            try:
+                with (
+                    self.host.border("connect"),
+                    within_total(self.settings.timeouts, "No contract was read"),
+                ):
+                    self._contract = await self._look()
+            except Phi4Error as exc:
+                self._failed, self._failure = self._clock(), copy.copy(exc)  # without its frames
+                raise
+            self._seen = self._clock()
+            return self._contract
+
+    def check_count(self, files: Sequence[File], contract: Contract) -> None:
+        """Refuses more files than one turn may carry: as the client was told, or else as the page takes.
+
+        Raises:
+            TooManyFiles: There are more.
+        """
+        told = self.settings.max_files
+        with self.host.border("upload"):
+            refuse_too_many(len(files), contract.max_files if told is None else told)
+
+    async def upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
+        """Hands files to the Space, in one request, those that it does not hold already.
+
+        Args:
+            files: What to upload.
+
+        Returns:
+            The files as handlers take them, in the same order.
+
+        Raises:
+            FileTooLarge: A file is larger than the Space takes; nothing was sent.
+            UploadRefused: The Space did not take them.
+            DeadlineExceeded: They were not there in time; `Timeouts` says what counts.
+        """
+        with self.host.border("upload"), within_total(self.settings.timeouts, "The files were not taken"):
+            return await self._upload(files)
+
+    async def _upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
+        contract = await self.contract()
+        self._check_sizes(files, contract)
+        async with self._uploading.here():
+            digests = [file.digest for file in files]
+            new = {key: file for key, file in zip(digests, files, strict=True) if key not in self._uploaded}
+            if new:
+                self._uploaded |= zip(new, await self._send(list(new.values()), contract), strict=True)
+            return [
+                file_data(self._uploaded[key], name=file.name, mime_type=file.mime_type, size=len(file.data))
+                for key, file in zip(digests, files, strict=True)
+            ]
+
+    @asynccontextmanager
+    async def session(self, session_hash: str) -> AsyncIterator[Session]:
+        """A session on the Space, under the contract it has now."""
+        contract = await self.contract()
+        async with self._pool.borrow() as client:
+            job_host = replace(self.host, credentials=self.settings.job_credentials())
+            yield Session(self.host, job_host, client, contract, session_hash=session_hash)
+
+    def doubt(self) -> None:
+        """Has the next look at the contract ask whether the Space has restarted."""
+        self._seen = -math.inf
+
+    def forget(self) -> None:
+        """Forgets what holds for one start of the Space only."""
+        self._contract = None
+        self._uploaded = {}
+
+    async def get(self, path: str, *, step: Step = "connect") -> Any:
+        """The JSON at a path of the Space's server."""
+        with self.host.border(step):
+            async with self._pool.borrow() as client:
+                return await self.host.ask(client, "GET", path)
+
+    async def aclose(self) -> None:
+        """Closes the connections to the Space."""
+        await self._pool.aclose()
+
+    async def _look(self) -> Contract:
+        known = self._contract
+        if known is not None and self._clock() - self._seen > _TRUSTED:
+            told = await self.get(f"{known.api_prefix}/app_id")
+            if told != {"app_id": known.app_id}:
+                self.forget()
+        if self._contract is not None:
+            return self._contract
+        with self.host.border("connect"):
+            # In one expression: a local would show, in tracebacks, what the server said.
+            return self._checked(to_contract(await self.get("/config"), space=self.host.name))
+
+    def _checked(self, contract: Contract) -> Contract:
+        """The contract, without credentials in what is shown: the version in replies, the prefix in URLs."""
+        clean = self.host.redaction.text
+        if clean(contract.api_prefix) != contract.api_prefix:
+            raise UnexpectedAnswer("The api_prefix in the Space's /config repeats a credential")
+        return replace(contract, gradio_version=clean(contract.gradio_version))
+
+    def _check_sizes(self, files: Sequence[File], contract: Contract) -> None:
+        limit = contract.max_file_size
+        for file in files:
+            if limit is not None and len(file.data) > limit:
+                raise FileTooLarge(
+                    f"{file.name} has {len(file.data)} bytes and the Space takes {limit}",
+                    size=len(file.data),
+                    limit=limit,
+                )
+
+    async def _send(self, files: Sequence[File], contract: Contract) -> list[str]:
+        form = [("files", (file.name, file.data, file.mime_type)) for file in files]
+        with self.host.border("upload"):
+            async with self._pool.borrow() as client:
+                return _paths(
+                    await self.host.ask(client, "POST", f"{contract.api_prefix}/upload", files=form),
+                    len(files),
+                )
+
+
+def _paths(told: object, count: int) -> list[str]:
+    if not isinstance(told, list) or len(told) != count or not all(isinstance(path, str) for path in told):
+        raise UploadRefused(f"The Space did not answer with {count} paths for {count} files")
+    return told

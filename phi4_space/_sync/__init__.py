@@ -1,0 +1,1 @@
+"""Loops, threads and locks. Knows nothing of Spaces."""

@@ -1,0 +1,169 @@
+"""Whether a Space is up, and waiting for one that is not. Knows stages and the contract; no turns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
+
+from phi4_space._errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ContractNotMet,
+    DeadlineExceeded,
+    Phi4Error,
+    SpaceBusy,
+    SpaceNotReady,
+    SpaceUnavailable,
+    UnexpectedAnswer,
+)
+from phi4_space._gradio.server import Site
+from phi4_space._hub import Hub
+from phi4_space._net.deadlines import within_total
+from phi4_space._turns import Quota, Status, Waking
+
+_POLL = 3.0  # seconds between two looks at a Space that comes up
+# What a Space that is down makes its host answer with; the Hub then says what is the matter.
+_MAYBE_DOWN = (AuthenticationFailed, ConnectionFailed, DeadlineExceeded, SpaceBusy, UnexpectedAnswer)
+
+
+class Watch:
+    """Looks after one Space.
+
+    Args:
+        site: The Space.
+        hub: Tells its stage.
+        clock: Seconds, never going back.
+        sleep: Waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        hub: Hub,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        self._site = site
+        self._hub = hub
+        self._clock = clock
+        self._sleep = sleep
+
+    async def rouse(self, patience: float) -> AsyncGenerator[Waking, None]:
+        """Ends when the Space answers as the contract says; asking it is what wakes one that sleeps.
+
+        Args:
+            patience: Seconds to wait for it; 0 looks once.
+
+        Yields:
+            A `Waking` each time it is found not yet up.
+
+        Raises:
+            SpaceUnavailable: It does not come up, or not within `patience`.
+            Phi4Error: It cannot be asked for another reason.
+        """
+        began = self._clock()
+        while (problem := await self._problem()) is not None:
+            waited = self._clock() - began
+            if not isinstance(problem, SpaceNotReady) or waited >= patience:
+                raise problem
+            yield Waking(problem.stage or "STARTING", waited)
+            await self._sleep(_POLL)
+
+    async def status(self) -> Status:
+        """How the Space stands now; never raises for one that is down, and takes no longer than the total."""
+        try:
+            with within_total(self._site.settings.timeouts, "The Space did not say how it stands"):
+                status = await self._status()
+        except DeadlineExceeded as exc:
+            status = self._bad_status(exc, quota=None)
+        return self._site.host.redaction.fields(status)
+
+    async def _status(self) -> Status:
+        site = self._site
+        try:
+            contract = await site.contract()
+        except Phi4Error as exc:
+            return self._bad_status(await self._diagnose(exc), quota=await self._quota())
+        return replace(
+            await self._good_status(),
+            gradio_version=contract.gradio_version,
+            endpoints=(contract.submit.name, contract.answer.name),
+            max_file_size=contract.max_file_size,
+            queue_size=await self._queue_size(contract.api_prefix),
+        )
+
+    async def _problem(self) -> Phi4Error | None:
+        try:
+            with within_total(self._site.settings.timeouts, "The Space did not say how it stands"):
+                return await self._diagnosis()
+        except DeadlineExceeded as exc:
+            return exc
+
+    async def _diagnosis(self) -> Phi4Error | None:
+        try:
+            await self._site.contract()
+        except Phi4Error as exc:
+            return await self._diagnose(exc)
+        return None
+
+    async def _diagnose(self, exc: Phi4Error) -> Phi4Error:
+        """The Hub's word on why the Space does not answer, where the Hub has one; else the failure itself."""
+        address = self._site.settings.address
+        if not address.on_hub or not isinstance(exc, _MAYBE_DOWN):
+            return exc
+        try:
+            problem = (await self._hub.runtime(address)).problem()
+        except SpaceUnavailable as missing:
+            problem = missing
+        except Phi4Error:
+            return exc  # the Hub is out of reach too: the Space's own failure says more
+        if problem is None:
+            return exc
+        problem.locate(step="connect", space=str(address))
+        problem.status = problem.status or exc.status
+        problem.__cause__ = exc
+        return problem
+
+    async def _good_status(self) -> Status:
+        address = self._site.settings.address
+        stage, hardware = "RUNNING", None
+        if address.on_hub:
+            try:
+                runtime = await self._hub.runtime(address)
+                stage, hardware = runtime.stage, runtime.hardware
+            except Phi4Error:
+                hardware = None  # the Space answers, which is what matters
+        return Status(
+            space=address.api_url, stage=stage, hardware=hardware, ready=True, quota=await self._quota()
+        )
+
+    def _bad_status(self, problem: Phi4Error, *, quota: Quota | None) -> Status:
+        stage = (isinstance(problem, SpaceUnavailable) and problem.stage) or "UNREACHABLE"
+        lacking = problem if isinstance(problem, ContractNotMet) else None
+        return Status(
+            space=self._site.settings.address.api_url,
+            stage="RUNNING" if lacking else stage,
+            ready=False,
+            problem=problem.what,
+            advice=problem.advice,
+            endpoints=lacking.found if lacking else (),
+            missing=lacking.missing if lacking else (),
+            quota=quota,
+        )
+
+    async def _queue_size(self, api_prefix: str) -> int | None:
+        try:
+            told = await self._site.get(f"{api_prefix}/queue/status", step="status")
+        except Phi4Error:
+            return None
+        size = told.get("queue_size") if isinstance(told, dict) else None
+        return size if isinstance(size, int) else None
+
+    async def _quota(self) -> Quota | None:
+        if not self._site.settings.address.on_hub:
+            return None
+        try:
+            return await self._hub.quota()
+        except Phi4Error:
+            return None

@@ -1,0 +1,235 @@
+"""From what a caller says to what is asked. Knows turns, prompts and files; no HTTP, no Gradio."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+from phi4_space._errors import EmptyPrompt, InvalidOption
+from phi4_space._json import mended
+from phi4_space._media.read import read_all
+from phi4_space._prompt.compose import PromptStyle, compose
+from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.stop import to_stop
+from phi4_space._turn.sampling import to_sampling
+from phi4_space._turn.state import Question, Script
+from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
+
+Message = str | Turn | Sequence[Turn]
+"""What calls take as a message: words, a turn, or several turns, oldest first."""
+
+
+class Options(TypedDict, total=False):
+    """What a call takes besides its message.
+
+    Attributes:
+        media: Pictures and recordings that go with the message, in order.
+        system: What the model is told about its part, before the message.
+        prompt: A prompt to be sent as it is, in the message's place, nothing added or neutralised.
+        tools: Tools that the model may call.
+        tool_choice: "auto" lets the model choose, "none" forbids calls, "required" asks for one, a tool's
+            name asks for that one.
+        stop: Strings before which the answer's text ends; the job is taken back as soon as one comes.
+        response_format: JSON that the answer is to be; an answer that calls tools is not held to it.
+        sampling: Options such as temperature, which Spaces of this contract do not take: each is ignored,
+            with one warning, or refused where the client is strict. None stands for one that is not set.
+    """
+
+    media: Sequence[MediaLike]
+    system: str | None
+    prompt: str | None
+    tools: Sequence[ToolSpec]
+    tool_choice: str
+    stop: Sequence[str]
+    response_format: ResponseFormat | None
+    sampling: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A turn and its files, read."""
+
+    turn: Turn
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call's message and options, checked.
+
+    Attributes:
+        turns: What is new.
+        verbatim: The prompt to send in their place, if the caller wrote one.
+        tools: The tools on offer.
+        tool_choice: Which of them the model is to call.
+        stop: The strings before which the answer's text ends.
+        response_format: JSON that the answer is to be.
+        sampling: The names of the sampling options that are set.
+    """
+
+    turns: tuple[Turn, ...]
+    verbatim: str | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str = "auto"
+    stop: tuple[str, ...] = ()
+    response_format: ResponseFormat | None = None
+    sampling: tuple[str, ...] = ()
+
+    @property
+    def must_call(self) -> bool:
+        """Whether an answer without a call is no answer."""
+        return self.tool_choice not in {"auto", "none"}
+
+    def is_met_by(self, reply: Reply) -> bool:
+        """Whether the reply calls what it had to call."""
+        called = {call.name for call in reply.tool_calls}
+        return bool(called) if self.tool_choice == "required" else self.tool_choice in called
+
+
+def to_request(message: Message, options: Options) -> Request:
+    """Checks what a call was given.
+
+    Raises:
+        InvalidOption: An option is not known, or makes no sense here.
+        EmptyPrompt: There is nothing to send.
+    """
+    refuse_unknown(options, Options.__annotations__, what="This call")
+    request = Request(
+        turns=_turns(message, options),
+        verbatim=_encodable(options.get("prompt")),
+        tools=_tools(options.get("tools", ())),
+        tool_choice=options.get("tool_choice", "auto"),
+        stop=to_stop(options.get("stop", ())),
+        response_format=_format(options.get("response_format")),
+        sampling=to_sampling(options.get("sampling", {})),
+    )
+    if request.verbatim is not None and (request.must_call or request.response_format is not None):
+        asking = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
+        raise InvalidOption(
+            f"{asking}, which a prompt sent as it is cannot be made to ask for",
+            advice="Give a message in the prompt's place.",
+        )
+    return request
+
+
+def _encodable(prompt: object) -> str | None:
+    if not isinstance(prompt, str | None):
+        raise InvalidOption(f"prompt is a str, not {type(prompt).__name__}")
+    if prompt is not None and prompt != mended(prompt):
+        raise InvalidOption(
+            "The prompt holds halves of surrogate pairs, which cannot be sent",
+            advice='Decode its bytes as UTF-8 with errors="replace".',
+        )
+    return prompt
+
+
+def _tools(tools: object) -> tuple[ToolSpec, ...]:
+    if not isinstance(tools, Iterable):
+        raise InvalidOption("tools is a list", advice="Write tools=[...], also for one tool.")
+    return tuple(tools)
+
+
+def _format(wanted: object) -> ResponseFormat | None:
+    if wanted is None or isinstance(wanted, ResponseFormat):
+        return wanted
+    raise InvalidOption(
+        f"response_format is a ResponseFormat, not {type(wanted).__name__}",
+        advice="Write response_format=ResponseFormat(schema).",
+    )
+
+
+def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str) -> None:
+    """Refuses arguments that nobody reads.
+
+    Raises:
+        InvalidOption: There is one; the advice names the nearest that exists.
+    """
+    for name in given:
+        if name not in known:
+            raise InvalidOption.unknown(name, known, what=what)
+
+
+def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
+    system, prompt = options.get("system"), options.get("prompt")
+    if prompt is not None and (message or system):
+        raise InvalidOption(
+            "A prompt is sent as it is, without a message or system text", advice="Leave one of them out."
+        )
+    turns = _with_media(_said(message if prompt is None else prompt), options.get("media", ()))
+    if strange := next((turn for turn in turns if not isinstance(turn.text, str)), None):
+        raise InvalidOption(f"A turn's text is a str, not {type(strange.text).__name__}")
+    if not any(turn.text.strip() or turn.media or turn.tool_calls or turn.role == "tool" for turn in turns):
+        raise EmptyPrompt("There is nothing to send")
+    return (Turn(role="system", text=system), *turns) if system else turns
+
+
+def _said(message: Message) -> tuple[Turn, ...]:
+    match message:
+        case str():
+            return (Turn(role="user", text=message),)
+        case Turn():
+            return (message,)
+        case [*turns] if all(isinstance(turn, Turn) for turn in turns):
+            return tuple(turns)
+        case _:
+            raise InvalidOption("A message is a string, a Turn, or a list of Turns")
+
+
+def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[Turn, ...]:
+    """The turns, with a call's media given to the user's turn at their end, behind media that have places."""
+    if isinstance(things, str | bytes) or not isinstance(things, Sequence):
+        raise InvalidOption("media is a list", advice="Write media=[...], also for one picture or recording.")
+    if not things:
+        return turns
+    media = tuple(thing if isinstance(thing, Media) else Media(thing) for thing in things)
+    match turns:
+        case [*before, Turn(role="user") as last]:
+            places = (*last.places, *(len(last.text) for _ in media)) if last.places else ()
+            return (*before, replace(last, media=(*last.media, *media), places=places))
+        case _:
+            return (*turns, Turn(role="user", media=media))
+
+
+async def read_turns(turns: Sequence[Turn], *, fetch: Callable[[str], Awaitable[bytes]]) -> tuple[Said, ...]:
+    """Reads the files of all turns.
+
+    Raises:
+        InvalidInput: One cannot be read, or Phi-4 does not take its kind; the text says which.
+    """
+    files = iter(await read_all([part for turn in turns for part in turn.media], fetch=fetch))
+    return tuple(Said(turn, tuple(next(files) for _ in turn.media)) for turn in turns)
+
+
+def to_question(
+    known: Sequence[Said], news: Sequence[Said], request: Request, *, style: PromptStyle
+) -> Question:
+    """What to ask, for a session that knows nothing and for one that knows what was said before."""
+
+    def script(said: Sequence[Said], *, remembered: bool) -> Script:
+        if request.verbatim is not None:
+            return Script(request.verbatim, tuple(file for one in news for file in one.files))
+        files = tuple(file for one in said for file in one.files)
+        prompt = compose(
+            _instructed([one.turn for one in said], request.response_format),
+            tools=request.tools,
+            tool_choice=request.tool_choice,
+            style=style,
+            kinds=[file.kind for file in files],
+            remembered=remembered,
+        )
+        return Script(prompt.text, files)
+
+    return Question(
+        whole=script([*known, *news], remembered=False),
+        news=script(news, remembered=True),
+        tools=tuple(tool.name for tool in request.tools),
+        stop=request.stop,
+    )
+
+
+def _instructed(turns: Sequence[Turn], wanted: ResponseFormat | None) -> list[Turn]:
+    """The turns, the first system turns being followed by what the answer is to be."""
+    start = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    told = [] if wanted is None else [Turn(role="system", text=wanted.instruction)]
+    return [*turns[:start], *told, *turns[start:]]

@@ -1,0 +1,368 @@
+"""The border: what httpx raises and servers answer becomes this package's errors, without any secret."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import httpx_sse
+import pytest
+
+from phi4_space._client import SpaceClient
+from phi4_space._errors import (
+    ConnectionFailed,
+    DeadlineExceeded,
+    InvalidOption,
+    Phi4Error,
+    RateLimited,
+    SpaceError,
+    Step,
+    StreamLost,
+    UnexpectedAnswer,
+)
+from phi4_space._limits import Limits
+from phi4_space._net.http import Border, check, to_httpx
+from phi4_space._net.redaction import Redaction
+from phi4_space._timeouts import Timeouts
+
+TIMEOUTS = Timeouts(connect=1, request=2, idle=3)
+URL = "https://phi.example/config"
+NOTHING = Redaction(())
+LIMITS = Limits(body=1000)
+TOKEN = "hf_s3cret"
+FOREIGN = sorted(
+    {
+        kind
+        for module in (httpx, httpx_sse)
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, Exception)
+    },
+    key=lambda kind: kind.__name__,
+)
+
+# (what httpx raises, at which step, what it means, the timeout that ran out)
+MEANINGS: list[tuple[type[Exception], Step, type[Phi4Error], str | None]] = [
+    (httpx.ConnectTimeout, "get", DeadlineExceeded, "connect"),
+    (httpx.ConnectTimeout, "post", DeadlineExceeded, "connect"),
+    (httpx.PoolTimeout, "post", DeadlineExceeded, "connect"),
+    (httpx.ReadTimeout, "get", DeadlineExceeded, "idle"),
+    (httpx.ReadTimeout, "predict", DeadlineExceeded, "request"),
+    (httpx.WriteTimeout, "upload", DeadlineExceeded, "request"),
+    (httpx.ProxyError, "connect", ConnectionFailed, None),
+    (httpx.ConnectError, "get", ConnectionFailed, None),
+    (httpx.ConnectError, "connect", ConnectionFailed, None),
+    (httpx.ReadError, "get", StreamLost, None),
+    (httpx.ReadError, "predict", ConnectionFailed, None),
+    (httpx.WriteError, "upload", ConnectionFailed, None),
+    (httpx.CloseError, "post", ConnectionFailed, None),
+    (httpx.RemoteProtocolError, "get", StreamLost, None),
+    (httpx.RemoteProtocolError, "post", ConnectionFailed, None),
+    (httpx.LocalProtocolError, "get", InvalidOption, None),
+    (httpx.UnsupportedProtocol, "connect", InvalidOption, None),
+    (httpx.InvalidURL, "connect", InvalidOption, None),
+    (httpx.DecodingError, "connect", UnexpectedAnswer, None),
+    (httpx.TooManyRedirects, "connect", UnexpectedAnswer, None),
+    (httpx.CookieConflict, "connect", UnexpectedAnswer, None),
+    (httpx_sse.SSEError, "get", StreamLost, None),
+    (OSError, "get", StreamLost, None),
+    (ConnectionResetError, "post", ConnectionFailed, None),
+    (ssl.SSLError, "predict", ConnectionFailed, None),
+]
+UNFORESEEN: list[Exception] = [
+    ValueError("cannot convert float NaN to integer"),
+    OverflowError("cannot convert float infinity to integer"),
+    RecursionError("maximum recursion depth exceeded"),
+    UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+    UnicodeDecodeError("utf-8", b"\xff" * 9000, 0, 1, "invalid start byte"),
+    TypeError("unhashable type: 'dict'"),
+    AssertionError(),
+    LookupError("unknown encoding: klingon"),
+    KeyError("props"),
+    ZeroDivisionError("division by zero"),
+    ExceptionGroup("two", [ValueError("one"), TypeError("another")]),
+]
+
+
+def made(kind: type[Exception]) -> Exception:
+    """An error of a foreign class, whatever its constructor takes."""
+    if issubclass(kind, OSError):
+        return kind("foreign words")
+    request = httpx.Request("GET", URL)
+    needed = inspect.signature(kind).parameters
+    told: dict[str, Any] = {"message": "foreign words", "request": request}
+    told["response"] = httpx.Response(500, request=request)
+    return kind(**{name: told[name] for name in needed if name in told})
+
+
+def border(step: Step = "get", timeouts: Timeouts = TIMEOUTS, redaction: Redaction = NOTHING) -> Border:
+    """A border."""
+    return Border(step, space="owner/name", timeouts=timeouts, redaction=redaction)
+
+
+def crossing(exc: BaseException, step: Step = "get", timeouts: Timeouts = TIMEOUTS) -> Phi4Error:
+    """What comes out at the border."""
+    with pytest.raises(Phi4Error) as caught, border(step, timeouts):
+        raise exc
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+@pytest.mark.parametrize("step", ["get", "post"])
+def test_nothing_foreign_crosses_the_border(kind: type[Exception], step: Step) -> None:
+    """Every exception that httpx and httpx-sse have becomes one of ours, which names its cause and place."""
+    foreign = made(kind)
+
+    error = crossing(foreign, step)
+
+    assert error.__cause__ is foreign
+    assert (error.step, error.space) == (step, "owner/name")
+    assert not isinstance(error, RuntimeError)
+
+
+@pytest.mark.parametrize(("kind", "step", "meaning", "which"), MEANINGS)
+def test_foreign_errors_mean_something(
+    kind: type[Exception], step: Step, meaning: type[Phi4Error], which: str | None
+) -> None:
+    """What a foreign error means depends on the step, and a timeout names the setting that ran out."""
+    error = crossing(made(kind), step)
+
+    assert type(error) is meaning
+    assert getattr(error, "which", None) == which
+    assert getattr(error, "seconds", None) == (getattr(TIMEOUTS, which) if which else None)
+    assert not which or error.what.endswith(f"for {getattr(TIMEOUTS, which)} s")
+
+
+def test_a_timeout_of_the_systems_own_needs_no_setting() -> None:
+    """The system gives up on a connection by itself; with no timeout set that is told without a number."""
+    error = crossing(made(httpx.ConnectTimeout), timeouts=Timeouts(connect=None))
+
+    assert isinstance(error, DeadlineExceeded)
+    assert error.what == "There was no connection"
+    assert error.seconds is None
+
+
+def test_an_error_without_words_is_told_by_its_name() -> None:
+    """Errors of httpx are often empty; then the class says what happened."""
+    assert "ReadError" in crossing(httpx.ReadError("")).what
+
+
+def test_our_own_errors_learn_their_place() -> None:
+    """An error of this package crosses as it is, and learns the place where that is not known yet."""
+    error, placed = SpaceError("It broke"), SpaceError("It broke")
+    placed.locate(step="upload", space="other/space")
+
+    assert crossing(error) is error
+    assert (error.step, error.space) == ("get", "owner/name")
+    assert crossing(placed) is placed
+    assert (placed.step, placed.space) == ("upload", "other/space")
+
+
+@pytest.mark.parametrize(
+    "kind", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, MemoryError, RuntimeError, GeneratorExit]
+)
+def test_what_is_nobodys_passes(kind: type[BaseException]) -> None:
+    """Interrupts, cancellation, want of memory, and loops or clients that are closed are not dressed up."""
+    nobodys = kind()
+
+    with pytest.raises(kind) as caught, border():
+        raise nobodys
+
+    assert caught.value is nobodys
+
+
+@pytest.mark.parametrize("foreign", UNFORESEEN, ids=repr)
+@pytest.mark.parametrize("step", ["connect", "get"])
+def test_what_nobody_thought_of_is_an_unexpected_answer(foreign: Exception, step: Step) -> None:
+    """Whatever else a server's bytes make Python raise gets a name of ours, and a note of where that was."""
+    error = crossing(foreign, step)
+
+    assert type(error) is UnexpectedAnswer
+    assert error.what.startswith(f"The answer cannot be read: {type(foreign).__name__}")
+    assert error.__cause__ is foreign
+    assert len(repr(foreign)) < 1000
+    assert any(__file__ in note for note in error.__notes__)
+
+
+def test_the_timeouts_are_httpxs() -> None:
+    """Connecting and waiting for the pool share one; reading and writing have the request's own."""
+    assert to_httpx(TIMEOUTS, read=3).as_dict() == {"connect": 1, "read": 3, "write": 3, "pool": 1}
+    assert to_httpx(Timeouts(connect=None), read=None).as_dict() == {
+        "connect": None,
+        "read": None,
+        "write": None,
+        "pool": None,
+    }
+
+
+class Answering(httpx.AsyncBaseTransport):
+    """Answers with one response, and keeps the requests."""
+
+    def __init__(self, answer: httpx.Response | Exception) -> None:
+        """Remembers the answer."""
+        self.answer = answer
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer."""
+        await request.aread()
+        self.requests.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def ask(answering: Answering, method: str = "GET", **options: Any) -> Any:
+    """Asks the server, within the border."""
+    space = SpaceClient("https://phi.example", token=TOKEN, timeouts=TIMEOUTS, limits=LIMITS)
+    server = space._wiring.site.host
+
+    async def main() -> Any:
+        async with server.client(
+            lambda: httpx.AsyncClient(transport=answering, follow_redirects=True)
+        ) as client:
+            with server.border("connect"):
+                return await server.ask(client, method, "/config", **options)
+
+    return asyncio.run(main())
+
+
+def test_an_answer_in_json_is_read() -> None:
+    """The JSON of a success is returned; numbers beyond 2^53 stay exact."""
+    server = Answering(httpx.Response(200, text='{"app_id": 18446744073709551557}'))
+
+    assert ask(server) == {"app_id": 18446744073709551557}
+    (request,) = server.requests
+    assert request.extensions["timeout"] == to_httpx(TIMEOUTS, read=2).as_dict()
+    assert request.headers["accept-encoding"] == "identity"
+    assert request.headers["x-hf-authorization"] == f"Bearer {TOKEN}"
+
+
+def test_json_and_files_are_sent() -> None:
+    """A body goes out as JSON, files as one multipart form."""
+    called, uploaded = Answering(httpx.Response(200, json={})), Answering(httpx.Response(200, json=[]))
+
+    ask(called, "POST", json={"data": ["ü"]})
+    ask(
+        uploaded,
+        "POST",
+        files=[("files", ("a.png", b"1", "image/png")), ("files", ("b.wav", b"2", "audio/wav"))],
+    )
+
+    assert (called.requests[0].method, called.requests[0].read()) == ("POST", '{"data":["ü"]}'.encode())
+    form = uploaded.requests[0].read()
+    assert [form.count(part) for part in (b'name="files"', b'"a.png"', b"image/png", b'"b.wav"')] == [
+        2,
+        1,
+        1,
+        1,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            httpx.Response(200, html="<html>Preparing Space</html>"),
+            "answered with text/html; charset=utf-8, not JSON",
+        ),
+        (httpx.Response(200, content=b""), "answered with nothing that says its type, not JSON"),
+        (httpx.Response(200, content=b"\xff"), "not JSON"),
+        (httpx.Response(200, text="[" * 1_000), "nested deeper than 100 levels"),
+        (
+            httpx.Response(200, content=b"", headers={"Content-Type": "x" * 90_000}),
+            "answered with x{600}…, not",
+        ),
+        (httpx.Response(404, json={"detail": "Not Found"}), "404: Not Found"),
+    ],
+)
+def test_what_is_no_json_is_an_error(answer: httpx.Response, words: str) -> None:
+    """A web page where JSON was due, as hosts show while a Space starts, is told as such, with its status."""
+    with pytest.raises(UnexpectedAnswer, match=words) as failure:
+        ask(Answering(answer))
+
+    assert failure.value.status == answer.status_code
+    assert failure.value.step == "connect"
+
+
+def test_a_failed_answer_is_what_its_status_means() -> None:
+    """A status other than a success becomes its error, with what the server says on when to return."""
+    with pytest.raises(RateLimited) as failure:
+        ask(Answering(httpx.Response(429, headers={"Retry-After": "55"}, text="slow down")))
+
+    assert (failure.value.status, failure.value.retry_after) == (429, 55.0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "target"),
+    {
+        "https://evil.example/take?it=1": "https://evil.example",
+        "http://phi.example:8080/": "http://phi.example:8080",
+        "//evil.example/": "https://evil.example",
+        "/login": "https://phi.example",
+        "https://user:pw@evil.example/": "https://evil.example",
+    }.items(),
+)
+def test_redirects_are_refused(status: int, location: str, target: str) -> None:
+    """No redirect is followed, for the token's header would go along; the error says where it led."""
+    server = Answering(httpx.Response(status, headers={"Location": location}))
+
+    with pytest.raises(UnexpectedAnswer, match=f"sends one on to {target}") as failure:
+        ask(server)
+
+    assert len(server.requests) == 1
+    assert failure.value.status == status
+    assert "if you trust it" in failure.value.advice
+
+
+def test_a_redirect_to_nowhere_is_an_unexpected_answer() -> None:
+    """A 3xx without a place to go is told by its number."""
+    with pytest.raises(UnexpectedAnswer, match="answered 304"):
+        check(httpx.Response(304, request=httpx.Request("GET", URL)))
+
+
+def foreign_answers() -> Iterator[httpx.Response | Exception]:
+    """Everything that can go wrong with one request."""
+    yield from (made(kind) for kind in FOREIGN)
+    yield httpx.LocalProtocolError(f"Illegal header value b'Bearer {TOKEN}\\n'")
+    yield from (
+        httpx.Response(status, text="no") for status in (400, 401, 403, 404, 413, 422, 429, 500, 502, 503)
+    )
+    yield httpx.Response(307, headers={"Location": "https://evil.example"})
+    yield httpx.Response(200, text="no JSON")
+
+
+@pytest.mark.parametrize("answer", list(foreign_answers()), ids=repr)
+def test_no_failure_tells_the_token(answer: httpx.Response | Exception) -> None:
+    """Whatever fails, no text, attribute or repr of the error holds the token that was sent."""
+    with pytest.raises(Phi4Error) as failure:
+        ask(Answering(answer))
+
+    assert TOKEN not in f"{failure.value!s} {failure.value!r} {vars(failure.value)}"
+
+
+@pytest.mark.parametrize(
+    "json", [{"data": [object()]}, {"data": [b"bytes"]}, {"data": ["\ud800"]}, [float("nan")], [float("inf")]]
+)
+def test_what_cannot_be_written_as_json_is_the_callers(json: Any) -> None:
+    """A payload that JSON has no words for is refused by name before anything is sent."""
+    server = Answering(httpx.Response(200, json={}))
+
+    with pytest.raises(InvalidOption, match="cannot be written as JSON") as failure:
+        ask(server, "POST", json=json)
+
+    assert server.requests == []
+    assert failure.value.__cause__ is None
+
+
+def test_a_payload_that_holds_itself_is_refused() -> None:
+    """A list in itself has no end."""
+    endless: list[Any] = []
+    endless.append(endless)
+
+    with pytest.raises(InvalidOption, match="cannot be written as JSON"):
+        ask(Answering(httpx.Response(200, json={})), "POST", json=endless)
