@@ -2,5 +2,16 @@
 
 from phi4_server.embedded import embedded_space, running_space
 from phi4_server.model import Model, Said
+from phi4_server.scripted import Call, Script, ScriptedModel, ScriptEntry, ScriptError
 
-__all__ = ["Model", "Said", "embedded_space", "running_space"]
+__all__ = [
+    "Call",
+    "Model",
+    "Said",
+    "Script",
+    "ScriptEntry",
+    "ScriptError",
+    "ScriptedModel",
+    "embedded_space",
+    "running_space",
+]

@@ -17,10 +17,12 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from phi4_server import login
 from phi4_server.bounds import DEFAULTS, MB, Bounds
 from phi4_server.model import Model
+from phi4_server.scripted import CutConnections, ScriptedModel, ScriptError
 
 
 def _offline() -> Model:
@@ -52,6 +54,12 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
         options.auth = login.credentials(options)
     except argparse.ArgumentTypeError as wrong:
         parser.error(f"argument --auth-env: {options.auth_env} {wrong}")
+    if options.script is not None:
+        try:
+            scripted = ScriptedModel.from_file(options.script)
+        except ScriptError as problem:
+            parser.error(f"argument --script: {problem}")
+        models, options.model = {scripted.name: lambda: scripted}, scripted.name
     try:
         listener = _listen(options.host, options.port)
     except OSError as problem:
@@ -80,6 +88,7 @@ def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParse
     offer(
         "--model", choices=[*models], default=next(iter(models)), help="what answers (default: %(default)s)"
     )
+    offer("--script", type=Path, metavar="FILE", help="answer from a script in JSON, for tests of programs")
     offer("--host", default="127.0.0.1", help="where to listen; 0.0.0.0 is everywhere (default: %(default)s)")
     login.add_options(parser)
     offer(
@@ -202,6 +211,7 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         with_parent=options.with_parent,
         auth=options.auth,
         allowed_hosts=[options.host, *(options.allowed_host or ())],
+        middleware=None if options.script is None else CutConnections,
     )
 
 

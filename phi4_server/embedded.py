@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,8 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import IO
+
+from phi4_server.scripted import Script, ScriptedModel
 
 _HANDED_ON = {
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "VIRTUAL_ENV"),
@@ -32,7 +36,8 @@ _STOP_WITHIN_S = 5.0
 @contextmanager
 def embedded_space(
     *,
-    model: str = "offline",
+    model: str | None = None,
+    script: Script | None = None,
     whole: bool = False,
     python: str = sys.executable,
     timeout: float = 60.0,
@@ -42,7 +47,8 @@ def embedded_space(
     """A Space of one's own on a free port of this machine.
 
     Args:
-        model: What answers, as `python -m phi4_server --model` takes it.
+        model: What answers, as `python -m phi4_server --model` takes it; the offline model when left out.
+        script: What is answered instead, entry by entry: see `phi4_server.scripted`.
         whole: Whether answers come in one piece.
         python: The interpreter to run it; one other than this must find `phi4_server` and Gradio by itself.
         timeout: Seconds until it must be ready.
@@ -54,10 +60,19 @@ def embedded_space(
 
     Raises:
         ChildProcessError: It did not start; the text holds what it printed.
+        ScriptError: The script is not one.
     """
-    command = [python, "-m", "phi4_server", "--model", model, *(["--whole"] if whole else []), *options]
-    with running_space(command, timeout=timeout, variables=variables) as url:
-        yield url
+    command = [python, "-m", "phi4_server", *(["--whole"] if whole else []), *options]
+    if model is not None:
+        command += ["--model", model]
+    with ExitStack() as stack:
+        if script is not None:
+            ScriptedModel(script)  # what is wrong with it is an error here, not in the child
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            file = Path(folder, "script.json")
+            file.write_text(json.dumps(script), encoding="utf-8")
+            command += ["--script", str(file)]
+        yield stack.enter_context(running_space(command, timeout=timeout, variables=variables))
 
 
 @contextmanager

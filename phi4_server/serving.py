@@ -59,7 +59,7 @@ class Server(uvicorn.Server):
         last_resort.start()
 
 
-def serve(
+def serve(  # noqa: PLR0913 - what the command offers, by keyword
     page: gr.Blocks,
     *,
     listener: socket.socket,
@@ -69,6 +69,7 @@ def serve(
     with_parent: bool = False,
     auth: tuple[str, str] | None = None,
     allowed_hosts: Collection[str] = (),
+    middleware: Callable[[Any], Any] | None = None,
 ) -> None:
     """Answers requests until SIGTERM, SIGINT or, if asked, the end of standard input.
 
@@ -84,6 +85,7 @@ def serve(
         with_parent: Whether to stop when standard input ends, as it does when the process that holds it dies.
         auth: The name and password that the page and its clients log in with; None lets everybody in.
         allowed_hosts: Names by which requests may reach this server, beside localhost and its addresses.
+        middleware: ASGI middleware of the model's own, next to Gradio.
 
     Raises:
         KeyboardInterrupt: It was stopped by a signal, whose handler raises that.
@@ -107,7 +109,7 @@ def serve(
     page.has_launched = True
     keep_sessions(page, app, bounds)
     config = uvicorn.Config(
-        WebSecurity(Admission(app, bounds=bounds), allowed_hosts),
+        WebSecurity(Admission(app if middleware is None else middleware(app), bounds=bounds), allowed_hosts),
         log_level="warning",
         timeout_graceful_shutdown=GRACE_S,
         http=partial(Connection, shares=Shares(room_for(bounds.connections))),  # type: ignore[arg-type]
