@@ -167,3 +167,18 @@ async def test_what_is_over_is_forgotten() -> None:
     assert queue.server_app.iterators.keys() == {waiting, unread}
     assert queue.server_app.iterators_to_reset == {waiting}
     assert queue.event_analytics == {}
+
+
+async def test_a_queue_without_turns_wakes_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Space that nobody uses leaves the processor alone, whichever Gradio it runs on."""
+    slept: list[float] = []
+    queue = Space(Bounds()).queue
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        queue.stopped = len(slept) == 3
+
+    monkeypatch.setattr("gradio.queueing.asyncio.sleep", sleep)
+    await queue.start_processing()
+
+    assert slept == [0.01] * 3
