@@ -43,6 +43,10 @@ def check(bounds: Bounds, chat: Sequence[Entry], text: str, files: Sequence[str]
         raise ValueError(
             f"A message may have {bounds.text:,} characters, and this one has {len(text):,}. Send less text."
         )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("The message holds half a character (a lone surrogate). Send text.") from None
     if len(files) > bounds.files:
         raise ValueError(
             f"A message may have {bounds.files} files, and this one has {len(files)}. Send fewer."

@@ -9,7 +9,7 @@ Space do not use.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -56,6 +56,16 @@ _WRITE = re.compile(
     re.VERBOSE,
 )
 _HOST = re.compile(r"(?:\[(?P<six>[\da-f:.]+)\]|(?P<name>[\w.-]+))(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
+
+_LONGEST_PATH = 4096
+"""Characters; Gradio looks on the disk for each folder in it."""
+
+_RANGE = re.compile(r"bytes=(?:\d{1,15}-\d{0,15}|-\d{1,15})")
+"""The part of a file that players of sound ask for; of many parts, or impossible ones, much work is made."""
+
+_OWN_COOKIE = re.compile(r"\s*(access-token-[\w-]{1,100}=[\w-]{1,100})\s*", re.ASCII)
+"""What Gradio sets at a login. Other cookies are other programs' on the same host, and none of its business;
+Python before 3.11.10 takes a square of time to read what stands in quotes there."""
 
 _Message = MutableMapping[str, Any]
 _App = Callable[..., Awaitable[None]]
@@ -110,16 +120,36 @@ class WebSecurity:
             response = PlainTextResponse(refusal.text, status_code=refusal.status)
             await response(scope, receive, send_with_headers)
         else:
-            await self._app(scope, receive, send_with_headers)
+            await self._app({**scope, "headers": _own_headers(scope["headers"])}, receive, send_with_headers)
 
     def refusal(self, scope: Mapping[str, Any]) -> Refusal | None:
         """Why a request is refused, or None."""
         headers = Headers(raw=scope["headers"])
         return (
-            _misdirected(headers, self._hosts)
+            _unreadable(headers, scope["path"])
+            or _misdirected(headers, self._hosts)
             or _foreign(headers, method=scope["method"], path=scope["path"])
             or _closed(scope["method"], scope["path"], scope["query_string"])
         )
+
+
+def _own_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers with none but Gradio's own cookies."""
+    headers = [*headers]
+    cookies = (
+        part for name, value in headers if name == b"cookie" for part in value.decode("latin-1").split(";")
+    )
+    own = [match[1] for match in map(_OWN_COOKIE.fullmatch, cookies) if match]
+    others = [pair for pair in headers if pair[0] != b"cookie"]
+    return [*others, (b"cookie", "; ".join(own).encode())] if own else others
+
+
+def _unreadable(headers: Headers, path: str) -> Refusal | None:
+    if len(path) > _LONGEST_PATH:
+        return Refusal(414, f"A path has {_LONGEST_PATH} characters at most.")
+    if any(not _RANGE.fullmatch(given) for given in headers.getlist("range")):
+        return Refusal(416, "A request asks for one part of a file, as in bytes=0-1023.")
+    return None
 
 
 def _misdirected(headers: Headers, hosts: Collection[str]) -> Refusal | None:

@@ -122,7 +122,7 @@ def _chats(state: SessionState) -> Iterator[Entry]:
 
 
 def _size(state: SessionState) -> int:
-    return sum(sys.getsizeof(entry["text"]) for entry in _chats(state))
+    return sum(sys.getsizeof(text) for entry in _chats(state) for text in (entry["text"], *entry["files"]))
 
 
 def _files(state: SessionState) -> Iterator[str]:

@@ -9,6 +9,9 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+LONGEST_PATH = 4096
+"""Characters, as in Linux. A path is followed one name at a time, so that a long one takes long."""
+
 
 class UploadsOnly(gr.Blocks):
     """Blocks whose functions are handed no file but those that clients have uploaded.
@@ -64,7 +67,7 @@ def _dicts(inputs: Sequence[Any]) -> Iterator[dict[str, Any]]:
 
 def _is_upload(path: object) -> bool:
     """Whether a path leads into Gradio's folder for uploads, links and `..` followed."""
-    if not isinstance(path, str):
+    if not isinstance(path, str) or len(path) > LONGEST_PATH:
         return False
     try:
         real, folder = Path(path).resolve(), Path(get_upload_folder()).resolve()

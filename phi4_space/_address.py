@@ -86,6 +86,11 @@ def to_address(space: str) -> Address:
     if not isinstance(space, str):
         raise InvalidSpaceName(f"A Space's name is a string, not {type(space).__name__}")
     text = space.strip()
+    if "@" in text:  # looked for first: the texts below repeat what they were given
+        raise InvalidSpaceName(
+            "A Space's name or URL carries no user or password",
+            advice="Hand in credentials as token=... or cookies=..., and the URL without them.",
+        )
     page = _PAGE.fullmatch(text)
     if page or "://" not in text:
         return _named((page and page[1]) or text)
@@ -95,6 +100,12 @@ def to_address(space: str) -> Address:
 def _named(name: str) -> Address:
     if not _NAME.fullmatch(name):
         raise InvalidSpaceName(f"{name!r} is no Space's name")
+    owner = name.partition("/")[0]
+    if "." in owner or owner.lower() == "localhost":
+        raise InvalidSpaceName(
+            f"{name!r} begins like a host, and no owner on the Hub is called {owner!r}",
+            advice=f"For a server write its URL, such as http://{name}.",
+        )
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if len(label) > _LONGEST_LABEL:
         raise InvalidSpaceName(
@@ -105,16 +116,17 @@ def _named(name: str) -> Address:
 
 
 def _located(text: str) -> Address:
-    if re.search(r"[@?#]", text):  # looked for first: the texts below repeat the URL
+    if re.search(r"[?#]", text):  # looked for first: the texts below repeat the URL
         raise InvalidSpaceName(
-            "A Space's URL carries no user, password, query or fragment",
+            "A Space's URL carries no query or fragment",
             advice="Hand in credentials as token=... or cookies=..., and the URL without them.",
         )
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as exc:
-        raise InvalidSpaceName(f"{text!r} is no URL: {exc}") from exc
+    except ValueError:
+        # What stands where the port should be may be a password, and the cause repeats it.
+        raise InvalidSpaceName("What was handed in is no URL: its host or its port cannot be read") from None
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or not _is_plain(text):
         raise InvalidSpaceName(f"{text!r} is no http(s) URL of a Space")

@@ -213,7 +213,8 @@ def to_model(name: str) -> str:
     model = MODEL_ALIASES.get(name, name)
     if model != MODEL:
         known = ", ".join([MODEL, *MODEL_ALIASES])
-        raise InvalidOption(f"There is no model {name!r} here", advice=f"Use one of: {known}.")
+        # It may be a token in the wrong place, and is not repeated.
+        raise InvalidOption("There is no model of that name here", advice=f"Use one of: {known}.")
     return model
 
 

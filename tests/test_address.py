@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import httpx
 import pytest
 from hypothesis import given
@@ -200,3 +202,22 @@ def test_httpx_reads_the_same_url(text: str) -> None:
     assert url.host == address.host or not address.host.isascii()
     assert url.raw_host.endswith(b".hf.space") == address.on_hub
     assert url.userinfo + url.query + url.fragment.encode() == b""
+
+
+@pytest.mark.parametrize(
+    "space",
+    ["u:hf_SEKRET@h/x", "hf_SEKRET@h", "http://h:hf_SEKRET/x", "https://hf_SEKRET@h", "http://[hf_SEKRET"],
+)
+def test_a_credential_in_what_is_refused_is_not_repeated(space: str) -> None:
+    """Neither in the error nor in what it was raised from."""
+    with pytest.raises(InvalidSpaceName) as refused:
+        to_address(space)
+
+    assert "SEKRET" not in "".join(traceback.format_exception(refused.value, limit=0))
+
+
+@pytest.mark.parametrize("space", ["127.0.0.1/gradio", "LocalHost/x", "example.com/space", "hf.co/x"])
+def test_what_begins_like_a_host_is_told_how_to_name_a_server(space: str) -> None:
+    """It would otherwise be a Space of the Hub's, which gets the token."""
+    with pytest.raises(InvalidSpaceName, match=f"write its URL, such as http://{space}"):
+        to_address(space)

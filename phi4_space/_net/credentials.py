@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import SecretStr
@@ -47,9 +47,19 @@ class _FewCookies(DefaultCookiePolicy):
         return len(self._jar) < _MOST_COOKIES and size <= _LARGEST_COOKIE and super().set_ok(cookie, request)
 
 
+class _Jar(CookieJar):
+    """Reads no cookies that take long to read: in the old form, which nobody sends, or of many attributes."""
+
+    def make_cookies(self, response: Any, request: Request) -> Sequence[Cookie]:
+        headers = response.info()
+        sizes = map(len, headers.get_all("Set-Cookie", []))
+        is_plain = "Set-Cookie2" not in headers and all(size <= 2 * _LARGEST_COOKIE for size in sizes)
+        return super().make_cookies(response, request) if is_plain else []
+
+
 def to_jar(cookies: Mapping[str, str]) -> CookieJar:
     """A jar with these cookies, in which a server may put some more."""
-    jar = CookieJar()
+    jar = _Jar()
     holder = httpx.Cookies(jar)
     for name, value in cookies.items():
         holder.set(name, value)

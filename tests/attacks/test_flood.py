@@ -19,6 +19,7 @@ from scripted import ScriptedSpace, config, events, whole
 
 import phi4_space as p4
 from phi4_space._net.bodies import _EventSize, messages, read
+from phi4_space._net.credentials import to_jar
 from phi4_space._runtime import Outside
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -296,6 +297,23 @@ def test_leaving_early_costs_no_more() -> None:
 
     assert last == "/gradio_api/cancel"
     assert sent < 30_000_000  # what systems keep underway included
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("set-cookie", "a=b"), ("set-cookie2", "a;" * 30_000)],
+        [("set-cookie", "a=b; " + "x;" * 30_000)],
+    ],
+    ids=["in the old form", "of many attributes"],
+)
+def test_cookies_that_take_long_to_read_are_not_read(fields: list[tuple[str, str]]) -> None:
+    """Python's reader of them takes a square of time, with each response anew."""
+    response = httpx.Response(200, headers=fields, request=httpx.Request("GET", "https://phi.example"))
+    jar = httpx.Cookies(to_jar({}))
+    jar.extract_cookies(response)
+
+    assert len(jar) == 0
 
 
 def test_a_servers_cookies_are_few_and_small() -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import gradio as gr
 import httpx
 import pytest
+from growth import assert_independent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -390,6 +391,23 @@ def test_depth_is_no_hiding_place() -> None:
         value = [value]
     with pytest.raises(gr.Error, match=NOT_UPLOADED):
         uploads.check_inputs([value])
+
+
+@pytest.mark.parametrize("step", ["a/", "./", "../", "//", "é/"])
+def test_a_long_path_is_not_followed(step: str) -> None:
+    """Each folder in a path is looked up: work that does not grow with what a client sends."""
+    folder = uploads.get_upload_folder()
+
+    def work(size: int) -> Callable[[], object]:
+        value = [file_data(f"{folder}/{step * size}n.png")]
+
+        def check() -> None:
+            with pytest.raises(gr.Error, match=NOT_UPLOADED):
+                uploads.check_inputs(value)
+
+        return check
+
+    assert_independent(work, 5_000, 500_000)
 
 
 ON_ITS_OWN = """

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.datastructures import Headers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from servers import Servers
@@ -44,6 +45,59 @@ def refusal(
     scope = {"method": method, "path": path, "query_string": query.encode(), "headers": raw}
     found = WebSecurity(_nothing, allowed).refusal(scope)
     return None if found is None else found.status
+
+
+# What is read of a request.
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ("access-token-aB_9-x=t0k-en", "access-token-aB_9-x=t0k-en"),
+        ("a=1; access-token-unsecure-x=t;b=2", "access-token-unsecure-x=t"),
+        ("access-token-x=1; access-token-y=2", "access-token-x=1; access-token-y=2"),
+        ('a="' + r"\1" * 20_000 + '"', None),
+        ('access-token-x="' + r"\1" * 20_000 + '"', None),
+        ("access-token-x=" + "a" * 10_000, None),
+        ("theirs=1; session=2", None),
+        ("", None),
+    ],
+)
+@pytest.mark.anyio
+async def test_gradio_is_handed_its_own_cookies_alone(given: str, passed: str | None) -> None:
+    """Those of other programs on this host are not read: to unquote one can take long."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, *_: Any) -> None:
+        seen.append(Headers(raw=scope["headers"]).get("cookie"))
+
+    headers = [(b"host", b"localhost"), (b"cookie", given.encode())]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    await WebSecurity(app)(scope, _nothing, _nothing)
+
+    assert seen == [passed]
+
+
+@pytest.mark.parametrize(
+    ("part", "status"),
+    [
+        *(("bytes=0-", None), ("bytes=0-1023", None), ("bytes=-500", None), ("bytes=999999999999999-", None)),
+        *(
+            ("bytes=0-999999999999999999999999", 416),
+            ("bytes=0-1,3-4", 416),
+            ("bytes=a-b", 416),
+            ("bytes=-", 416),
+        ),
+    ],
+)
+def test_one_part_of_a_file_is_asked_for(part: str, status: int | None) -> None:
+    """As players do; many parts, or impossible ones, are refused."""
+    assert refusal({"host": "localhost", "range": part}) == status
+
+
+def test_long_paths_are_refused() -> None:
+    """Gradio would look for each folder in them."""
+    assert refusal({"host": "localhost"}, url="/static/" + "a/" * 5_000) == 414
 
 
 # Names.

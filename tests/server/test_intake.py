@@ -29,6 +29,7 @@ def answered(text: str) -> Entry:
     [
         ([], "x" * 10, 2, None),
         ([], "x" * 11, 0, "A message may have 10 characters, and this one has 11. Send less text."),
+        ([], "half \ud83d", 0, "half a character"),
         ([], "", 3, "A message may have 2 files, and this one has 3. Send fewer."),
         ([said("a"), answered("b")] * 2, "c", 0, None),
         ([said("a"), answered("b")] * 3, "c", 0, "3 questions"),
