@@ -128,7 +128,7 @@ def _offer_bounds(parser: argparse.ArgumentParser) -> None:
             "--max-text",
             "text",
             _positive(int),
-            "characters in a message; two and a half times as many in a chat",
+            "characters in a message, and in an answer; two and a half times as many in a chat",
         ),
         ("--max-turns", "turns", _positive(int), "questions in a chat"),
         ("--max-queue", "queue", _positive(int), "questions that may wait"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.chat import Entry, Shown, heard, shown
-from phi4_server.intake import Brief, bounded
+from phi4_server.intake import Brief, Filing, bounded
 from phi4_server.model import Model
 from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
 from phi4_server.queue import FairQueue
@@ -49,17 +50,21 @@ def build(
         show_and_keep = [page.chatbot, page.chat]
         # Programs written for the public Space call these two by number, 10 and 11. Gradio numbers functions
         # in the order in which they are wired: the page's own ten come before, as 0 to 9, the others after.
+        file_message = bounded(process_message, bounds)
         filed = page.box.submit(
-            bounded(process_message, bounds),
+            file_message,
             [page.chatbot, page.box, page.chat],
             [page.chatbot, page.box, page.chat],
             queue=False,
             api_name="process_message",
         )
-        answered = filed.then(respond, show_and_keep, show_and_keep, api_name="bot_response")
+        answered = filed.success(respond, show_and_keep, show_and_keep, api_name="bot_response")
         # After an error the page of Gradio 6 runs only what waits for a failure; Gradio 5 has no such wait.
         for settled in filter(None, (answered.then, getattr(answered, "failure", None))):
             settled(_open, None, page.box, queue=False, **PRIVATE)
+        if tells := getattr(filed, "failure", None):
+            # The page of Gradio 6 shows the words of errors that came through the queue, and of no others.
+            tells(partial(_tell, file_message), [page.chatbot, page.box, page.chat], None, **PRIVATE)
         again = page.retried.then(respond, show_and_keep, show_and_keep, **PRIVATE)
         # What is under way is given up first: it would write into a page that was emptied before.
         halt = {"queue": False, "cancels": [answered, again], **PRIVATE}
@@ -87,6 +92,11 @@ def process_message(
     asked: list[Entry] = [{"role": "user", "text": text, "files": files}] if text.strip() or files else []
     chat = state + asked
     return shown(chat), gr.update(value=None, interactive=False), chat
+
+
+def _tell(file_message: Filing, *message: Any) -> None:
+    """Raises once more what a message was refused with, now in the queue; nothing is filed."""
+    file_message(*message)
 
 
 def streamed(

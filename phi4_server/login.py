@@ -38,7 +38,9 @@ def credentials(options: argparse.Namespace) -> Credentials | None:
         argparse.ArgumentTypeError: The variable holds none.
     """
     if options.auth_env is not None:
-        return _credentials(os.environ.pop(options.auth_env, ""))
+        if options.auth_env not in os.environ:
+            raise argparse.ArgumentTypeError("is not set in the environment")
+        return _credentials(os.environ.pop(options.auth_env))
     given: Credentials | None = options.auth
     return given
 

@@ -37,7 +37,7 @@ for _ending, _kind in {
 
 # Gradio 5 has two kinds of chatbot and wants to be told which; Gradio 6 has only the one meant here.
 _CHATBOT: dict[str, Any] = (
-    {"type": "messages", "show_copy_button": True}
+    {"type": "messages", "show_copy_button": True, "show_share_button": False}
     if "type" in inspect.signature(gr.Chatbot).parameters
     else {"buttons": ["copy"]}
 )

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from servers import ROOT, Servers
 
-from phi4_server import running_space
+from phi4_server import embedded_space, running_space
 
 selenium = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 
@@ -140,6 +140,30 @@ def test_broken_picture(visit: Callable[[str], Person], tmp_path: Path) -> None:
     person.attach(tmp_path / "broken.png")
     person.ask("What is this?")
     person.await_that(lambda: "broken.png cannot be decoded" in person.find("body").text)
+    person.box()
+
+
+@pytest.fixture(name="small")
+def small_space(gradio_python: str) -> Iterator[str]:
+    """A Space that takes little."""
+    with embedded_space(python=gradio_python, options=["--max-text", "100", "--max-turns", "1"]) as url:
+        yield url
+
+
+def test_what_is_too_much_is_told_in_words(browser: Chrome, small: str) -> None:
+    """Once, by the page itself; the box is open for what can be sent instead."""
+    browser.get(small)
+    person = Person(browser)
+    person.box()
+    person.ask("x" * 150)
+    person.await_that(lambda: "may have 100 characters" in person.find("body").text)
+    assert "There is no question" not in person.find("body").text
+    browser.get(small)
+    person.box()
+    person.ask("Who are you?")
+    person.await_that(lambda: "rehearsal" in person.read())
+    person.ask("And now?")
+    person.await_that(lambda: "This chat is full" in person.find("body").text)
     person.box()
 
 
