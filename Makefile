@@ -26,9 +26,7 @@ types: $(VENV)/test.stamp
 
 # The tests run against the installed wheel: pytest does not put this folder on the path.
 unit: $(VENV)/wheel.stamp
-	rm -f .coverage .coverage.*
-	$(BIN)/coverage run $(BIN)/pytest
-	$(BIN)/coverage report
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report term
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff format .

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ HERE = Path(__file__).parent
 STAGES = {kind: kind for kind in KINDS} | {"own_space": "answering"}
 """The fixtures that are Spaces, recorded or running, and of which kind."""
 TOKEN = pytest.StashKey[str | None]()
-MEASURED = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,14 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if record != bool(space or gradio) and (record or space):
         raise pytest.UsageError("--record goes with --gradio or --space, and --space with --record")
     config.stash[TOKEN] = os.environ.get("HF_TOKEN")
-    config.stash[MEASURED] = []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs the tests of the contract on each stage, and those that need a live Space on each Gradio."""
     option = metafunc.config.getoption
     gradios, record, space = option("gradio"), option("record"), option("space")
-    for name in STAGES.keys() & set(metafunc.fixturenames):
+    for name in sorted(STAGES.keys() & set(metafunc.fixturenames)):  # alike in each process
         anywhere, newest = name == "answering", name == "own_space"
         places = venues(gradios, record=record, space=space, anywhere=anywhere, newest=newest)
         values = [pytest.param(place, id=place.name, marks=_network(place)) for place in places]
@@ -79,9 +78,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "localhost", "::1"]))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Prints what tests measured."""
-    if lines := config.stash[MEASURED]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests measured, in whichever process they ran."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    if lines := [value for report in reports for name, value in report.user_properties if name == "measured"]:
         terminalreporter.section("measured")
         for line in lines:
             terminalreporter.line(line)
@@ -117,9 +117,9 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Notes a line for the summary."""
-    return request.config.stash[MEASURED].append
+    return partial(record_property, "measured")
 
 
 def _stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
