@@ -49,6 +49,7 @@ from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._runtime import Outside
+from phi4_space._sampling import SAMPLING_OPTIONS
 from phi4_space._timeouts import Timeouts
 from phi4_space._turn.request import Message, Options
 from phi4_space._turns import (
@@ -77,6 +78,7 @@ from phi4_space._turns import (
 __all__ = [
     "MODEL",
     "MODEL_ALIASES",
+    "SAMPLING_OPTIONS",
     "AuthenticationFailed",
     "BlockingCallRefused",
     "BrokenCall",

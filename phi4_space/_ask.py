@@ -6,7 +6,7 @@ The synchronous doors carry the same turn out on the background loop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing
 from typing import Unpack, cast
 
@@ -28,6 +28,11 @@ class Doors(ABC):
     def _sampling(self) -> SamplingPolicy:
         """Warns of options that are ignored."""
 
+    @property
+    @abstractmethod
+    def _defaults(self) -> Mapping[str, object]:
+        """The sampling options of calls that say nothing of them."""
+
     @abstractmethod
     def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
         """Takes one turn; the `Reply` comes last."""
@@ -47,22 +52,22 @@ class Doors(ABC):
             InvalidInput: What was handed in cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
-        self._sampling.warn(options.get("sampling"))
+        self._sampling.warn({**self._defaults, **options})
         return relay(lambda: self._turn(message, options))
 
     async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """Asks and waits for the whole answer; arguments and errors are those of `astream`."""
-        self._sampling.warn(options.get("sampling"))
+        self._sampling.warn({**self._defaults, **options})
         async with aclosing(self._turn(message, options)) as events:
             [*_, last] = [event async for event in events]
         return cast("Reply", last)  # as `_turn` promises
 
     def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
         """`astream` for synchronous callers; works inside a running loop, too."""
-        self._sampling.warn(options.get("sampling"))
+        self._sampling.warn({**self._defaults, **options})
         return iterate(lambda: self._turn(message, options))
 
     def reply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """`areply` for synchronous callers; works inside a running loop, too."""
-        self._sampling.warn(options.get("sampling"))
+        self._sampling.warn({**self._defaults, **options})
         return call(lambda: self.areply(message, **options))

@@ -61,6 +61,13 @@ class SpaceClient(Doors):
         max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused; otherwise each is ignored, with one
             `OptionIgnored`.
+        temperature: Of calls that name none, as the next six; `Options` says what each is.
+        max_tokens: See `temperature`.
+        top_p: See `temperature`.
+        top_k: See `temperature`.
+        seed: See `temperature`.
+        repetition_penalty: See `temperature`.
+        stop: See `temperature`.
         outside: The clock, the network and the like; for tests.
 
     Raises:
@@ -89,6 +96,13 @@ class SpaceClient(Doors):
         limits: Limits = Limits(),
         max_files: int | None = None,
         strict: bool = False,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        seed: int | None = None,
+        repetition_penalty: float | None = None,
+        stop: str | Sequence[str] | None = None,
         outside: Outside = Outside(),
         **unknown: Never,
     ) -> None:
@@ -109,6 +123,15 @@ class SpaceClient(Doors):
             limits=limits,
             max_files=max_files,
             strict=strict,
+            sampling={
+                "temperature": temperature,
+                "max_tokens": max_tokens,
+                "top_p": top_p,
+                "top_k": top_k,
+                "seed": seed,
+                "repetition_penalty": repetition_penalty,
+            },
+            stop=stop,
         )
         self._wiring = Wiring(settings, outside)
 
@@ -243,6 +266,10 @@ class SpaceClient(Doors):
         return self._wiring.sampling
 
     @property
+    def _defaults(self) -> Mapping[str, object]:
+        return self._settings.sampling
+
+    @property
     def _settings(self) -> Settings:
         return self._wiring.settings
 
@@ -368,6 +395,10 @@ class Conversation(Doors):
     @property
     def _sampling(self) -> SamplingPolicy:
         return self._space._sampling  # noqa: SLF001 - once for each client, whatever its conversations
+
+    @property
+    def _defaults(self) -> Mapping[str, object]:
+        return self._space._defaults  # noqa: SLF001 - as for the policy
 
     async def _take(
         self, wiring: Wiring, request: Request, news: Sequence[Said]

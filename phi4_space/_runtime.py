@@ -79,7 +79,7 @@ class Wiring:
     async def prepare(self, message: Message, options: Options) -> tuple[Request, tuple[Said, ...]]:
         """Checks what a call was given and reads its files."""
         try:
-            request = to_request(message, options)
+            request = to_request(message, options, self.settings)
             self.sampling.check(request.sampling)
             refuse_too_many(sum(len(turn.media) for turn in request.turns), self.settings.max_files)
             return request, await read_turns(request.turns, fetch=self.fetcher())

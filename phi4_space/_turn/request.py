@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
+from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
 from phi4_space._media.read import read_all
 from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._prompt.stop import to_stop
-from phi4_space._turn.sampling import to_sampling
+from phi4_space._sampling import NAMES, to_sampling
 from phi4_space._turn.state import Question, Script
 from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
 
@@ -30,10 +31,16 @@ class Options(TypedDict, total=False):
         tools: Tools that the model may call.
         tool_choice: "auto" lets the model choose, "none" forbids calls, "required" asks for one, a tool's
             name asks for that one.
-        stop: Strings before which the answer's text ends; the job is taken back as soon as one comes.
+        stop: A string, or several, before which the answer's text ends; the job is cancelled as soon as one
+            comes.
         response_format: JSON that the answer is to be; an answer that calls tools is not held to it.
-        sampling: Options such as temperature, which Spaces of this contract do not take: each is ignored,
-            with one warning, or refused where the client is strict. None stands for one that is not set.
+        temperature: How freely the model chooses its words, from 0. This and what follows reaches a Space
+            that takes it; on others it is ignored, with one warning, or refused where the client is strict.
+        max_tokens: The most tokens that the answer may have.
+        top_p: The share of the likeliest words that the model chooses among, up to 1.
+        top_k: How many of the likeliest words the model chooses among.
+        seed: What its choice of words starts from, for the same answer twice.
+        repetition_penalty: How much it shies away from words that it has used; 1 not at all.
     """
 
     media: Sequence[MediaLike]
@@ -41,9 +48,14 @@ class Options(TypedDict, total=False):
     prompt: str | None
     tools: Sequence[ToolSpec]
     tool_choice: str
-    stop: Sequence[str]
+    stop: str | Sequence[str] | None
     response_format: ResponseFormat | None
-    sampling: Mapping[str, object]
+    temperature: float | None
+    max_tokens: int | None
+    top_p: float | None
+    top_k: int | None
+    seed: int | None
+    repetition_penalty: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ class Request:
         tool_choice: Which of them the model is to call.
         stop: The strings before which the answer's text ends.
         response_format: JSON that the answer is to be.
-        sampling: The names of the sampling options that are set.
+        sampling: The sampling options that are set, by name.
     """
 
     turns: tuple[Turn, ...]
@@ -74,7 +86,7 @@ class Request:
     tool_choice: str = "auto"
     stop: tuple[str, ...] = ()
     response_format: ResponseFormat | None = None
-    sampling: tuple[str, ...] = ()
+    sampling: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def must_call(self) -> bool:
@@ -87,22 +99,27 @@ class Request:
         return bool(called) if self.tool_choice == "required" else self.tool_choice in called
 
 
-def to_request(message: Message, options: Options) -> Request:
+def to_request(message: Message, options: Options, defaults: Settings) -> Request:
     """Checks what a call was given.
+
+    Args:
+        message: What is asked.
+        options: What the call says besides.
+        defaults: The client's settings, which hold where the call says nothing.
 
     Raises:
         InvalidOption: An option is not known, or makes no sense here.
         EmptyPrompt: There is nothing to send.
     """
-    refuse_unknown(options, Options.__annotations__, what="This call")
+    refuse_unknown([name for name in options if name not in NAMES], Options.__annotations__, what="This call")
     request = Request(
         turns=_turns(message, options),
         verbatim=_encodable(options.get("prompt")),
         tools=_tools(options.get("tools", ())),
         tool_choice=options.get("tool_choice", "auto"),
-        stop=to_stop(options.get("stop", ())),
+        stop=defaults.stop if (stop := options.get("stop")) is None else to_stop(stop),
         response_format=_format(options.get("response_format")),
-        sampling=to_sampling(options.get("sampling", {})),
+        sampling={**defaults.sampling, **to_sampling(options)},
     )
     if request.verbatim is not None and (request.must_call or request.response_format is not None):
         asking = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
