@@ -243,7 +243,9 @@ class SpaceNotFound(SpaceUnavailable):
 class SpaceNotReady(SpaceUnavailable):
     """The Space sleeps, builds or starts; waiting helps."""
 
-    usual_advice = 'Wait and ask again, or let "phi4 doctor --wake 300" or SpaceClient.awake() wait for it.'
+    usual_advice = (
+        'Wait and ask again, or let "phi4 doctor --wake 300" or SpaceClient.await_ready() wait for it.'
+    )
     retryable = True
 
 

@@ -15,7 +15,7 @@ import pytest
 from scripted import ESTIMATION, URL, ScriptedSpace, config, events, generating, whole
 
 import phi4_space as p4
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 HUB_SPACE = "ada/phi-4"
@@ -43,8 +43,10 @@ def client(
 ) -> p4.SpaceClient:
     clock = clock or Clock()
     names = iter(f"session-{number}" for number in range(1, 100))
-    outside = Outside(transport=space, clock=clock, sleep=clock.sleep, new_session_hash=lambda: next(names))
-    return p4.SpaceClient(name, outside=outside, **options)
+    environment = Environment(
+        transport=space, clock=clock, sleep=clock.sleep, new_session_hash=lambda: next(names)
+    )
+    return p4.SpaceClient(name, environment=environment, **options)
 
 
 # --- what is sent -------------------------------------------------------------------------------------
@@ -172,15 +174,15 @@ def test_bad_input_is_refused_before_anything_is_sent(
     assert space.asked == []
 
 
-def test_a_strict_client_refuses_sampling_options_before_anything_is_sent() -> None:
-    """All that are set are named, with the place; one that is None is not set."""
+def test_a_strict_client_refuses_options_before_anything_is_filed() -> None:
+    """All that are set are named, with the place, once the contract is known; None is not set."""
     space = ScriptedSpace()
 
     with pytest.raises(p4.InvalidOption, match=r"temperature, seed: .* step prepare") as caught:
         asyncio.run(client(space, strict=True).areply("hi", temperature=0.0, top_p=None, seed=1))
 
     assert caught.value.space == URL
-    assert space.asked == []
+    assert space.steps() == ["config"]
     assert asyncio.run(client(space, strict=True).areply("hi", top_p=None)).text == "an answer"
 
 
@@ -685,7 +687,7 @@ def test_synchronous_doors_do_the_same() -> None:
         assert door.reply("hi").text == "an answer"
         assert [p4.Queued, p4.Started, p4.Delta, p4.Reply] == [type(event) for event in door.stream("hi")]
         assert door.status().ready
-        assert [status.ready for status in door.wake() if isinstance(status, p4.Status)] == [True]
+        assert [status.ready for status in door.wait_ready() if isinstance(status, p4.Status)] == [True]
         chat = door.conversation()
         assert chat.reply("hi").text == "an answer"
         assert isinstance(list(chat.stream("hi"))[-1], p4.Reply)
@@ -861,7 +863,7 @@ def test_waking_gives_up_at_its_deadline_with_a_status() -> None:
     door = client(space, HUB_SPACE)
 
     async def wake() -> list[Any]:
-        return [event async for event in door.awake(5)]
+        return [event async for event in door.await_ready(5)]
 
     *stages, status = asyncio.run(wake())
     assert [p4.Waking("SLEEPING", 0.0), p4.Waking("SLEEPING", 3.0)] == stages

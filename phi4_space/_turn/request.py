@@ -1,20 +1,20 @@
-"""From what a caller says to what is asked. Knows turns, prompts and files; no HTTP, no Gradio."""
+"""A call's message and options, checked, and the prompt made of them. Knows turns and prompts; no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
-from phi4_space._media.read import read_all
 from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._prompt.stop import to_stop
 from phi4_space._sampling import NAMES, to_sampling
-from phi4_space._turn.state import Question, Script
+from phi4_space._turn.options import Caller
+from phi4_space._turn.state import Payload, PreparedTurn
 from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
 
 Message = str | Turn | Sequence[Turn]
@@ -59,7 +59,7 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LoadedTurn:
     """A turn and its files, read."""
 
     turn: Turn
@@ -78,9 +78,11 @@ class Request:
         stop: The strings before which the answer's text ends.
         response_format: JSON that the answer is to be.
         sampling: The sampling options that are set, by name.
+        caller: The line that asked, for warnings.
     """
 
     turns: tuple[Turn, ...]
+    caller: Caller
     verbatim: str | None = None
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str = "auto"
@@ -99,13 +101,14 @@ class Request:
         return bool(called) if self.tool_choice == "required" else self.tool_choice in called
 
 
-def to_request(message: Message, options: Options, defaults: Settings) -> Request:
+def to_request(message: Message, options: Options, *, defaults: Settings, caller: Caller) -> Request:
     """Checks what a call was given.
 
     Args:
         message: What is asked.
         options: What the call says besides.
         defaults: The client's settings, which hold where the call says nothing.
+        caller: The line that asked.
 
     Raises:
         InvalidOption: An option is not known, or makes no sense here.
@@ -114,6 +117,7 @@ def to_request(message: Message, options: Options, defaults: Settings) -> Reques
     refuse_unknown([name for name in options if name not in NAMES], Options.__annotations__, what="This call")
     request = Request(
         turns=_turns(message, options),
+        caller=caller,
         verbatim=_encodable(options.get("prompt")),
         tools=_tools(options.get("tools", ())),
         tool_choice=options.get("tool_choice", "auto"),
@@ -173,7 +177,7 @@ def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
         raise InvalidOption(
             "A prompt is sent as it is, without a message or system text", advice="Leave one of them out."
         )
-    turns = _with_media(_said(message if prompt is None else prompt), options.get("media", ()))
+    turns = _with_media(_to_turns(message if prompt is None else prompt), options.get("media", ()))
     if strange := next((turn for turn in turns if not isinstance(turn.text, str)), None):
         raise InvalidOption(f"A turn's text is a str, not {type(strange.text).__name__}")
     if not any(turn.text.strip() or turn.media or turn.tool_calls or turn.role == "tool" for turn in turns):
@@ -181,7 +185,7 @@ def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
     return (Turn(role="system", text=system), *turns) if system else turns
 
 
-def _said(message: Message) -> tuple[Turn, ...]:
+def _to_turns(message: Message) -> tuple[Turn, ...]:
     match message:
         case str():
             return (Turn(role="user", text=message),)
@@ -208,45 +212,37 @@ def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[T
             return (*turns, Turn(role="user", media=media))
 
 
-async def read_turns(turns: Sequence[Turn], *, fetch: Callable[[str], Awaitable[bytes]]) -> tuple[Said, ...]:
-    """Reads the files of all turns.
+def to_prepared(
+    history: Sequence[LoadedTurn], new_turns: Sequence[LoadedTurn], request: Request, *, style: PromptStyle
+) -> PreparedTurn:
+    """What to send, to a session that knows nothing and to one that knows the turns before."""
 
-    Raises:
-        InvalidInput: One cannot be read, or Phi-4 does not take its kind; the text says which.
-    """
-    files = iter(await read_all([part for turn in turns for part in turn.media], fetch=fetch))
-    return tuple(Said(turn, tuple(next(files) for _ in turn.media)) for turn in turns)
-
-
-def to_question(
-    known: Sequence[Said], news: Sequence[Said], request: Request, *, style: PromptStyle
-) -> Question:
-    """What to ask, for a session that knows nothing and for one that knows what was said before."""
-
-    def script(said: Sequence[Said], *, remembered: bool) -> Script:
+    def payload(turns: Sequence[LoadedTurn], *, remembered: bool) -> Payload:
         if request.verbatim is not None:
-            return Script(request.verbatim, tuple(file for one in news for file in one.files))
-        files = tuple(file for one in said for file in one.files)
+            return Payload(request.verbatim, tuple(file for turn in new_turns for file in turn.files))
+        files = tuple(file for turn in turns for file in turn.files)
         prompt = compose(
-            _instructed([one.turn for one in said], request.response_format),
+            _instructed([one.turn for one in turns], request.response_format),
             tools=request.tools,
             tool_choice=request.tool_choice,
             style=style,
             kinds=[file.kind for file in files],
             remembered=remembered,
         )
-        return Script(prompt.text, files)
+        return Payload(prompt.text, files)
 
-    return Question(
-        whole=script([*known, *news], remembered=False),
-        news=script(news, remembered=True),
+    return PreparedTurn(
+        full=payload([*history, *new_turns], remembered=False),
+        incremental=payload(new_turns, remembered=True),
         tools=tuple(tool.name for tool in request.tools),
         stop=request.stop,
+        sampling=request.sampling,
+        caller=request.caller,
     )
 
 
 def _instructed(turns: Sequence[Turn], wanted: ResponseFormat | None) -> list[Turn]:
     """The turns, the first system turns being followed by what the answer is to be."""
     start = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    told = [] if wanted is None else [Turn(role="system", text=wanted.instruction)]
-    return [*turns[:start], *told, *turns[start:]]
+    instruction = [] if wanted is None else [Turn(role="system", text=wanted.instruction)]
+    return [*turns[:start], *instruction, *turns[start:]]

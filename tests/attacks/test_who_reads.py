@@ -23,10 +23,10 @@ from langchain_phi4 import ChatPhi4
 from llama_index_phi4 import Phi4
 from phi4_space import (
     Conversation,
+    Environment,
     InvalidConversation,
     InvalidOption,
     OptionIgnored,
-    Outside,
     Phi4Error,
     SpaceClient,
     Turn,
@@ -114,7 +114,7 @@ CALLS: Mapping[str, Callable[[ScriptedSpace, dict[str, Any]], object]] = {
 
 
 def client(space: ScriptedSpace) -> SpaceClient:
-    return SpaceClient("http://space.test", outside=Outside(transport=space))
+    return SpaceClient("http://space.test", environment=Environment(transport=space))
 
 
 def complaint(ask: Callable[..., object], *args: object) -> str:
@@ -227,7 +227,7 @@ def evil(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
 
     class Led(SpaceClient):
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options, outside=Outside(transport=space))
+            super().__init__(*args, **options, environment=Environment(transport=space))
 
     for name in ("_client", "_cli.reach"):
         monkeypatch.setattr(f"phi4_space.{name}.SpaceClient", Led)
