@@ -38,7 +38,7 @@ _COOKIE = re.compile(r"[ -:<-~]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that a client was told.
+    """A client's settings.
 
     Attributes:
         address: Where the Space is.

@@ -610,17 +610,20 @@ def test_a_saved_conversation_goes_on_in_another_process() -> None:
 
 
 def test_a_saved_conversation_keeps_what_stands_where() -> None:
-    """Places are saved with the media; JSON of a time before there were any is read as well."""
+    """Offsets are saved with the media; earlier JSON, where they had another name or none, is read too."""
     chat = p4.Conversation(client(ScriptedSpace()))
     asyncio.run(chat.areply(p4.Turn.of("user", "A ", p4.Media(PNG, "a.png"), " cat")))
 
     text = chat.to_json()
     old = json.loads(text)
     for turn in old["turns"]:
-        del turn["places"]
+        turn["places"] = turn.pop("offsets")
 
     assert p4.Conversation.from_json(text).turns == chat.turns
-    assert [turn.places for turn in p4.Conversation.from_json(json.dumps(old)).turns] == [(), ()]
+    assert p4.Conversation.from_json(json.dumps(old)).turns == chat.turns
+    for turn in old["turns"]:
+        del turn["places"]
+    assert [turn.offsets for turn in p4.Conversation.from_json(json.dumps(old)).turns] == [(), ()]
 
 
 def test_a_saved_conversation_moves_to_another_space_with_all_that_was_said() -> None:

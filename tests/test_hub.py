@@ -77,6 +77,8 @@ def settings(space: str = "owner/name", *, token: Any = False) -> Settings:
         limits=Limits(),
         max_files=None,
         strict=False,
+        sampling={},
+        stop=None,
     )
 
 

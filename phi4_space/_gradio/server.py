@@ -45,7 +45,7 @@ class _Connections:
         self.opened = 0
 
     async def watch(self, request: httpx.Request) -> None:
-        """Has the request tell what it does."""
+        """Has the request report what it does."""
         request.extensions = {**request.extensions, "trace": self._trace}
 
     async def _trace(self, name: str, _info: object) -> None:

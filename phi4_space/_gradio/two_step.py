@@ -107,7 +107,7 @@ def find_two_step(config: Config, *, space: str) -> TwoStep:
         submit, answer = (replace(numbered[number], name=name) for name, number in _PUBLIC_NUMBERS.items())
         return _checked(TwoStep(submit, answer))
     names = sorted(name for name in named if name != "false")[:_MOST_NAMES]
-    found = tuple(shown for name in names if (shown := label(name)))
+    found = tuple(filter(None, map(label, names)))
     raise ContractNotMet(
         f"The Space has no {' and no '.join(missing)}; it has {', '.join(found) or 'no named endpoints'}",
         missing=missing,
@@ -141,7 +141,7 @@ def _chat_in(endpoint: Endpoint, outputs: Sequence[Any]) -> list[Any]:
 
 
 def answer_text(chat: Sequence[Any]) -> str | None:
-    """The answer in a chat: the text of its last entry, or None while the assistant has said nothing.
+    """The answer in a chat: the text of its last entry, or None while the assistant is silent.
 
     Args:
         chat: The chat, with `content` as a string (Gradio 5) or a list of blocks (Gradio 6).

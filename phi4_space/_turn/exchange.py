@@ -59,7 +59,8 @@ class Exchange:
         self._new_session_hash = new_session_hash
         self._new_call_id = new_call_id
         self._decisions: list[Decision] = []
-        self._pending: Any = None
+        self._failure: Phi4Error | None = None  # of the attempt that is made or was made last
+        self._pending: Any = None  # what the Space filed, for a queue that was full
         self._is_answered = False
 
     async def run(self, tries: int) -> AsyncGenerator[Event, None]:
@@ -78,23 +79,28 @@ class Exchange:
             async for attempt in stamina.retry_context(
                 on=self._wait, attempts=tries, timeout=self._budget.left()
             ):
-                failure: Phi4Error | None = None
                 with attempt:
-                    try:
-                        async with aclosing(self._try()) as events:
-                            async for event in events:
-                                yield event
-                    except Phi4Error as exc:
-                        failure = exc
-                        self._learn_from(exc)
-                        raise
-                if failure is not None and self._decisions[-1].again and attempt.num < tries:
-                    yield Notice(f"{failure.what}; trying again", "warning", "Retry")
+                    async with aclosing(self._try()) as events:
+                        async for event in events:
+                            yield event
+                if self._failure is not None and self._decisions[-1].again and attempt.num < tries:
+                    yield Notice(f"{self._failure.what}; trying again", "warning", "Retry")
         finally:
             if not (self._is_answered or self._is_untouched()):
                 self._state.reset()
 
     async def _try(self) -> AsyncGenerator[Event, None]:
+        self._failure = None
+        try:
+            async with aclosing(self._attempt()) as events:
+                async for event in events:
+                    yield event
+        except Phi4Error as exc:
+            self._failure = exc
+            self._learn_from(exc)
+            raise
+
+    async def _attempt(self) -> AsyncGenerator[Event, None]:
         budget, state = self._budget, self._state
         budget.begin_attempt()
         self._answer = Answer(
@@ -122,7 +128,7 @@ class Exchange:
         yield self._reply(sent, found)
 
     def _settle_session(self, instance: Instance) -> Payload:
-        """Makes sure of a session on this start of the Space, and tells what has to be said on it."""
+        """Makes sure of a session on this start of the Space, and returns what has to be sent on it."""
         state, app_id = self._state, instance.config.app_id
         if state.app_id != app_id:
             state.reset()  # the Space restarted and knows nothing any more

@@ -126,9 +126,9 @@ def to_request(message: Message, options: Options, *, defaults: Settings, caller
         sampling={**defaults.sampling, **to_sampling(options)},
     )
     if request.verbatim is not None and (request.must_call or request.response_format is not None):
-        asking = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
+        wish = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
         raise InvalidOption(
-            f"{asking}, which a prompt sent as it is cannot be made to ask for",
+            f"{wish}, which a prompt sent as it is cannot be made to ask for",
             advice="Give a message in the prompt's place.",
         )
     return request
@@ -198,7 +198,7 @@ def _to_turns(message: Message) -> tuple[Turn, ...]:
 
 
 def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[Turn, ...]:
-    """The turns, with a call's media given to the user's turn at their end, behind media that have places."""
+    """The turns, with a call's media given to the user's turn at their end, behind what it has itself."""
     if isinstance(things, str | bytes) or not isinstance(things, Sequence):
         raise InvalidOption("media is a list", advice="Write media=[...], also for one picture or recording.")
     if not things:
@@ -206,8 +206,8 @@ def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[T
     media = tuple(thing if isinstance(thing, Media) else Media(thing) for thing in things)
     match turns:
         case [*before, Turn(role="user") as last]:
-            places = (*last.places, *(len(last.text) for _ in media)) if last.places else ()
-            return (*before, replace(last, media=(*last.media, *media), places=places))
+            offsets = (*last.offsets, *(len(last.text) for _ in media)) if last.offsets else ()
+            return (*before, replace(last, media=(*last.media, *media), offsets=offsets))
         case _:
             return (*turns, Turn(role="user", media=media))
 

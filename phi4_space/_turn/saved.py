@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from phi4_space._errors import InvalidConversation, InvalidInput, LimitExceeded
 from phi4_space._json import mended, parse, write
@@ -44,7 +44,10 @@ class _SavedTurn(_Part):
     role: Role
     text: str = ""
     files: Annotated[list[_SavedFile], FailFast()] = []
-    places: Annotated[list[int], FailFast()] = []
+    # Conversations that were saved earlier say "places".
+    offsets: Annotated[list[int], FailFast()] = Field(
+        default=[], validation_alias=AliasChoices("offsets", "places")
+    )
     tool_calls: Annotated[list[_SavedCall], FailFast()] = []
     tool_call_id: str | None = None
     name: str | None = None
@@ -125,7 +128,7 @@ def _to_saved(loaded: LoadedTurn) -> _SavedTurn:
         role=turn.role,
         text=mended(turn.text),
         files=[_SavedFile(name=file.name, mime_type=file.mime_type, data=file.data) for file in loaded.files],
-        places=[len(mended(turn.text[:place])) for place in turn.places],
+        offsets=[len(mended(turn.text[:offset])) for offset in turn.offsets],
         tool_calls=[
             _SavedCall(
                 id=mended(call.id), name=call.name, arguments=json.loads(write(call.arguments, _LIMITS))
@@ -143,7 +146,7 @@ def _to_loaded(saved: _SavedTurn) -> LoadedTurn:
         role=saved.role,
         text=saved.text,
         media=tuple(Media(file.data, file.name) for file in files),
-        places=tuple(saved.places),
+        offsets=tuple(saved.offsets),
         tool_calls=tuple(ToolCall(call.id, call.name, call.arguments) for call in saved.tool_calls),
         tool_call_id=saved.tool_call_id,
         name=saved.name,

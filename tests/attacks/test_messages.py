@@ -256,7 +256,7 @@ SAVED = {
             "role": "user",
             "text": "hi",
             "files": [{"name": "a.png", "mime_type": "image/png", "data": "iVBORw0KGgo="}],
-            "places": [1],
+            "offsets": [1],
         },
         {
             "role": "assistant",
