@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_phi4._refusals import shown
 from langchain_phi4._structured import to_response_format
 from langchain_phi4._tools import to_choice, to_specs
-from phi4_space import MODEL, MODEL_ALIASES, InvalidOption, Options
-
-SAMPLING = (
-    *("temperature", "max_tokens", "max_completion_tokens", "max_new_tokens", "top_p", "top_k", "min_p"),
-    *("frequency_penalty", "presence_penalty", "repetition_penalty", "seed", "n", "logprobs", "logit_bias"),
-)
-"""How others let one steer a model's choice of words; handed to the client, which says what becomes of it."""
+from phi4_space import MODEL, MODEL_ALIASES, SAMPLING_OPTIONS, InvalidOption, Options
 
 _OURS = ("model", "tools", "tool_choice", "parallel_tool_calls", "response_format")
 # What agents and langchain-core pass along: streaming is the door's business, traces are core's; a tool's
@@ -35,7 +29,7 @@ def to_options(
     Raises:
         InvalidOption: An argument makes no sense, or is not known.
     """
-    refuse_unknown(given, [*_OURS, *SAMPLING, *_OTHERS], what="A call of ChatPhi4")
+    refuse_unknown(given, [*_OURS, *SAMPLING_OPTIONS, *_OTHERS], what="A call of ChatPhi4")
     _check_model(given.get("model"))
     options = Options()
     specs = to_specs(given.get("tools") or ())
@@ -46,10 +40,9 @@ def to_options(
         options["response_format"] = response_format
     if stop:
         options["stop"] = stop
-    asked = {**sampling, **{name: given[name] for name in SAMPLING if name in given}}
-    if any(value is not None for value in asked.values()):
-        options["sampling"] = asked
-    return options
+    asked = {**sampling, **{name: given[name] for name in SAMPLING_OPTIONS if name in given}}
+    named = {SAMPLING_OPTIONS[name]: value for name, value in asked.items() if value is not None}
+    return cast("Options", {**options, **named})
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str], *, what: str) -> None:

@@ -7,34 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from llama_index_phi4._formats import to_format
 from llama_index_phi4._local_files import NO_FILES, LocalFiles
 from llama_index_phi4._sources import images_to_media
 from llama_index_phi4._tools import to_choice, to_specs
-from phi4_space import InvalidOption, Message, Options, Turn
+from phi4_space import SAMPLING_OPTIONS, InvalidOption, Message, Options, Turn
 
-SAMPLING = frozenset(
-    {
-        "do_sample",
-        "frequency_penalty",
-        "logit_bias",
-        "max_completion_tokens",
-        "max_new_tokens",
-        "max_tokens",
-        "min_p",
-        "presence_penalty",
-        "repetition_penalty",
-        "seed",
-        "temperature",
-        "top_k",
-        "top_p",
-    }
-)
-"""What other models' calls take: the client decides what becomes of it."""
-
-_SHARED = frozenset({"response_format", "stop"}) | SAMPLING
+_SHARED = frozenset({"response_format", "stop"}) | SAMPLING_OPTIONS.keys()
 _CHAT = frozenset({"tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"}) | _SHARED
 _COMPLETION = frozenset({"image_documents", "images"}) | _SHARED
 # What core's DocumentContextExtractor sends to whatever LLM it has: a hint to another provider's cache.
@@ -143,9 +124,8 @@ def _is_a_hint(name: str, value: object) -> bool:
 
 
 def _shared(told: Mapping[str, Any]) -> Options:
-    options = Options()
-    if sampling := {name: value for name, value in told.items() if name in SAMPLING}:
-        options["sampling"] = sampling
+    named = {SAMPLING_OPTIONS[name]: value for name, value in told.items() if name in SAMPLING_OPTIONS}
+    options = cast("Options", named)
     if stop := told.get("stop"):
         options["stop"] = [stop] if isinstance(stop, str) else stop
     if (form := to_format(told.get("response_format"))) is not None:

@@ -42,13 +42,12 @@ from phi4_space._errors import (
     UploadRefused,
     UrlRefused,
 )
-from phi4_space._gradio.queue import Cancelled, Failed, Finished, Heartbeat, SessionLost, Snapshot
-from phi4_space._gradio.session import Session
 from phi4_space._limits import Limits
 from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._prompt.json_answer import ResponseFormat
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
+from phi4_space._sampling import SAMPLING_OPTIONS
 from phi4_space._timeouts import Timeouts
 from phi4_space._turn.request import Message, Options
 from phi4_space._turns import (
@@ -77,23 +76,21 @@ from phi4_space._turns import (
 __all__ = [
     "MODEL",
     "MODEL_ALIASES",
+    "SAMPLING_OPTIONS",
     "AuthenticationFailed",
     "BlockingCallRefused",
     "BrokenCall",
-    "Cancelled",
     "ConnectionFailed",
     "ContractNotMet",
     "Conversation",
     "DeadlineExceeded",
     "Delta",
     "EmptyPrompt",
+    "Environment",
     "Event",
-    "Failed",
     "FetchPolicy",
     "FileTooLarge",
-    "Finished",
     "GpuAborted",
-    "Heartbeat",
     "InvalidConversation",
     "InvalidInput",
     "InvalidOption",
@@ -108,7 +105,6 @@ __all__ = [
     "Notice",
     "OptionIgnored",
     "Options",
-    "Outside",
     "Phi4Error",
     "Progress",
     "PromptStyle",
@@ -122,9 +118,6 @@ __all__ = [
     "ResponseFormatNotMet",
     "Rewritten",
     "Sent",
-    "Session",
-    "SessionLost",
-    "Snapshot",
     "SpaceBroken",
     "SpaceBusy",
     "SpaceClient",

@@ -1,6 +1,6 @@
-"""The four doors to a turn: whole or streamed, asynchronous or not. Knows events; not how a turn is taken.
+"""The four methods that take a turn: whole or streamed, asynchronous or not. Knows events; not how they come.
 
-The synchronous doors carry the same turn out on the background loop.
+The synchronous methods carry the same turn out on the background loop.
 """
 
 from __future__ import annotations
@@ -12,24 +12,19 @@ from typing import Unpack, cast
 
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.task import relay
+from phi4_space._turn.options import Caller, calling_line
 from phi4_space._turn.request import Message, Options
-from phi4_space._turn.sampling import SamplingPolicy
 from phi4_space._turns import Event, Reply
 
 
-class Doors(ABC):
-    """What one can ask things.
+class AskMethods(ABC):
+    """What a client and a conversation are asked by.
 
-    Each door warns for itself: the turn runs in another task or thread, from which no caller is seen.
+    Each method notes who called it: the turn runs in another task or thread, from which no caller is seen.
     """
 
-    @property
     @abstractmethod
-    def _sampling(self) -> SamplingPolicy:
-        """Warns of options that are ignored."""
-
-    @abstractmethod
-    def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
+    def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
         """Takes one turn; the `Reply` comes last."""
 
     def astream(self, message: Message = "", **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
@@ -37,32 +32,34 @@ class Doors(ABC):
 
         Args:
             message: Words, a `Turn`, or several, oldest first.
-            **options: See `Options`: media, system, prompt, tools, stop and more.
+            **options: See `Options`: media, system, prompt, tools, stop, temperature and more.
 
         Yields:
-            `Queued`, `Started`, `Progress`, `Notice`, `Delta` ..., and the `Reply` last. Leaving early takes
-            the job back on the Space.
+            `Queued`, `Started`, `Progress`, `Notice`, `Delta` ..., and the `Reply` last. Leaving early
+            cancels the job on the Space.
 
         Raises:
             InvalidInput: What was handed in cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
-        self._sampling.warn(options.get("sampling"))
-        return relay(lambda: self._turn(message, options))
+        caller = calling_line()
+        return relay(lambda: self._turn(message, options, caller))
 
     async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """Asks and waits for the whole answer; arguments and errors are those of `astream`."""
-        self._sampling.warn(options.get("sampling"))
-        async with aclosing(self._turn(message, options)) as events:
-            [*_, last] = [event async for event in events]
-        return cast("Reply", last)  # as `_turn` promises
+        return await self._last(message, options, calling_line())
 
     def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
         """`astream` for synchronous callers; works inside a running loop, too."""
-        self._sampling.warn(options.get("sampling"))
-        return iterate(lambda: self._turn(message, options))
+        caller = calling_line()
+        return iterate(lambda: self._turn(message, options, caller))
 
     def reply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """`areply` for synchronous callers; works inside a running loop, too."""
-        self._sampling.warn(options.get("sampling"))
-        return call(lambda: self.areply(message, **options))
+        caller = calling_line()
+        return call(lambda: self._last(message, options, caller))
+
+    async def _last(self, message: Message, options: Options, caller: Caller) -> Reply:
+        async with aclosing(self._turn(message, options, caller)) as events:
+            [*_, last] = [event async for event in events]
+        return cast("Reply", last)  # as `_turn` promises

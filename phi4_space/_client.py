@@ -1,6 +1,6 @@
 """A Space, and a conversation with it. Knows what users may ask for; how it is done is below.
 
-Each asynchronous door has a synchronous one beside it, which carries the same work out on the background
+Each asynchronous method has a synchronous one beside it, which carries the same work out on the background
 loop. Nothing is opened before the first call.
 """
 
@@ -15,27 +15,27 @@ from typing import Any, ClassVar, Literal, Never, Self
 from pydantic import SecretStr
 
 from phi4_space._address import to_address
-from phi4_space._ask import Doors
+from phi4_space._ask import AskMethods
 from phi4_space._config import MODEL, Settings, to_settings, token_for
 from phi4_space._errors import InvalidConversation, InvalidOption, InvalidSpaceName, Phi4Error
-from phi4_space._gradio.session import Session
+from phi4_space._gradio.session import Instance, Session
 from phi4_space._limits import Limits
-from phi4_space._media.read import read_all
 from phi4_space._net.redaction import discreet
 from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
-from phi4_space._runtime import Outside, Wiring
+from phi4_space._runtime import Environment, Runtime
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.locks import Turnstile
 from phi4_space._timeouts import Timeouts
-from phi4_space._turn.request import Message, Options, Request, Said, refuse_unknown
-from phi4_space._turn.sampling import SamplingPolicy
+from phi4_space._turn.options import Caller
+from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refuse_unknown
+from phi4_space._turn.run import TurnRunner
 from phi4_space._turn.saved import from_json, to_json
-from phi4_space._turn.state import Standing
+from phi4_space._turn.state import SessionState
 from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
 
 
-class SpaceClient(Doors):
+class SpaceClient(AskMethods):
     """A Phi-4-multimodal Space: the public one, a duplicate, or your own.
 
     It remembers how to reach the Space and opens nothing. It may be used from several loops, threads and
@@ -61,7 +61,14 @@ class SpaceClient(Doors):
         max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused; otherwise each is ignored, with one
             `OptionIgnored`.
-        outside: The clock, the network and the like; for tests.
+        temperature: Of calls that name none, as the next six; `Options` says what each is.
+        max_tokens: See `temperature`.
+        top_p: See `temperature`.
+        top_k: See `temperature`.
+        seed: See `temperature`.
+        repetition_penalty: See `temperature`.
+        stop: See `temperature`.
+        environment: The clock, the network and the like; for tests.
 
     Raises:
         InvalidSpaceName: `space` is neither a name nor a URL.
@@ -89,7 +96,14 @@ class SpaceClient(Doors):
         limits: Limits = Limits(),
         max_files: int | None = None,
         strict: bool = False,
-        outside: Outside = Outside(),
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        seed: int | None = None,
+        repetition_penalty: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        environment: Environment = Environment(),
         **unknown: Never,
     ) -> None:
         refuse_unknown(unknown, [*inspect.signature(type(self)).parameters][:-1], what="SpaceClient")
@@ -109,8 +123,17 @@ class SpaceClient(Doors):
             limits=limits,
             max_files=max_files,
             strict=strict,
+            sampling={
+                "temperature": temperature,
+                "max_tokens": max_tokens,
+                "top_p": top_p,
+                "top_k": top_k,
+                "seed": seed,
+                "repetition_penalty": repetition_penalty,
+            },
+            stop=stop,
         )
-        self._wiring = Wiring(settings, outside)
+        self._runtime = Runtime(settings, environment)
 
     @property
     def space(self) -> str:
@@ -143,7 +166,7 @@ class SpaceClient(Doors):
         return self._settings.prompt_style
 
     def conversation(self, *, system: str | None = None) -> Conversation:
-        """A conversation that remembers what was said, on a session of its own on the Space.
+        """A conversation that remembers its turns, on a session of its own on the Space.
 
         Args:
             system: What the model is told about its part, before all else.
@@ -156,15 +179,15 @@ class SpaceClient(Doors):
         Args:
             wake: Seconds to wait for one that sleeps, builds or starts.
         """
-        watch = self._wiring.watch
+        availability = self._runtime.availability
         if wake:
-            async with aclosing(watch.rouse(wake)) as stages:
-                with suppress(Phi4Error):  # the status tells it
+            async with aclosing(availability.wait_until_up(wake)) as stages:
+                with suppress(Phi4Error):  # the status says what is wrong
                     async for _ in stages:
                         pass
-        return await watch.status()
+        return await availability.status()
 
-    async def awake(self, patience: float | None = None) -> AsyncGenerator[Waking | Status, None]:
+    async def await_ready(self, patience: float | None = None) -> AsyncGenerator[Waking | Status, None]:
         """Wakes a Space that sleeps, and waits for it.
 
         Args:
@@ -173,21 +196,22 @@ class SpaceClient(Doors):
         Yields:
             A `Waking` each time it is found not yet up, and its `Status` last, up or not.
         """
-        watch = self._wiring.watch
+        availability = self._runtime.availability
         patience = self._settings.timeouts.wake if patience is None else patience
-        async with aclosing(watch.rouse(patience)) as stages:
-            with suppress(Phi4Error):  # the status tells it
+        async with aclosing(availability.wait_until_up(patience)) as stages:
+            with suppress(Phi4Error):  # the status says what is wrong
                 async for stage in stages:
-                    yield stage
-        yield await watch.status()
+                    if not isinstance(stage, Instance):
+                        yield stage
+        yield await availability.status()
 
     def status(self, *, wake: float = 0.0) -> Status:
         """`astatus` for synchronous callers."""
         return call(lambda: self.astatus(wake=wake))
 
-    def wake(self, patience: float | None = None) -> Generator[Waking | Status, None, None]:
-        """`awake` for synchronous callers."""
-        return iterate(lambda: self.awake(patience))
+    def wait_ready(self, patience: float | None = None) -> Generator[Waking | Status, None, None]:
+        """`await_ready` for synchronous callers."""
+        return iterate(lambda: self.await_ready(patience))
 
     @asynccontextmanager
     async def asession(self, session_hash: str | None = None) -> AsyncIterator[Session]:
@@ -196,17 +220,19 @@ class SpaceClient(Doors):
         Args:
             session_hash: An existing session's name; a new one is made when left out.
         """
-        name = session_hash or self._wiring.outside.new_session_hash()
-        async with self._wiring.site.session(name) as session:
+        name = session_hash or self._runtime.environment.new_session_hash()
+        server = self._runtime.server
+        async with server.session(name, await server.instance()) as session:
             yield session
 
     async def aupload(self, media: Sequence[MediaLike]) -> list[Mapping[str, Any]]:
         """Uploads media, in one request, and returns them as `Session.predict` takes them."""
-        return await self._wiring.site.upload(await read_all(media, fetch=self._wiring.fetcher()))
+        files, server = await self._runtime.files.read(media), self._runtime.server
+        return await server.upload(files, await server.instance())
 
     async def aclose(self) -> None:
         """Closes all connections; the next call opens new ones."""
-        await self._wiring.aclose()
+        await self._runtime.aclose()
 
     def close(self) -> None:
         """`aclose` for synchronous callers."""
@@ -232,28 +258,25 @@ class SpaceClient(Doors):
         """Closes all connections."""
         self.close()
 
-    async def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
-        request, news = await self._wiring.prepare(message, options)
-        async with aclosing(self._wiring.ask(request, Standing(), known=(), news=news)) as events:
+    async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
+        turns = self._runtime.turns
+        request, new_turns = await turns.prepare(message, options, caller)
+        async with aclosing(turns.run(request, SessionState(), history=(), new_turns=new_turns)) as events:
             async for event in events:
                 yield event
 
     @property
-    def _sampling(self) -> SamplingPolicy:
-        return self._wiring.sampling
-
-    @property
     def _settings(self) -> Settings:
-        return self._wiring.settings
+        return self._runtime.settings
 
-    def _with(self, settings: Settings, outside: Outside) -> SpaceClient:
+    def _with(self, settings: Settings, environment: Environment) -> SpaceClient:
         client = object.__new__(type(self))
-        client._wiring = Wiring(settings, outside)
+        client._runtime = Runtime(settings, environment)
         return client
 
     def __copy__(self) -> SpaceClient:
         """A client with the same settings and connections of its own."""
-        return self._with(self._settings, self._wiring.outside)
+        return self._with(self._settings, self._runtime.environment)
 
     def __deepcopy__(self, memo: object) -> SpaceClient:
         """See `__copy__`: settings are values."""
@@ -264,11 +287,11 @@ class SpaceClient(Doors):
         return self._settings.without_credentials()
 
     def __setstate__(self, settings: Settings) -> None:
-        """Wires the client anew, with the token that this process has in its environment."""
-        self._wiring = Wiring(settings.with_ambient_token(), Outside())
+        """Makes the client anew, with the token that this process has in its environment."""
+        self._runtime = Runtime(settings.with_ambient_token(), Environment())
 
     def __eq__(self, other: object) -> bool:
-        """Two clients are equal when they were told the same."""
+        """Two clients are equal when their settings are."""
         return isinstance(other, SpaceClient) and self._settings == other._settings
 
     def __hash__(self) -> int:
@@ -277,12 +300,12 @@ class SpaceClient(Doors):
 
     def __repr__(self) -> str:
         """The Space's name; never a credential."""
-        made = hasattr(self, "_wiring")  # not yet, where a traceback shows what its constructor was given
+        made = hasattr(self, "_runtime")  # not yet, where a traceback shows what its constructor was given
         return f"SpaceClient({self.space!r})" if made else "<SpaceClient, not made yet>"
 
 
-class Conversation(Doors):
-    """A conversation with a Space: it remembers what was said, here and in a session of the Space.
+class Conversation(AskMethods):
+    """A conversation with a Space: it remembers its turns, here and in a session of the Space.
 
     One turn runs at a time, others wait. After a failed turn, an early leave, or a restart of the Space the
     next turn goes to a new session and says everything again, so that nothing is forgotten silently.
@@ -295,33 +318,40 @@ class Conversation(Doors):
     """
 
     def __init__(self, space: SpaceClient, *, system: str | None = None) -> None:
-        self._space = space
-        self._standing = Standing()
-        self._said: tuple[Said, ...] = (Said(Turn(role="system", text=system)),) if system else ()
+        self._client = space
+        self._state = SessionState()
+        self._history: tuple[LoadedTurn, ...] = (
+            (LoadedTurn(Turn(role="system", text=system)),) if system else ()
+        )
         self._turnstile = Turnstile()
 
     @property
+    def client(self) -> SpaceClient:
+        """The client of the Space."""
+        return self._client
+
+    @property
     def space(self) -> SpaceClient:
-        """The Space."""
-        return self._space
+        """The Space: its client, as `client` is."""
+        return self._client
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """What was said, oldest first."""
-        return tuple(one.turn for one in self._said)
+        """The turns so far, oldest first."""
+        return tuple(loaded.turn for loaded in self._history)
 
     @property
     def session_hash(self) -> str:
         """The session on the Space; empty before the first turn and after a failed one."""
-        return self._standing.session_hash
+        return self._state.session_hash
 
     def to_json(self) -> str:
         """The conversation, files included, to be continued anywhere with `from_json`; no credentials.
 
-        Keep it as private as what was said: it holds the key to the Space's session. Continue it in one
-        place only: two that go on from the same JSON share that session; `copy.copy` makes twins that do not.
+        Keep it as private as its turns: it holds the key to the Space's session. Continue it in one place
+        only: two that go on from the same JSON share that session; `copy.copy` makes twins that do not.
         """
-        return to_json(self._space.space, self._standing, self._said)
+        return to_json(self._client.space, self._state, self._history)
 
     @classmethod
     def from_json(
@@ -353,40 +383,37 @@ class Conversation(Doors):
         elif token is not None:
             raise InvalidOption("A client brings its own token", advice="Give it to SpaceClient instead.")
         conversation = cls(space)
-        conversation._said = saved.said
-        if conversation.space.space == saved.space:
-            conversation._standing = saved.standing
+        conversation._history = saved.turns
+        if space.space == saved.space:
+            conversation._state = saved.state
         return conversation
 
-    async def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
-        wiring = self._space._wiring  # noqa: SLF001 - the two doors share one
-        request, news = await wiring.prepare(message, options)
-        async with self._turnstile.passage(), aclosing(self._take(wiring, request, news)) as events:
+    async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
+        turns = self._client._runtime.turns  # noqa: SLF001 - a client and its conversations share one
+        request, new_turns = await turns.prepare(message, options, caller)
+        async with self._turnstile.passage(), aclosing(self._run(turns, request, new_turns)) as events:
             async for event in events:
                 yield event
 
-    @property
-    def _sampling(self) -> SamplingPolicy:
-        return self._space._sampling  # noqa: SLF001 - once for each client, whatever its conversations
-
-    async def _take(
-        self, wiring: Wiring, request: Request, news: Sequence[Said]
+    async def _run(
+        self, turns: TurnRunner, request: Request, new_turns: Sequence[LoadedTurn]
     ) -> AsyncGenerator[Event, None]:
-        async with aclosing(wiring.ask(request, self._standing, known=self._said, news=news)) as events:
+        run = turns.run(request, self._state, history=self._history, new_turns=new_turns)
+        async with aclosing(run) as events:
             async for event in events:
                 if isinstance(event, Reply):
-                    self._said = (*self._said, *news, Said(event.turn))
+                    self._history = (*self._history, *new_turns, LoadedTurn(event.turn))
                 yield event
 
     def __reduce__(self) -> tuple[Callable[..., Conversation], tuple[str, SpaceClient]]:
-        """Pickles and copies what was said; each copy goes on from there on a session of its own."""
-        return _unpickled, (to_json(self._space.space, Standing(), self._said), self._space)
+        """Pickles and copies its turns; each copy goes on from there on a session of its own."""
+        return _unpickled, (to_json(self._client.space, SessionState(), self._history), self._client)
 
     def __repr__(self) -> str:
-        """The Space and how much was said."""
+        """The Space and the number of turns."""
         if not hasattr(self, "_turnstile"):  # where a traceback shows one that is half made
             return "<Conversation, not made yet>"
-        return f"<Conversation with {self._space.space}, {len(self._said)} turns>"
+        return f"<Conversation with {self._client.space}, {len(self._history)} turns>"
 
 
 def _named_by_text(space: str, token: str | SecretStr | Literal[False] | None) -> SpaceClient:

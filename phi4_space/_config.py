@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args
 from urllib.parse import unquote
@@ -20,6 +20,8 @@ from phi4_space._errors import InvalidOption
 from phi4_space._limits import Limits
 from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
+from phi4_space._prompt.stop import to_stop
+from phi4_space._sampling import to_sampling
 from phi4_space._timeouts import Timeouts
 
 VERSION = "0.1.0"
@@ -36,7 +38,7 @@ _COOKIE = re.compile(r"[ -:<-~]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that a client was told.
+    """A client's settings.
 
     Attributes:
         address: Where the Space is.
@@ -56,6 +58,8 @@ class Settings:
         limits: How much the Space and the Hub may send.
         max_files: How many files one turn may carry; None for as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused.
+        sampling: The sampling options of calls that say nothing of them, by name.
+        stop: The strings before which answers end, where a call names none.
     """
 
     address: Address
@@ -74,6 +78,8 @@ class Settings:
     limits: Limits
     max_files: int | None
     strict: bool
+    sampling: Mapping[str, object] = field(default_factory=dict)
+    stop: tuple[str, ...] = ()
 
     def headers(self) -> dict[str, str]:
         """What every request to the Space carries, credentials aside."""
@@ -173,8 +179,10 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     limits: Limits,
     max_files: int | None,
     strict: bool,
+    sampling: Mapping[str, object],
+    stop: str | Sequence[str] | None,
 ) -> Settings:
-    """Checks what a client was told, and fills in the environment's part.
+    """Checks what a client was given, and fills in the environment's part.
 
     Raises:
         InvalidSpaceName: `space` is neither a name nor a URL.
@@ -201,6 +209,8 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         limits=_of_kind("limits", limits, Limits),
         max_files=None if max_files is None else _number("max_files", max_files),
         strict=_of_kind("strict", strict, bool),
+        sampling=to_sampling(sampling),
+        stop=() if stop is None else to_stop(stop),
     )
 
 

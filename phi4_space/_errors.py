@@ -49,7 +49,7 @@ import difflib
 from collections.abc import Collection
 from typing import ClassVar, Literal, Self
 
-from phi4_space import _synonyms
+from phi4_space._synonyms import advice as advice_on
 
 _LONGEST = 2_000  # characters of what happened
 
@@ -142,7 +142,7 @@ class InvalidOption(InvalidInput, TypeError):
         """
         near = difflib.get_close_matches(name, known, n=1)
         usual = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
-        return cls(f"{what} takes no argument {name!r}", advice=_synonyms.advice(name, known) or usual)
+        return cls(f"{what} takes no argument {name!r}", advice=advice_on(name, known) or usual)
 
 
 class InvalidSpaceName(InvalidInput):
@@ -243,7 +243,9 @@ class SpaceNotFound(SpaceUnavailable):
 class SpaceNotReady(SpaceUnavailable):
     """The Space sleeps, builds or starts; waiting helps."""
 
-    usual_advice = 'Wait and ask again, or let "phi4 doctor --wake 300" or SpaceClient.awake() wait for it.'
+    usual_advice = (
+        'Wait and ask again, or let "phi4 doctor --wake 300" or SpaceClient.await_ready() wait for it.'
+    )
     retryable = True
 
 

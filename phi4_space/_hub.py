@@ -41,7 +41,7 @@ class _Hardware(BaseModel):
     requested: str | None = None
 
 
-class Runtime(BaseModel):
+class SpaceRuntime(BaseModel):
     """What the Hub knows of a Space.
 
     Attributes:
@@ -113,7 +113,7 @@ class Hub:
         )
         self._pool = Pool(partial(self._host.client, open_client))
 
-    async def runtime(self, address: Address) -> Runtime:
+    async def runtime(self, address: Address) -> SpaceRuntime:
         """The state of a Space.
 
         Raises:
@@ -123,7 +123,7 @@ class Hub:
         """
         try:
             name = address.name or await self._name_of(address)
-            return await self._get(f"/api/spaces/{name}/runtime", Runtime)
+            return await self._get(f"/api/spaces/{name}/runtime", SpaceRuntime)
         except (AuthenticationFailed, UnexpectedAnswer) as exc:
             if exc.status not in {401, 403, 404}:
                 raise

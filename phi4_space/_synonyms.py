@@ -9,6 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+_SAMPLING = {
+    "sampling": "Write its entries as arguments of their own: temperature=0.2.",
+    "max_new_tokens": "Write max_tokens=.",
+    "max_completion_tokens": "Write max_tokens=.",
+}
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 # In this order, since "proxy_url" is a proxy's, and "api_key" no server's.
 _WORDS = {
@@ -47,12 +52,14 @@ def ours(name: str) -> str | None:
 
 
 def advice(name: str, known: Collection[str]) -> str | None:
-    """What to write in the place of another client's argument; None where that says nothing of who reads.
+    """What to write in the place of another client's argument, or of one that we had; None if unknown.
 
     Args:
         name: The argument.
         known: The arguments that are read here.
     """
+    if "temperature" in known and name in _SAMPLING:
+        return _SAMPLING[name]
     if (own := ours(name)) is None:
         return None
     if "space" not in known:  # a call's arguments

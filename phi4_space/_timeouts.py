@@ -18,7 +18,8 @@ class Timeouts:
             each next piece of it, so that an upload that moves on is not cut off.
         idle: Without a word from the Space while it works; it says at least a heartbeat every 15 s.
         queue: In the Space's queue, until it starts.
-        total: For the whole turn, retries included; so for an upload, a step by hand, and a status.
+        total: For the whole turn, retries and a second question included; so for an upload, a step by hand,
+            and a status.
         wake: For a Space that sleeps or builds to come up; 0 does not wait.
     """
 

@@ -108,7 +108,7 @@ class Turn:
         role: Who says it; "tool" is the result of a call.
         text: The words.
         media: Pictures and recordings that belong to it, in order.
-        places: Where each of the media stands in the text, as offsets; () puts all of them before it.
+        offsets: Where in the text each of the media stands, in characters; () puts all of them before it.
         tool_calls: What an assistant's turn called.
         tool_call_id: Which call a tool's turn answers.
         name: The tool's name, in a tool's turn.
@@ -117,7 +117,7 @@ class Turn:
     role: Role
     text: str = ""
     media: tuple[Media, ...] = ()
-    places: tuple[int, ...] = ()
+    offsets: tuple[int, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
@@ -140,18 +140,18 @@ class Turn:
             tool_call_id: Which call a tool's turn answers.
             name: The tool's name, in a tool's turn.
         """
-        text, media, places = "", [], []
+        text, media, offsets = "", [], []
         for part in parts:
             if isinstance(part, str):
                 text += part
             else:
                 media.append(part)
-                places.append(len(text))
+                offsets.append(len(text))
         return cls(
             role=role,
             text=text,
             media=tuple(media),
-            places=tuple(places) if any(places) else (),
+            offsets=tuple(offsets) if any(offsets) else (),
             tool_calls=tuple(tool_calls),
             tool_call_id=tool_call_id,
             name=name,
@@ -160,7 +160,7 @@ class Turn:
     @property
     def parts(self) -> tuple[str | Media, ...]:
         """Its words and media in the order in which they are said: what `of` takes."""
-        edges = (0, *(self.places or (0,) * len(self.media)), len(self.text))
+        edges = (0, *(self.offsets or (0,) * len(self.media)), len(self.text))
         first, *others = (self.text[start:end] for start, end in pairwise(edges))
         placed = (part for pair in zip(self.media, others, strict=True) for part in pair)
         return tuple(part for part in (first, *placed) if part)

@@ -15,7 +15,7 @@ import pytest
 from scripted import ESTIMATION, URL, ScriptedSpace, config, events, generating, whole
 
 import phi4_space as p4
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 HUB_SPACE = "ada/phi-4"
@@ -43,8 +43,10 @@ def client(
 ) -> p4.SpaceClient:
     clock = clock or Clock()
     names = iter(f"session-{number}" for number in range(1, 100))
-    outside = Outside(transport=space, clock=clock, sleep=clock.sleep, new_session_hash=lambda: next(names))
-    return p4.SpaceClient(name, outside=outside, **options)
+    environment = Environment(
+        transport=space, clock=clock, sleep=clock.sleep, new_session_hash=lambda: next(names)
+    )
+    return p4.SpaceClient(name, environment=environment, **options)
 
 
 # --- what is sent -------------------------------------------------------------------------------------
@@ -132,9 +134,16 @@ def test_media_of_the_call_follow_media_that_have_places() -> None:
             "127.0.0.1",
             marks=pytest.mark.loopback,  # to look the address up; it is refused before a connection
         ),
-        ("hi", {"stop": "END"}, p4.InvalidOption, "Write stop=[...]"),
-        ("hi", {"sampling": 0.2}, p4.InvalidOption, "Write sampling={"),
-        ("hi", {"stop": 7}, p4.InvalidOption, "stop is a list"),
+        (
+            "hi",
+            {"sampling": {"temperature": 0.2}},
+            p4.InvalidOption,
+            "arguments of their own: temperature=0.2",
+        ),
+        ("hi", {"max_new_tokens": 9}, p4.InvalidOption, "Write max_tokens="),
+        ("hi", {"temperature": "hot"}, p4.InvalidOption, "temperature is a number from 0, not of type str"),
+        ("hi", {"stop": 7}, p4.InvalidOption, "stop is a string, or a list of strings"),
+        ("hi", {"stop": ""}, p4.InvalidOption, "none of them empty"),
         ("hi", {"stop": ["END", ""]}, p4.InvalidOption, "none of them empty"),
         ("hi", {"stop": [b"END"]}, p4.InvalidOption, "stop holds strings"),
         ("hi", {"prompt": "raw"}, p4.InvalidOption, "prompt"),
@@ -146,7 +155,7 @@ def test_media_of_the_call_follow_media_that_have_places() -> None:
             "tool_choice",
         ),
         ("hi", {"tool": []}, p4.InvalidOption, "Did you mean tools?"),
-        ("hi", {"xyz": []}, p4.InvalidOption, "It takes media"),
+        ("hi", {"xyz": []}, p4.InvalidOption, "It takes max_tokens, media"),
         ("hi", {"tools": [p4.ToolSpec("a"), p4.ToolSpec("a")]}, p4.InvalidOption, "a"),
         (7, {}, p4.InvalidOption, "A message is"),
         (["hi"], {}, p4.InvalidOption, "A message is"),
@@ -165,51 +174,61 @@ def test_bad_input_is_refused_before_anything_is_sent(
     assert space.asked == []
 
 
-def test_a_strict_client_refuses_sampling_options_before_anything_is_sent() -> None:
-    """All that are set are named, with the place; one that is None is not set."""
+def test_a_strict_client_refuses_options_before_anything_is_filed() -> None:
+    """All that are set are named, with the place, once the contract is known; None is not set."""
     space = ScriptedSpace()
 
     with pytest.raises(p4.InvalidOption, match=r"temperature, seed: .* step prepare") as caught:
-        asyncio.run(
-            client(space, strict=True).areply("hi", sampling={"temperature": 0.0, "top_p": None, "seed": 1})
-        )
+        asyncio.run(client(space, strict=True).areply("hi", temperature=0.0, top_p=None, seed=1))
 
     assert caught.value.space == URL
-    assert space.asked == []
-    assert asyncio.run(client(space, strict=True).areply("hi", sampling={"top_p": None})).text == "an answer"
+    assert space.steps() == ["config"]
+    assert asyncio.run(client(space, strict=True).areply("hi", top_p=None)).text == "an answer"
 
 
 @pytest.mark.parametrize("of", [lambda client: client, lambda client: client.conversation()])
 def test_each_door_warns_its_caller_of_an_option_that_is_ignored(of: Any) -> None:
     """The warning points at the line that asked, whichever door it went through."""
-    sampling = {"temperature": 0.2}
     doors = [of(client(ScriptedSpace())) for _ in range(4)]
 
     async def asynchronously() -> None:
-        await doors[0].areply("hi", sampling=sampling)
-        assert [event async for event in doors[1].astream("hi", sampling=sampling)]
+        await doors[0].areply("hi", temperature=0.2)
+        assert [event async for event in doors[1].astream("hi", temperature=0.2)]
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         asyncio.run(asynchronously())
-        doors[2].reply("hi", sampling=sampling)
-        assert [*doors[3].stream("hi", sampling=sampling)]
+        doors[2].reply("hi", temperature=0.2)
+        assert [*doors[3].stream("hi", temperature=0.2)]
 
     assert [(one.category, one.filename) for one in told] == [(p4.OptionIgnored, __file__)] * 4
 
 
 def test_a_client_warns_once_and_its_copy_once_more() -> None:
     """Its conversations count as the client itself; a copy or an unpickled one is a client of its own."""
-    one, sampling = client(ScriptedSpace()), {"seed": 1}
+    one = client(ScriptedSpace())
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        one.reply("hi", sampling=sampling)
-        one.conversation().reply("hi", sampling=sampling)
-        copy.copy(one).reply("hi", sampling=sampling)
+        one.reply("hi", seed=1)
+        one.conversation().reply("hi", seed=1)
+        copy.copy(one).reply("hi", seed=1)
 
     assert len(told) == 2
     assert pickle.loads(pickle.dumps(client(ScriptedSpace(), strict=True)))._settings.strict  # noqa: S301
+
+
+def test_a_clients_options_hold_where_a_call_says_nothing() -> None:
+    """Each is a default: what a call says goes before it, and None in a call is nothing said."""
+    space = ScriptedSpace({"data": [events(*whole("one END two, three")) for _ in range(3)]})
+    one = client(space, temperature=0.5, seed=3, stop="END")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert one.reply("hi", stop=None).text == "one "
+    assert [str(each.message).split()[0] for each in caught] == ["temperature", "seed"]
+    assert one.reply("hi", stop=", three").text == "one END two"
+    assert one.conversation().reply("hi", stop=[]).text == "one END two, three"
 
 
 def test_a_mistyped_argument_of_the_constructor_is_refused() -> None:
@@ -591,17 +610,20 @@ def test_a_saved_conversation_goes_on_in_another_process() -> None:
 
 
 def test_a_saved_conversation_keeps_what_stands_where() -> None:
-    """Places are saved with the media; JSON of a time before there were any is read as well."""
+    """Offsets are saved with the media; earlier JSON, where they had another name or none, is read too."""
     chat = p4.Conversation(client(ScriptedSpace()))
     asyncio.run(chat.areply(p4.Turn.of("user", "A ", p4.Media(PNG, "a.png"), " cat")))
 
     text = chat.to_json()
     old = json.loads(text)
     for turn in old["turns"]:
-        del turn["places"]
+        turn["places"] = turn.pop("offsets")
 
     assert p4.Conversation.from_json(text).turns == chat.turns
-    assert [turn.places for turn in p4.Conversation.from_json(json.dumps(old)).turns] == [(), ()]
+    assert p4.Conversation.from_json(json.dumps(old)).turns == chat.turns
+    for turn in old["turns"]:
+        del turn["places"]
+    assert [turn.offsets for turn in p4.Conversation.from_json(json.dumps(old)).turns] == [(), ()]
 
 
 def test_a_saved_conversation_moves_to_another_space_with_all_that_was_said() -> None:
@@ -668,7 +690,7 @@ def test_synchronous_doors_do_the_same() -> None:
         assert door.reply("hi").text == "an answer"
         assert [p4.Queued, p4.Started, p4.Delta, p4.Reply] == [type(event) for event in door.stream("hi")]
         assert door.status().ready
-        assert [status.ready for status in door.wake() if isinstance(status, p4.Status)] == [True]
+        assert [status.ready for status in door.wait_ready() if isinstance(status, p4.Status)] == [True]
         chat = door.conversation()
         assert chat.reply("hi").text == "an answer"
         assert isinstance(list(chat.stream("hi"))[-1], p4.Reply)
@@ -844,7 +866,7 @@ def test_waking_gives_up_at_its_deadline_with_a_status() -> None:
     door = client(space, HUB_SPACE)
 
     async def wake() -> list[Any]:
-        return [event async for event in door.awake(5)]
+        return [event async for event in door.await_ready(5)]
 
     *stages, status = asyncio.run(wake())
     assert [p4.Waking("SLEEPING", 0.0), p4.Waking("SLEEPING", 3.0)] == stages

@@ -51,6 +51,8 @@ def settings(space: str | None = HUB_SPACE, **told: Any) -> Settings:
         "limits": Limits(),
         "max_files": None,
         "strict": False,
+        "sampling": {},
+        "stop": None,
     }
     return to_settings(space, **{**defaults, **told})
 

@@ -13,7 +13,7 @@ from servers import Servers, served
 from stage import Clock, Listener, Stage
 
 import phi4_space as p4
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 pytestmark = pytest.mark.anyio
 
@@ -30,8 +30,8 @@ def listener() -> Listener:
 @pytest.fixture
 async def patient(servers: Servers, gradio_python: str, listener: Listener) -> AsyncIterator[p4.SpaceClient]:
     """A client of a Space that answers one turn at a time."""
-    outside = Outside(transport=listener)
-    async with p4.SpaceClient(servers.url("faulty", gradio_python), outside=outside) as space:
+    environment = Environment(transport=listener)
+    async with p4.SpaceClient(servers.url("faulty", gradio_python), environment=environment) as space:
         yield space
 
 
@@ -59,7 +59,7 @@ async def cancelled(space: p4.SpaceClient) -> None:
 
 async def out_of_time(space: p4.SpaceClient) -> None:
     """Gives an answer of thirty seconds one second."""
-    hasty = p4.SpaceClient(space.url, timeouts=1, outside=space._wiring.outside)
+    hasty = p4.SpaceClient(space.url, timeouts=1, environment=space._runtime.environment)
     with pytest.raises(p4.DeadlineExceeded):
         await hasty.areply("SLOW 30")
 
@@ -98,7 +98,10 @@ async def test_restart_between_two_turns(servers: Servers, gradio_python: str) -
     clock = Clock()
     with ExitStack() as running:
         first = running.enter_context(served("faulty", gradio_python))
-        async with proxied(first) as door, p4.SpaceClient(door.url, outside=Outside(clock=clock)) as space:
+        async with (
+            proxied(first) as door,
+            p4.SpaceClient(door.url, environment=Environment(clock=clock)) as space,
+        ):
             chat = space.conversation()
             before = await chat.areply("one")
             await anyio.to_thread.run_sync(running.close)

@@ -215,7 +215,7 @@ def test_the_table_of_arguments_tells_the_defaults() -> None:
     """Each argument of SpaceClient that users may give has its row, with its default."""
     rows, arguments = _rows("client.md"), inspect.signature(p4.SpaceClient).parameters
 
-    for name in arguments.keys() - {"outside", "unknown"}:
+    for name in arguments.keys() - {"environment", "unknown"}:
         default = arguments[name].default
         shown = f"{type(default).__name__}()" if dataclasses.is_dataclass(default) else repr(default)
         assert [shown] == _code(rows[name][1])

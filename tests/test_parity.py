@@ -27,7 +27,7 @@ from tidy import files_of
 
 from langchain_phi4 import ChatPhi4
 from llama_index_phi4 import Phi4
-from phi4_space import Outside, SpaceClient
+from phi4_space import Environment, SpaceClient
 
 Ask = Callable[[SpaceClient], Any]
 PNG, WAV = square(220, 30, 30), tone(440)
@@ -99,8 +99,8 @@ def asked(answer: str, ask: Callable[[SpaceClient], Any]) -> tuple[Any, list[tup
     """What a framework makes of an answer, and what it sent for it."""
     names = iter(("session-1", "session-2"))
     space = ScriptedSpace({"data": [events(*whole(answer))]})
-    outside = Outside(transport=space, new_session_hash=lambda: next(names))
-    with SpaceClient(URL, outside=outside) as client:
+    environment = Environment(transport=space, new_session_hash=lambda: next(names))
+    with SpaceClient(URL, environment=environment) as client:
         told = ask(client)
     return told, [(step, sent(request)) for step, request in space.asked]
 

@@ -11,7 +11,7 @@ import typing
 
 import pytest
 
-import phi4_space
+import phi4_space.session
 from phi4_space import _turns
 
 EVENTS: tuple[type, ...] = typing.get_args(phi4_space.Event)
@@ -47,9 +47,18 @@ def test_each_public_name_is_there(name: str) -> None:
 
 def test_nothing_public_is_untold() -> None:
     """What the front door shows without an underscore is on the list."""
-    shown = {name for name in vars(phi4_space) if not name.startswith("_")}
+    names = {name for name in vars(phi4_space) if not name.startswith("_")}
 
-    assert shown | {"__version__"} == set(phi4_space.__all__)
+    assert (names - {"session"}) | {"__version__"} == set(phi4_space.__all__)  # a module of its own
+
+
+@pytest.mark.parametrize("name", phi4_space.session.__all__)
+def test_each_name_of_the_low_level_is_there(name: str) -> None:
+    """The session and its wire events stand in a module of their own, each class saying what it is."""
+    value = getattr(phi4_space.session, name)
+
+    assert not inspect.isclass(value) or inspect.getdoc(value)
+    assert name not in phi4_space.__all__
 
 
 @pytest.mark.parametrize("kind", error_classes(phi4_space.Phi4Error))
@@ -110,7 +119,13 @@ print(threading.active_count(), *{name.partition(".")[0] for name in set(sys.mod
     assert set(packages) & NEVER_BY_ITSELF == set()
 
 
-DOORS = {"astream": "stream", "areply": "reply", "astatus": "status", "awake": "wake", "aclose": "close"}
+DOORS = {
+    "astream": "stream",
+    "areply": "reply",
+    "astatus": "status",
+    "await_ready": "wait_ready",
+    "aclose": "close",
+}
 
 
 @pytest.mark.parametrize("kind", [phi4_space.SpaceClient, phi4_space.Conversation])

@@ -104,7 +104,7 @@ def examine(target: Target, *, wake: float, show: Show) -> Findings:
 
 
 def _wait(client: SpaceClient, seconds: float, show: Show) -> Status:
-    with closing(client.wake(seconds)) as stages:
+    with closing(client.wait_ready(seconds)) as stages:
         for stage in stages:
             if isinstance(stage, Status):
                 return stage

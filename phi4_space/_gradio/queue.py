@@ -171,7 +171,7 @@ class QueueReader:
         self._blind = False
 
     def read(self, line: str | bytes) -> list[WireEvent]:
-        """Turns one message into what it tells, often one event, sometimes none.
+        """Turns one message into events, often one, sometimes none.
 
         Args:
             line: The message's JSON.
@@ -190,9 +190,9 @@ class QueueReader:
             raise UnexpectedAnswer(f"A queue message is not as Gradio writes it: {exc}") from exc
         if message.event_id not in {None, self._event_id}:
             return []
-        return self._tell(message)
+        return self._to_events(message)
 
-    def _tell(self, message: _Known) -> list[WireEvent]:
+    def _to_events(self, message: _Known) -> list[WireEvent]:
         match message:
             case _Generating() | _Completed():
                 return [self._fold(message)]

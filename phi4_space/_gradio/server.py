@@ -1,6 +1,6 @@
-"""One Space as reached from here: its contract, and the files it holds, for as long as one start of it lasts.
+"""A Gradio server: what it says of itself, and the files it holds, for as long as one start of it lasts.
 
-Knows requests and /config; no turns. What it remembers is forgotten when the Space restarts.
+Knows requests and /config; no turns. What it remembers is forgotten when the server restarts.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import httpx
 
 from phi4_space._config import Settings
 from phi4_space._errors import FileTooLarge, Phi4Error, Step, UnexpectedAnswer, UploadRefused
-from phi4_space._gradio.contract import Contract, to_contract
+from phi4_space._gradio.choice import choose
+from phi4_space._gradio.config import Config, to_config
 from phi4_space._gradio.queue import file_data
-from phi4_space._gradio.session import Session
+from phi4_space._gradio.session import Instance, Session
 from phi4_space._media.read import refuse_too_many
 from phi4_space._net.deadlines import within_total
 from phi4_space._net.host import Host
@@ -44,15 +45,15 @@ class _Connections:
         self.opened = 0
 
     async def watch(self, request: httpx.Request) -> None:
-        """Has the request tell what it does."""
+        """Has the request report what it does."""
         request.extensions = {**request.extensions, "trace": self._trace}
 
     async def _trace(self, name: str, _info: object) -> None:
         self.opened += name == "connection.connect_tcp.started"
 
 
-class Site:
-    """A Space, its contract looked up once for each of its starts.
+class GradioServer:
+    """A Space's server, its contract looked up once for each of its starts.
 
     Args:
         settings: The client's.
@@ -76,7 +77,7 @@ class Site:
         self._connections = _Connections()
         self._pool = Pool(partial(self.host.client, open_client, self._connections.watch))
         self._clock = clock
-        self._contract: Contract | None = None
+        self._instance: Instance | None = None
         self._seen = -math.inf
         self._failure: Phi4Error | None = None
         self._failed = -math.inf
@@ -89,11 +90,11 @@ class Site:
         """How many connections to the Space were opened so far."""
         return self._connections.opened
 
-    async def contract(self) -> Contract:
-        """What the Space expects, as it runs now; asks again after a restart.
+    async def instance(self) -> Instance:
+        """The Space as it runs now; asks again after a restart.
 
         Raises:
-            ContractNotMet: The Space has not the endpoints.
+            ContractNotMet: The Space fulfils no contract.
             Phi4Error: The Space cannot be asked; the class says why.
         """
         arrived = self._clock()
@@ -105,28 +106,29 @@ class Site:
                     self.host.border("connect"),
                     within_total(self.settings.timeouts, "No contract was read"),
                 ):
-                    self._contract = await self._look()
+                    self._instance = await self._look()
             except Phi4Error as exc:
                 self._failed, self._failure = self._clock(), copy.copy(exc)  # without its frames
                 raise
             self._seen = self._clock()
-            return self._contract
+            return self._instance
 
-    def check_count(self, files: Sequence[File], contract: Contract) -> None:
-        """Refuses more files than one turn may carry: as the client was told, or else as the page takes.
+    def check_count(self, files: Sequence[File], instance: Instance) -> None:
+        """Refuses more files than one turn may carry: as the settings say, or else as the contract takes.
 
         Raises:
             TooManyFiles: There are more.
         """
-        told = self.settings.max_files
+        most = self.settings.max_files
         with self.host.border("upload"):
-            refuse_too_many(len(files), contract.max_files if told is None else told)
+            refuse_too_many(len(files), instance.contract.takes.max_files if most is None else most)
 
-    async def upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
+    async def upload(self, files: Sequence[File], instance: Instance) -> list[Mapping[str, Any]]:
         """Hands files to the Space, in one request, those that it does not hold already.
 
         Args:
             files: What to upload.
+            instance: The Space as it runs now.
 
         Returns:
             The files as handlers take them, in the same order.
@@ -137,36 +139,34 @@ class Site:
             DeadlineExceeded: They were not there in time; `Timeouts` says what counts.
         """
         with self.host.border("upload"), within_total(self.settings.timeouts, "The files were not taken"):
-            return await self._upload(files)
+            return await self._upload(files, instance.config)
 
-    async def _upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
-        contract = await self.contract()
-        self._check_sizes(files, contract)
+    async def _upload(self, files: Sequence[File], config: Config) -> list[Mapping[str, Any]]:
+        _check_sizes(files, config)
         async with self._uploading.here():
             digests = [file.digest for file in files]
             new = {key: file for key, file in zip(digests, files, strict=True) if key not in self._uploaded}
             if new:
-                self._uploaded |= zip(new, await self._send(list(new.values()), contract), strict=True)
+                self._uploaded |= zip(new, await self._send(list(new.values()), config), strict=True)
             return [
                 file_data(self._uploaded[key], name=file.name, mime_type=file.mime_type, size=len(file.data))
                 for key, file in zip(digests, files, strict=True)
             ]
 
     @asynccontextmanager
-    async def session(self, session_hash: str) -> AsyncIterator[Session]:
-        """A session on the Space, under the contract it has now."""
-        contract = await self.contract()
+    async def session(self, session_hash: str, instance: Instance) -> AsyncIterator[Session]:
+        """A session on the Space as it runs now."""
         async with self._pool.borrow() as client:
             job_host = replace(self.host, credentials=self.settings.job_credentials())
-            yield Session(self.host, job_host, client, contract, session_hash=session_hash)
+            yield Session(self.host, job_host, client, instance, session_hash=session_hash)
 
-    def doubt(self) -> None:
-        """Has the next look at the contract ask whether the Space has restarted."""
+    def recheck(self) -> None:
+        """Has the next look ask whether the Space has restarted."""
         self._seen = -math.inf
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Forgets what holds for one start of the Space only."""
-        self._contract = None
+        self._instance = None
         self._uploaded = {}
 
     async def get(self, path: str, *, step: Step = "connect") -> Any:
@@ -179,46 +179,50 @@ class Site:
         """Closes the connections to the Space."""
         await self._pool.aclose()
 
-    async def _look(self) -> Contract:
-        known = self._contract
+    async def _look(self) -> Instance:
+        known = self._instance
         if known is not None and self._clock() - self._seen > _TRUSTED:
-            told = await self.get(f"{known.api_prefix}/app_id")
-            if told != {"app_id": known.app_id}:
-                self.forget()
-        if self._contract is not None:
-            return self._contract
+            answer = await self.get(f"{known.config.api_prefix}/app_id")
+            if answer != {"app_id": known.config.app_id}:
+                self.invalidate()
+        if self._instance is not None:
+            return self._instance
         with self.host.border("connect"):
             # In one expression: a local would show, in tracebacks, what the server said.
-            return self._checked(to_contract(await self.get("/config"), space=self.host.name))
+            return self._to_instance(self._checked(to_config(await self.get("/config"))))
 
-    def _checked(self, contract: Contract) -> Contract:
-        """The contract, without credentials in what is shown: the version in replies, the prefix in URLs."""
+    def _to_instance(self, config: Config) -> Instance:
+        return Instance(config, choose(config, space=self.host.name))
+
+    def _checked(self, config: Config) -> Config:
+        """The config, without credentials in what is shown: the version in replies, the prefix in URLs."""
         clean = self.host.redaction.text
-        if clean(contract.api_prefix) != contract.api_prefix:
+        if clean(config.api_prefix) != config.api_prefix:
             raise UnexpectedAnswer("The api_prefix in the Space's /config repeats a credential")
-        return replace(contract, gradio_version=clean(contract.gradio_version))
+        return replace(config, gradio_version=clean(config.gradio_version))
 
-    def _check_sizes(self, files: Sequence[File], contract: Contract) -> None:
-        limit = contract.max_file_size
-        for file in files:
-            if limit is not None and len(file.data) > limit:
-                raise FileTooLarge(
-                    f"{file.name} has {len(file.data)} bytes and the Space takes {limit}",
-                    size=len(file.data),
-                    limit=limit,
-                )
-
-    async def _send(self, files: Sequence[File], contract: Contract) -> list[str]:
+    async def _send(self, files: Sequence[File], config: Config) -> list[str]:
         form = [("files", (file.name, file.data, file.mime_type)) for file in files]
         with self.host.border("upload"):
             async with self._pool.borrow() as client:
                 return _paths(
-                    await self.host.ask(client, "POST", f"{contract.api_prefix}/upload", files=form),
+                    await self.host.ask(client, "POST", f"{config.api_prefix}/upload", files=form),
                     len(files),
                 )
 
 
-def _paths(told: object, count: int) -> list[str]:
-    if not isinstance(told, list) or len(told) != count or not all(isinstance(path, str) for path in told):
+def _check_sizes(files: Sequence[File], config: Config) -> None:
+    limit = config.max_file_size
+    for file in files:
+        if limit is not None and len(file.data) > limit:
+            raise FileTooLarge(
+                f"{file.name} has {len(file.data)} bytes and the Space takes {limit}",
+                size=len(file.data),
+                limit=limit,
+            )
+
+
+def _paths(body: object, count: int) -> list[str]:
+    if not isinstance(body, list) or len(body) != count or not all(isinstance(path, str) for path in body):
         raise UploadRefused(f"The Space did not answer with {count} paths for {count} files")
-    return told
+    return body

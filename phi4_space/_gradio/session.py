@@ -1,7 +1,8 @@
 """A session on a Space and the calls of one turn: predict, post, get, and cancel. Knows requests; no retries.
 
 The three calls are those of a browser on the Space's page: `predict` files the user's turn in the session's
-State, `post` joins the queue to have it answered, `get` reads the queue.
+State, `post` joins the queue to have it answered, `get` reads the queue. What they are called with, the
+contract says.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
 import httpx
 
 from phi4_space._errors import Phi4Error, StreamLost, UnexpectedAnswer
-from phi4_space._gradio.contract import Contract, Endpoint
+from phi4_space._gradio.config import Config
+from phi4_space._gradio.contract import Call, Contract, Submission
 from phi4_space._gradio.queue import (
     Cancelled,
     Failed,
@@ -26,11 +29,24 @@ from phi4_space._gradio.queue import (
     call_body,
     cancel_body,
 )
-from phi4_space._gradio.stopwatch import Stopwatch
+from phi4_space._net.deadlines import Deadline
 from phi4_space._net.host import Host
 
 _CANCEL_WITHIN = 3.0  # seconds, so that leaving early never hangs on a server that hangs
 _END_WITHIN = 1.0  # seconds for the stream's end to come after the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One start of a Space.
+
+    Attributes:
+        config: What it says of itself.
+        contract: The contract that it fulfils.
+    """
+
+    config: Config
+    contract: Contract
 
 
 class Session:
@@ -40,7 +56,7 @@ class Session:
         host: The Space's server.
         job_host: The same, with what lets those requests in that make it work.
         client: Carries the requests.
-        contract: What the Space expects.
+        instance: The Space as it runs now.
         session_hash: The session's name; the only key to it, so it must not be guessable.
     """
 
@@ -49,42 +65,48 @@ class Session:
         host: Host,
         job_host: Host,
         client: httpx.AsyncClient,
-        contract: Contract,
+        instance: Instance,
         *,
         session_hash: str,
     ) -> None:
         self._host = host
         self._job_host = job_host
         self._client = client
-        self._contract = contract
+        self._config = instance.config
+        self._contract = instance.contract
         self.session_hash = session_hash
 
     async def predict(
-        self, text: str, *, files: Sequence[Mapping[str, Any]] = (), history: Sequence[Any] = ()
-    ) -> list[Any]:
-        """Files the user's turn. It changes the session, so it is never repeated on the same one.
+        self, text: str, *, files: Sequence[Mapping[str, Any]] = (), history: Any = None
+    ) -> Any:
+        """Files the user's turn, where the contract has such a step.
+
+        It changes the session, so it is never repeated on the same one.
 
         Args:
             text: The prompt.
-            files: Uploaded files, as `Site.upload` returns them.
+            files: Uploaded files, as `SpaceClient.aupload` returns them.
             history: The chat so far, as the Space returned it last.
 
         Returns:
-            The chat with the turn in it, to be handed to `post` unchanged.
+            What `post` takes, unchanged: the chat with the turn in it, as the Space returned it.
         """
-        contract = self._contract
-        data = contract.submit_data(history, text, files)
+        submission = Submission(text, files, history)
+        call = self._contract.first(submission)
+        if call is None:
+            return self._contract.pending(submission, None)
         with self._host.border("predict"):
             # In one expression: a local would show, in tracebacks, what the server said.
-            return contract.submitted_history(
-                _field(await self._call("run/predict", contract.submit, data), "data", list)
+            return self._contract.pending(
+                submission, _field(await self._call("run/predict", call), "data", list)
             )
 
-    async def post(self, history: Sequence[Any]) -> str:
-        """Joins the queue. Cancelled meanwhile, it takes the job back that may stand there by then.
+    async def post(self, pending: Any, options: Mapping[str, object] | None = None) -> str:
+        """Joins the queue. Cancelled meanwhile, it cancels the job that may stand there by then.
 
         Args:
-            history: What `predict` returned.
+            pending: What `predict` returned.
+            options: Sampling options, for a Space that takes them.
 
         Returns:
             The job's event_id.
@@ -92,7 +114,7 @@ class Session:
         Raises:
             QueueFull: The queue takes nobody; the session is as it was, and may post again.
         """
-        joining = asyncio.ensure_future(self._join(history))
+        joining = asyncio.ensure_future(self._join(pending, options or {}))
         try:
             return await asyncio.shield(joining)
         except asyncio.CancelledError:
@@ -109,38 +131,37 @@ class Session:
             event_id: What `post` returned.
 
         Yields:
-            What the queue tells of the job; a `Finished`, `Failed` or `Cancelled` comes last.
+            The job's events; a `Finished`, `Failed` or `Cancelled` comes last.
 
         Raises:
             StreamLost: The stream broke off, or ended before the job did.
         """
-        ends = Stopwatch(self._host.timeouts, anyio.current_time)
+        deadline = Deadline(self._host.timeouts, "The job was not over")
         async with aclosing(self._events(event_id)) as events:
             while True:
                 with self._host.border("get"):
-                    event = await ends.within(anext(events, None))
+                    event = await deadline.run_within(anext(events, None))
                 if event is None:
                     return
                 yield self._host.redaction.fields(event)
 
     async def cancel(self, event_id: str) -> None:
-        """Takes the job back, as far as the server can; tries once, quietly and within 3 s.
+        """Cancels the job, as far as the server can; tries once, quietly and within 3 s.
 
-        Call it after the stream was left: older Gradios do not take a queued job back while it is read.
+        Call it after the stream was left: older Gradios do not cancel a queued job while it is read.
         """
-        body = cancel_body(self._contract.answer.fn_index, self.session_hash, event_id)
+        body = cancel_body(self._contract.fn_index, self.session_hash, event_id)
         quietly = contextlib.suppress(Phi4Error)
         with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._host.border("get"):
             await self._host.ask(self._client, "POST", self._path("cancel"), json=body)
 
-    async def _join(self, history: Sequence[Any]) -> str:
-        contract = self._contract
-        data = contract.answer_data(history)
+    async def _join(self, pending: Any, options: Mapping[str, object]) -> str:
+        call = self._contract.ask(pending, options)
         with self._host.border("post"):
-            return str(_field(await self._call("queue/join", contract.answer, data), "event_id", str))
+            return str(_field(await self._call("queue/join", call), "event_id", str))
 
-    async def _call(self, path: str, endpoint: Endpoint, data: Sequence[Any]) -> Any:
-        body = call_body(endpoint.fn_index, data, self.session_hash, self._contract.trigger_id)
+    async def _call(self, path: str, call: Call) -> Any:
+        body = call_body(call.fn_index, call.data, self.session_hash, call.trigger_id)
         return await self._job_host.ask(self._client, "POST", self._path(path), json=body)
 
     async def _events(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
@@ -157,7 +178,7 @@ class Session:
             raise StreamLost("The answer's stream ended before the answer did")
 
     def _path(self, path: str) -> str:
-        return f"{self._contract.api_prefix}/{path}"
+        return f"{self._config.api_prefix}/{path}"
 
 
 def _field(answer: object, name: str, kind: type) -> Any:

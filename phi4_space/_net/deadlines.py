@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import anyio
 
 from phi4_space._errors import DeadlineExceeded
 from phi4_space._timeouts import Timeouts
+
+T = TypeVar("T")
+
+
+class Deadline:
+    """The end of `Timeouts.total`, counted from now, for several pieces of work together.
+
+    Args:
+        timeouts: The client's.
+        what: What was not done, if the time runs out, as the beginning of a sentence.
+    """
+
+    def __init__(self, timeouts: Timeouts, what: str) -> None:
+        self._timeouts = timeouts
+        self._what = what
+        self._latest = anyio.current_time() + _seconds(timeouts.total)
+
+    async def run_within(self, work: Awaitable[T]) -> T:
+        """Awaits a piece of work, no longer than there is time.
+
+        Raises:
+            DeadlineExceeded: The time ran out.
+        """
+        with anyio.CancelScope(deadline=self._latest):
+            return await work
+        raise _exceeded("total", self._timeouts, self._what)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def compose(
         guards = form.guards if remembered else (TOKENS,)
         return Prompt("".join(guarded([said[0].text], guards)), media)
     labels = _call_labels(said)
-    written = _merged([turn if turn.text.strip() else replace(turn, text="", places=()) for turn in said])
+    written = _merged([turn if turn.text.strip() else replace(turn, text="", offsets=()) for turn in said])
     lines = [_Line(turn.role, _words(turn, form, marks, labels)) for turn in written]
     if offered:
         lines = _with_tools(lines, offered)
@@ -148,7 +148,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "role": (lambda value: value in _ROLES, f"one of {_ROLES}"),
     "text": (lambda value: isinstance(value, str), "a str"),
     "media": (lambda value: _all_are(Media, value), "a tuple of Media"),
-    "places": (lambda value: _all_are(int, value), "a tuple of int"),
+    "offsets": (lambda value: _all_are(int, value), "a tuple of int"),
     "tool_calls": (lambda value: _all_are(ToolCall, value), "a tuple of ToolCall"),
     "tool_call_id": (lambda value: value is None or isinstance(value, str), "a str or None"),
     "name": (lambda value: value is None or isinstance(value, str), "a str or None"),
@@ -174,10 +174,10 @@ def _checked(turns: Sequence[Turn]) -> Sequence[Turn]:
 
 
 def _check_places(turn: Turn) -> None:
-    ascends = all(before <= after for before, after in pairwise((0, *turn.places, len(turn.text))))
-    if turn.places and not (ascends and len(turn.places) == len(turn.media)):
+    ascends = all(before <= after for before, after in pairwise((0, *turn.offsets, len(turn.text))))
+    if turn.offsets and not (ascends and len(turn.offsets) == len(turn.media)):
         raise InvalidOption(
-            f"A turn's places are {reprlib.repr(turn.places)}, for {len(turn.media)} media in a text of"
+            f"A turn's offsets are {reprlib.repr(turn.offsets)}, for {len(turn.media)} media in a text of"
             f" {len(turn.text)} characters.",
             advice="Give an offset in the text for each, in ascending order; or write Turn.of(role, ...).",
         )
@@ -192,7 +192,7 @@ def _says_something(turn: Turn) -> bool:
 def _is_one_question(said: Sequence[Turn]) -> bool:
     """Whether all is one user's words, and no medium stands between them."""
     return [turn.role for turn in said] == ["user"] and not any(
-        said[0].text[:place].strip() and said[0].text[place:].strip() for place in said[0].places
+        said[0].text[:place].strip() and said[0].text[place:].strip() for place in said[0].offsets
     )
 
 

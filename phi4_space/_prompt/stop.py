@@ -15,14 +15,15 @@ _LONGEST = 1_000  # characters
 
 
 def to_stop(words: object) -> tuple[str, ...]:
-    """The stop strings that a caller named.
+    """The stop strings that a caller named: one, or several.
 
     Raises:
-        InvalidOption: It is no list of strings, or one of them is empty; or there is more to look for than
-            makes sense.
+        InvalidOption: It is no string and no list of strings, or one of them is empty; or there is more to
+            look for than makes sense.
     """
-    if isinstance(words, str) or not isinstance(words, Sequence):
-        raise InvalidOption("stop is a list", advice="Write stop=[...], also for one string.")
+    words = (words,) if isinstance(words, str) else words
+    if not isinstance(words, Sequence):
+        raise InvalidOption("stop is a string, or a list of strings", advice="Write stop=[...].")
     if not all(isinstance(word, str) and word for word in words):
         raise InvalidOption("stop holds strings, none of them empty", advice="Leave the others out.")
     if len(words) > _MOST or any(len(word) > _LONGEST for word in words):

@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def stopped_by(self) -> str | None:
-        """The word that ended it, once one did; what grows behind it is not heard."""
+        """The word that ended it, once one did; what grows behind it is not read."""
         return self._stops.stopped_by
 
     @property
@@ -64,7 +64,7 @@ class Answer:
         yield snapshot
 
     def read(self, snapshot: str) -> list[Delta | Rewritten]:
-        """Takes the whole answer as it stands and tells what is new.
+        """Takes the whole answer as it stands, and returns what is new.
 
         Args:
             snapshot: The text so far; usually the last one with more at its end.
@@ -72,16 +72,16 @@ class Answer:
         before = self.text
         if not snapshot.startswith(self._snapshot):
             self._start_reading()
-        news = snapshot[len(self._snapshot) :]
-        self._take(self._stops.feed(self._reader.feed(news)))
+        new_text = snapshot[len(self._snapshot) :]
+        self._take(self._stops.feed(self._reader.feed(new_text)))
         self._snapshot = snapshot
-        return self._news(before)
+        return self._changes(before)
 
     def close(self) -> list[Delta | Rewritten]:
-        """Ends the answer and tells what was still held back."""
+        """Ends the answer, and returns what was still held back."""
         before = self.text
         self._take([*self._stops.feed(self._reader.close()), *self._stops.close()])
-        return self._news(before)
+        return self._changes(before)
 
     def _start_reading(self) -> None:
         self.text = ""
@@ -103,7 +103,7 @@ class Answer:
                     self._broken_calls.append(piece)
         self.text = "".join(texts)
 
-    def _news(self, before: str) -> list[Delta | Rewritten]:
+    def _changes(self, before: str) -> list[Delta | Rewritten]:
         if not self.text.startswith(before):
             return [Rewritten(self.text)]
         return [Delta(self.text[len(before) :])] if len(self.text) > len(before) else []

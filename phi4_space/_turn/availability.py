@@ -16,7 +16,8 @@ from phi4_space._errors import (
     SpaceUnavailable,
     UnexpectedAnswer,
 )
-from phi4_space._gradio.server import Site
+from phi4_space._gradio.server import GradioServer
+from phi4_space._gradio.session import Instance
 from phi4_space._hub import Hub
 from phi4_space._net.deadlines import within_total
 from phi4_space._turns import Quota, Status, Waking
@@ -26,11 +27,11 @@ _POLL = 3.0  # seconds between two looks at a Space that comes up
 _MAYBE_DOWN = (AuthenticationFailed, ConnectionFailed, DeadlineExceeded, SpaceBusy, UnexpectedAnswer)
 
 
-class Watch:
-    """Looks after one Space.
+class Availability:
+    """Whether one Space can be asked.
 
     Args:
-        site: The Space.
+        server: The Space.
         hub: Tells its stage.
         clock: Seconds, never going back.
         sleep: Waits for so many seconds.
@@ -38,78 +39,77 @@ class Watch:
 
     def __init__(
         self,
-        site: Site,
+        server: GradioServer,
         hub: Hub,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
-        self._site = site
+        self._server = server
         self._hub = hub
         self._clock = clock
         self._sleep = sleep
 
-    async def rouse(self, patience: float) -> AsyncGenerator[Waking, None]:
-        """Ends when the Space answers as the contract says; asking it is what wakes one that sleeps.
+    async def wait_until_up(self, patience: float) -> AsyncGenerator[Waking | Instance, None]:
+        """Waits until the Space answers as a contract says; asking it is what wakes one that sleeps.
 
         Args:
             patience: Seconds to wait for it; 0 looks once.
 
         Yields:
-            A `Waking` each time it is found not yet up.
+            A `Waking` each time it is found not yet up, and the Space as it runs now, last.
 
         Raises:
             SpaceUnavailable: It does not come up, or not within `patience`.
             Phi4Error: It cannot be asked for another reason.
         """
         began = self._clock()
-        while (problem := await self._problem()) is not None:
+        while isinstance(found := await self._look(), Phi4Error):
             waited = self._clock() - began
-            if not isinstance(problem, SpaceNotReady) or waited >= patience:
-                raise problem
-            yield Waking(problem.stage or "STARTING", waited)
+            if not isinstance(found, SpaceNotReady) or waited >= patience:
+                raise found
+            yield Waking(found.stage or "STARTING", waited)
             await self._sleep(_POLL)
+        yield found
 
     async def status(self) -> Status:
         """How the Space stands now; never raises for one that is down, and takes no longer than the total."""
         try:
-            with within_total(self._site.settings.timeouts, "The Space did not say how it stands"):
+            with within_total(self._server.settings.timeouts, "The Space did not say how it stands"):
                 status = await self._status()
         except DeadlineExceeded as exc:
             status = self._bad_status(exc, quota=None)
-        return self._site.host.redaction.fields(status)
+        return self._server.host.redaction.fields(status)
 
     async def _status(self) -> Status:
-        site = self._site
         try:
-            contract = await site.contract()
+            instance = await self._server.instance()
         except Phi4Error as exc:
             return self._bad_status(await self._diagnose(exc), quota=await self._quota())
         return replace(
             await self._good_status(),
-            gradio_version=contract.gradio_version,
-            endpoints=(contract.submit.name, contract.answer.name),
-            max_file_size=contract.max_file_size,
-            queue_size=await self._queue_size(contract.api_prefix),
+            gradio_version=instance.config.gradio_version,
+            endpoints=instance.contract.endpoints,
+            max_file_size=instance.config.max_file_size,
+            queue_size=await self._queue_size(instance.config.api_prefix),
         )
 
-    async def _problem(self) -> Phi4Error | None:
+    async def _look(self) -> Instance | Phi4Error:
         try:
-            with within_total(self._site.settings.timeouts, "The Space did not say how it stands"):
-                return await self._diagnosis()
+            with within_total(self._server.settings.timeouts, "The Space did not say how it stands"):
+                return await self._diagnosed()
         except DeadlineExceeded as exc:
             return exc
 
-    async def _diagnosis(self) -> Phi4Error | None:
+    async def _diagnosed(self) -> Instance | Phi4Error:
         try:
-            await self._site.contract()
+            return await self._server.instance()
         except Phi4Error as exc:
             return await self._diagnose(exc)
-        return None
 
     async def _diagnose(self, exc: Phi4Error) -> Phi4Error:
         """The Hub's word on why the Space does not answer, where the Hub has one; else the failure itself."""
-        address = self._site.settings.address
+        address = self._server.settings.address
         if not address.on_hub or not isinstance(exc, _MAYBE_DOWN):
             return exc
         try:
@@ -126,7 +126,7 @@ class Watch:
         return problem
 
     async def _good_status(self) -> Status:
-        address = self._site.settings.address
+        address = self._server.settings.address
         stage, hardware = "RUNNING", None
         if address.on_hub:
             try:
@@ -142,7 +142,7 @@ class Watch:
         stage = (isinstance(problem, SpaceUnavailable) and problem.stage) or "UNREACHABLE"
         lacking = problem if isinstance(problem, ContractNotMet) else None
         return Status(
-            space=self._site.settings.address.api_url,
+            space=self._server.settings.address.api_url,
             stage="RUNNING" if lacking else stage,
             ready=False,
             problem=problem.what,
@@ -154,14 +154,14 @@ class Watch:
 
     async def _queue_size(self, api_prefix: str) -> int | None:
         try:
-            told = await self._site.get(f"{api_prefix}/queue/status", step="status")
+            body = await self._server.get(f"{api_prefix}/queue/status", step="status")
         except Phi4Error:
             return None
-        size = told.get("queue_size") if isinstance(told, dict) else None
+        size = body.get("queue_size") if isinstance(body, dict) else None
         return size if isinstance(size, int) else None
 
     async def _quota(self) -> Quota | None:
-        if not self._site.settings.address.on_hub:
+        if not self._server.settings.address.on_hub:
             return None
         try:
             return await self._hub.quota()

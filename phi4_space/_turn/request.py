@@ -1,19 +1,20 @@
-"""From what a caller says to what is asked. Knows turns, prompts and files; no HTTP, no Gradio."""
+"""A call's message and options, checked, and the prompt made of them. Knows turns and prompts; no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
+from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
-from phi4_space._media.read import read_all
 from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._prompt.stop import to_stop
-from phi4_space._turn.sampling import to_sampling
-from phi4_space._turn.state import Question, Script
+from phi4_space._sampling import NAMES, to_sampling
+from phi4_space._turn.options import Caller
+from phi4_space._turn.state import Payload, PreparedTurn
 from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
 
 Message = str | Turn | Sequence[Turn]
@@ -30,10 +31,16 @@ class Options(TypedDict, total=False):
         tools: Tools that the model may call.
         tool_choice: "auto" lets the model choose, "none" forbids calls, "required" asks for one, a tool's
             name asks for that one.
-        stop: Strings before which the answer's text ends; the job is taken back as soon as one comes.
+        stop: A string, or several, before which the answer's text ends; the job is cancelled as soon as one
+            comes.
         response_format: JSON that the answer is to be; an answer that calls tools is not held to it.
-        sampling: Options such as temperature, which Spaces of this contract do not take: each is ignored,
-            with one warning, or refused where the client is strict. None stands for one that is not set.
+        temperature: How freely the model chooses its words, from 0. This and what follows reaches a Space
+            that takes it; on others it is ignored, with one warning, or refused where the client is strict.
+        max_tokens: The most tokens that the answer may have.
+        top_p: The share of the likeliest words that the model chooses among, up to 1.
+        top_k: How many of the likeliest words the model chooses among.
+        seed: What its choice of words starts from, for the same answer twice.
+        repetition_penalty: How much it shies away from words that it has used; 1 not at all.
     """
 
     media: Sequence[MediaLike]
@@ -41,13 +48,18 @@ class Options(TypedDict, total=False):
     prompt: str | None
     tools: Sequence[ToolSpec]
     tool_choice: str
-    stop: Sequence[str]
+    stop: str | Sequence[str] | None
     response_format: ResponseFormat | None
-    sampling: Mapping[str, object]
+    temperature: float | None
+    max_tokens: int | None
+    top_p: float | None
+    top_k: int | None
+    seed: int | None
+    repetition_penalty: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LoadedTurn:
     """A turn and its files, read."""
 
     turn: Turn
@@ -65,16 +77,18 @@ class Request:
         tool_choice: Which of them the model is to call.
         stop: The strings before which the answer's text ends.
         response_format: JSON that the answer is to be.
-        sampling: The names of the sampling options that are set.
+        sampling: The sampling options that are set, by name.
+        caller: The line that asked, for warnings.
     """
 
     turns: tuple[Turn, ...]
+    caller: Caller
     verbatim: str | None = None
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str = "auto"
     stop: tuple[str, ...] = ()
     response_format: ResponseFormat | None = None
-    sampling: tuple[str, ...] = ()
+    sampling: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def must_call(self) -> bool:
@@ -87,27 +101,34 @@ class Request:
         return bool(called) if self.tool_choice == "required" else self.tool_choice in called
 
 
-def to_request(message: Message, options: Options) -> Request:
+def to_request(message: Message, options: Options, *, defaults: Settings, caller: Caller) -> Request:
     """Checks what a call was given.
+
+    Args:
+        message: What is asked.
+        options: What the call says besides.
+        defaults: The client's settings, which hold where the call says nothing.
+        caller: The line that asked.
 
     Raises:
         InvalidOption: An option is not known, or makes no sense here.
         EmptyPrompt: There is nothing to send.
     """
-    refuse_unknown(options, Options.__annotations__, what="This call")
+    refuse_unknown([name for name in options if name not in NAMES], Options.__annotations__, what="This call")
     request = Request(
         turns=_turns(message, options),
+        caller=caller,
         verbatim=_encodable(options.get("prompt")),
         tools=_tools(options.get("tools", ())),
         tool_choice=options.get("tool_choice", "auto"),
-        stop=to_stop(options.get("stop", ())),
+        stop=defaults.stop if (stop := options.get("stop")) is None else to_stop(stop),
         response_format=_format(options.get("response_format")),
-        sampling=to_sampling(options.get("sampling", {})),
+        sampling={**defaults.sampling, **to_sampling(options)},
     )
     if request.verbatim is not None and (request.must_call or request.response_format is not None):
-        asking = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
+        wish = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
         raise InvalidOption(
-            f"{asking}, which a prompt sent as it is cannot be made to ask for",
+            f"{wish}, which a prompt sent as it is cannot be made to ask for",
             advice="Give a message in the prompt's place.",
         )
     return request
@@ -156,7 +177,7 @@ def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
         raise InvalidOption(
             "A prompt is sent as it is, without a message or system text", advice="Leave one of them out."
         )
-    turns = _with_media(_said(message if prompt is None else prompt), options.get("media", ()))
+    turns = _with_media(_to_turns(message if prompt is None else prompt), options.get("media", ()))
     if strange := next((turn for turn in turns if not isinstance(turn.text, str)), None):
         raise InvalidOption(f"A turn's text is a str, not {type(strange.text).__name__}")
     if not any(turn.text.strip() or turn.media or turn.tool_calls or turn.role == "tool" for turn in turns):
@@ -164,7 +185,7 @@ def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
     return (Turn(role="system", text=system), *turns) if system else turns
 
 
-def _said(message: Message) -> tuple[Turn, ...]:
+def _to_turns(message: Message) -> tuple[Turn, ...]:
     match message:
         case str():
             return (Turn(role="user", text=message),)
@@ -177,7 +198,7 @@ def _said(message: Message) -> tuple[Turn, ...]:
 
 
 def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[Turn, ...]:
-    """The turns, with a call's media given to the user's turn at their end, behind media that have places."""
+    """The turns, with a call's media given to the user's turn at their end, behind what it has itself."""
     if isinstance(things, str | bytes) or not isinstance(things, Sequence):
         raise InvalidOption("media is a list", advice="Write media=[...], also for one picture or recording.")
     if not things:
@@ -185,51 +206,43 @@ def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[T
     media = tuple(thing if isinstance(thing, Media) else Media(thing) for thing in things)
     match turns:
         case [*before, Turn(role="user") as last]:
-            places = (*last.places, *(len(last.text) for _ in media)) if last.places else ()
-            return (*before, replace(last, media=(*last.media, *media), places=places))
+            offsets = (*last.offsets, *(len(last.text) for _ in media)) if last.offsets else ()
+            return (*before, replace(last, media=(*last.media, *media), offsets=offsets))
         case _:
             return (*turns, Turn(role="user", media=media))
 
 
-async def read_turns(turns: Sequence[Turn], *, fetch: Callable[[str], Awaitable[bytes]]) -> tuple[Said, ...]:
-    """Reads the files of all turns.
+def to_prepared(
+    history: Sequence[LoadedTurn], new_turns: Sequence[LoadedTurn], request: Request, *, style: PromptStyle
+) -> PreparedTurn:
+    """What to send, to a session that knows nothing and to one that knows the turns before."""
 
-    Raises:
-        InvalidInput: One cannot be read, or Phi-4 does not take its kind; the text says which.
-    """
-    files = iter(await read_all([part for turn in turns for part in turn.media], fetch=fetch))
-    return tuple(Said(turn, tuple(next(files) for _ in turn.media)) for turn in turns)
-
-
-def to_question(
-    known: Sequence[Said], news: Sequence[Said], request: Request, *, style: PromptStyle
-) -> Question:
-    """What to ask, for a session that knows nothing and for one that knows what was said before."""
-
-    def script(said: Sequence[Said], *, remembered: bool) -> Script:
+    def payload(turns: Sequence[LoadedTurn], *, remembered: bool) -> Payload:
         if request.verbatim is not None:
-            return Script(request.verbatim, tuple(file for one in news for file in one.files))
-        files = tuple(file for one in said for file in one.files)
+            return Payload(request.verbatim, tuple(file for turn in new_turns for file in turn.files))
+        files = tuple(file for turn in turns for file in turn.files)
         prompt = compose(
-            _instructed([one.turn for one in said], request.response_format),
+            _instructed([one.turn for one in turns], request.response_format),
             tools=request.tools,
             tool_choice=request.tool_choice,
             style=style,
             kinds=[file.kind for file in files],
             remembered=remembered,
         )
-        return Script(prompt.text, files)
+        return Payload(prompt.text, files)
 
-    return Question(
-        whole=script([*known, *news], remembered=False),
-        news=script(news, remembered=True),
+    return PreparedTurn(
+        full=payload([*history, *new_turns], remembered=False),
+        incremental=payload(new_turns, remembered=True),
         tools=tuple(tool.name for tool in request.tools),
         stop=request.stop,
+        sampling=request.sampling,
+        caller=request.caller,
     )
 
 
 def _instructed(turns: Sequence[Turn], wanted: ResponseFormat | None) -> list[Turn]:
     """The turns, the first system turns being followed by what the answer is to be."""
     start = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    told = [] if wanted is None else [Turn(role="system", text=wanted.instruction)]
-    return [*turns[:start], *told, *turns[start:]]
+    instruction = [] if wanted is None else [Turn(role="system", text=wanted.instruction)]
+    return [*turns[:start], *instruction, *turns[start:]]

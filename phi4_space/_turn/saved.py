@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from phi4_space._errors import InvalidConversation, InvalidInput, LimitExceeded
 from phi4_space._json import mended, parse, write
 from phi4_space._limits import Limits
 from phi4_space._media.read import to_file
 from phi4_space._net.error_mapping import plain
-from phi4_space._turn.request import Said
-from phi4_space._turn.state import Standing
+from phi4_space._turn.request import LoadedTurn
+from phi4_space._turn.state import SessionState
 from phi4_space._turns import File, Media, Role, ToolCall, Turn
 
 _LIMITS = Limits(values=10_000_000)  # a file may hold many turns, and has come into memory already
@@ -44,7 +44,10 @@ class _SavedTurn(_Part):
     role: Role
     text: str = ""
     files: Annotated[list[_SavedFile], FailFast()] = []
-    places: Annotated[list[int], FailFast()] = []
+    # Conversations that were saved earlier say "places".
+    offsets: Annotated[list[int], FailFast()] = Field(
+        default=[], validation_alias=AliasChoices("offsets", "places")
+    )
     tool_calls: Annotated[list[_SavedCall], FailFast()] = []
     tool_call_id: str | None = None
     name: str | None = None
@@ -55,7 +58,7 @@ class _Saved(_Part):
     space: str
     session_hash: str = ""
     app_id: int | str = ""
-    history: list[Any] = []
+    history: list[Any] | dict[str, Any] = []
     turns: Annotated[list[_SavedTurn], FailFast()] = []
 
 
@@ -65,28 +68,28 @@ class SavedConversation:
 
     Attributes:
         space: The Space's name or URL.
-        standing: Where it stood there.
-        said: What was said, files included.
+        state: Where it stood there.
+        turns: Its turns, files included.
     """
 
     space: str
-    standing: Standing
-    said: tuple[Said, ...]
+    state: SessionState
+    turns: tuple[LoadedTurn, ...]
 
 
-def to_json(space: str, standing: Standing, said: Sequence[Said]) -> str:
+def to_json(space: str, state: SessionState, turns: Sequence[LoadedTurn]) -> str:
     """Writes a conversation down, files included; no token, no cookie.
 
     Raises:
-        InvalidConversation: Something was said that JSON cannot hold.
+        InvalidConversation: A turn holds what JSON cannot.
     """
     try:
         return _Saved(
             space=space,
-            session_hash=standing.session_hash,
-            app_id=standing.app_id,
-            history=standing.history,
-            turns=[_to_saved(one) for one in said],
+            session_hash=state.session_hash,
+            app_id=state.app_id,
+            history=state.history or [],
+            turns=[_to_saved(turn) for turn in turns],
         ).model_dump_json()
     except (ValueError, TypeError, AttributeError) as exc:  # each of pydantic's errors is a ValueError
         raise InvalidConversation(f"The conversation cannot be written as JSON: {plain(str(exc))}") from exc
@@ -103,8 +106,8 @@ def from_json(text: str | bytes) -> SavedConversation:
         saved = _Saved.model_validate_json(text)
     except ValidationError as exc:
         raise InvalidConversation(f"This is no saved conversation: {plain(str(exc))}") from exc
-    standing = Standing(session_hash=saved.session_hash, app_id=saved.app_id, history=saved.history)
-    return SavedConversation(saved.space, standing, tuple(_to_said(turn) for turn in saved.turns))
+    state = SessionState(session_hash=saved.session_hash, app_id=saved.app_id, history=saved.history)
+    return SavedConversation(saved.space, state, tuple(_to_loaded(turn) for turn in saved.turns))
 
 
 def _check(text: str | bytes) -> None:
@@ -119,13 +122,13 @@ def _check(text: str | bytes) -> None:
         raise InvalidConversation(f"This is no saved conversation: {exc.what}") from exc
 
 
-def _to_saved(said: Said) -> _SavedTurn:
-    turn = said.turn
+def _to_saved(loaded: LoadedTurn) -> _SavedTurn:
+    turn = loaded.turn
     return _SavedTurn(
         role=turn.role,
         text=mended(turn.text),
-        files=[_SavedFile(name=file.name, mime_type=file.mime_type, data=file.data) for file in said.files],
-        places=[len(mended(turn.text[:place])) for place in turn.places],
+        files=[_SavedFile(name=file.name, mime_type=file.mime_type, data=file.data) for file in loaded.files],
+        offsets=[len(mended(turn.text[:offset])) for offset in turn.offsets],
         tool_calls=[
             _SavedCall(
                 id=mended(call.id), name=call.name, arguments=json.loads(write(call.arguments, _LIMITS))
@@ -137,18 +140,18 @@ def _to_saved(said: Said) -> _SavedTurn:
     )
 
 
-def _to_said(saved: _SavedTurn) -> Said:
+def _to_loaded(saved: _SavedTurn) -> LoadedTurn:
     files = tuple(_to_file(file) for file in saved.files)
     turn = Turn(
         role=saved.role,
         text=saved.text,
         media=tuple(Media(file.data, file.name) for file in files),
-        places=tuple(saved.places),
+        offsets=tuple(saved.offsets),
         tool_calls=tuple(ToolCall(call.id, call.name, call.arguments) for call in saved.tool_calls),
         tool_call_id=saved.tool_call_id,
         name=saved.name,
     )
-    return Said(turn, files)
+    return LoadedTurn(turn, files)
 
 
 def _to_file(saved: _SavedFile) -> File:

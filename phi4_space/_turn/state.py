@@ -1,15 +1,17 @@
-"""What is asked of a Space, and where the chat with it stands. Knows prompts and files; no requests."""
+"""What is sent for a turn, and where the chat with a Space stands. Knows prompts and files; no requests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phi4_space._turn.options import Caller
 from phi4_space._turns import File
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class Payload:
     """A prompt and the files that go with it."""
 
     text: str
@@ -17,47 +19,49 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked.
+class PreparedTurn:
+    """A turn, ready to be sent.
 
     Attributes:
-        whole: Everything said so far, for a session that knows nothing.
-        news: What is new, for a session that knows the rest.
+        full: The whole conversation, for a session that knows nothing of it.
+        incremental: What is new, for a session that knows the rest.
         tools: The names of the tools on offer.
         stop: The strings before which the answer's text ends.
+        sampling: The sampling options that are set, by name.
+        caller: The line that asked, for warnings.
     """
 
-    whole: Script
-    news: Script
+    full: Payload
+    incremental: Payload
     tools: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
+    sampling: Mapping[str, object] = field(default_factory=dict)
+    caller: Caller
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class SessionState:
     """Where a chat stands on the Space.
 
     Attributes:
         session_hash: Its session there; empty while it has none.
         app_id: The start of the Space that the session belongs to.
-        history: The chat as the Space returned it last.
-        filed: The chat with a turn in it that no job has taken up yet.
+        history: The chat, as the contract wants it back: JSON, and the contract's own business.
     """
 
     session_hash: str = ""
     app_id: int | str = ""
-    history: list[Any] = field(default_factory=list)
-    filed: list[Any] | None = None
+    history: Any = None
 
     @property
     def is_known(self) -> bool:
-        """Whether the session knows what was said before."""
+        """Whether the session knows the turns before."""
         return bool(self.history)
 
-    def settle(self, history: list[Any]) -> None:
+    def commit(self, history: Any) -> None:
         """Notes that a turn went well."""
-        self.history, self.filed = history, None
+        self.history = history
 
-    def leave(self) -> None:
+    def reset(self) -> None:
         """Gives the session up; the next turn says everything again on a new one."""
-        self.session_hash, self.app_id, self.history, self.filed = "", "", [], None
+        self.session_hash, self.app_id, self.history = "", "", None

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scripted import ScriptedSpace, config
 
 import phi4_space as p4
-from phi4_space._gradio.contract import to_contract
+from phi4_space._gradio.config import to_config
 from phi4_space._hub import Hub
 from phi4_space._net.origin import Origin, is_prefix
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 SPACE = "https://phi.example"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -120,7 +120,7 @@ def turn(space: ScriptedSpace) -> None:
         cookies={"session": "cookie"},
         zerogpu_token="zero",
         max_retries=0,
-        outside=Outside(transport=space),
+        environment=Environment(transport=space),
     )
 
     async def ask() -> None:
@@ -150,7 +150,7 @@ def test_a_prefix_leads_nowhere(prefix: Any) -> None:
 @pytest.mark.parametrize("prefix", PLAIN)
 def test_a_plain_prefix_is_kept(prefix: str) -> None:
     """What Gradio writes works as it did, and stays on the Space's server."""
-    found = to_contract(config(api_prefix=prefix), space=SPACE)
+    found = to_config(config(api_prefix=prefix))
 
     assert found.api_prefix == prefix.rstrip("/")
     assert str(Origin(SPACE).url(f"{found.api_prefix}/app_id")) == f"{SPACE}{found.api_prefix}/app_id"
@@ -188,13 +188,13 @@ def test_no_text_leads_elsewhere(prefix: str) -> None:
     origin = Origin(SPACE)
 
     if is_prefix(prefix.removesuffix("/")):
-        found = to_contract(config(api_prefix=prefix), space=SPACE).api_prefix
+        found = to_config(config(api_prefix=prefix)).api_prefix
         url = origin.url(f"{found}/upload")
         origin.check(url)
         assert str(url) == f"{SPACE}{found}/upload"
     else:
         with pytest.raises(p4.UnexpectedAnswer, match="api_prefix"):
-            to_contract(config(api_prefix=prefix), space=SPACE)
+            to_config(config(api_prefix=prefix))
 
 
 ELSEWHERE = [
@@ -226,7 +226,7 @@ def asked(url: str, *, root: str = f"{SPACE}/folder") -> list[httpx.Request]:
         return httpx.Response(307, headers={"Location": "https://evil.example/folder/a"})
 
     async def ask() -> None:
-        server = p4.SpaceClient(root)._wiring.site.host
+        server = p4.SpaceClient(root)._runtime.server.host
         client = server.client(
             lambda: httpx.AsyncClient(
                 transport=httpx.MockTransport(answer), cookies={"a": "b"}, follow_redirects=True

@@ -64,7 +64,7 @@ SCHEMAS: dict[str, Any] = {
 
 async def ask(space: ScriptedSpace, message: Any, **options: Any) -> None:
     """One turn."""
-    async with p4.SpaceClient(URL, outside=p4.Outside(transport=space)) as client:
+    async with p4.SpaceClient(URL, environment=p4.Environment(transport=space)) as client:
         await client.areply(message, **options)
 
 

@@ -20,7 +20,7 @@ from scripted import ScriptedSpace, config, events, whole
 import phi4_space as p4
 from phi4_space._net.bodies import _EventSize, messages, read
 from phi4_space._net.credentials import to_jar
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 LIMITS = p4.Limits(body=100_000, line=100_000)
@@ -143,7 +143,7 @@ def test_compressed_answers_are_refused(step: str, coding: str, bomb: bytes) -> 
 def test_nothing_compressed_is_asked_for() -> None:
     """Each request says so, to the Space and to the Hub."""
     space = ScriptedSpace({"runtime": [httpx.Response(200, json={"stage": "RUNNING"})]})
-    one = p4.SpaceClient("ada/phi-4", outside=Outside(transport=space))
+    one = p4.SpaceClient("ada/phi-4", environment=Environment(transport=space))
 
     asyncio.run(turn(one))
     asyncio.run(one.astatus())
@@ -268,7 +268,7 @@ def test_the_hub_is_held_to_the_same() -> None:
             "quota": [httpx.Response(200, content=pieces(1), headers={"Content-Encoding": "gzip"})],
         }
     )
-    one = client("ada/phi-4", token="hf_sentinel", outside=Outside(transport=space))
+    one = client("ada/phi-4", token="hf_sentinel", environment=Environment(transport=space))
 
     status = asyncio.run(one.astatus())
 
@@ -322,7 +322,9 @@ def test_a_servers_cookies_are_few_and_small() -> None:
     large = ("set-cookie", f"large={'a' * 5_000}")
     many = [("set-cookie", f"c{number}=b") for number in range(1_000)]
     space.script["config"] = [httpx.Response(200, json=config(), headers=[large, *many])]
-    one = p4.SpaceClient("https://phi.example", cookies={"mine": "1"}, outside=Outside(transport=space))
+    one = p4.SpaceClient(
+        "https://phi.example", cookies={"mine": "1"}, environment=Environment(transport=space)
+    )
 
     asyncio.run(turn(one))
 
@@ -464,7 +466,7 @@ def test_status_and_waking_have_a_total() -> None:
     async def main() -> list[Any]:
         slow = dripping(b" " * 1_000)
         async with hostile(config=slow) as server, client(server.url, timeouts=TOTAL) as space:
-            waking = [stage async for stage in space.awake(30)]
+            waking = [stage async for stage in space.await_ready(30)]
             return [await asyncio.wait_for(space.astatus(wake=30), 60), *waking]
 
     for status in asyncio.run(main()):
@@ -482,7 +484,7 @@ def test_the_hub_has_the_status_time_too() -> None:
         raise AssertionError
 
     space.script["runtime"] = [for_ever, for_ever]
-    one = p4.SpaceClient("ada/phi-4", timeouts=TOTAL, outside=Outside(transport=space))
+    one = p4.SpaceClient("ada/phi-4", timeouts=TOTAL, environment=Environment(transport=space))
 
     status = asyncio.run(asyncio.wait_for(one.astatus(), 60))
 
@@ -512,7 +514,7 @@ class Slow(httpx.AsyncBaseTransport):
 def upload(transport: Slow, **timeouts: Any) -> object:
     """Uploads 2 MB, and thus some 30 pieces."""
     one = p4.SpaceClient(
-        "http://space.test", timeouts=p4.Timeouts(**timeouts), outside=Outside(transport=transport)
+        "http://space.test", timeouts=p4.Timeouts(**timeouts), environment=Environment(transport=transport)
     )
     return asyncio.run(asyncio.wait_for(one.aupload([PNG + bytes(2_000_000)]), 60))
 
@@ -588,7 +590,7 @@ WAYS: list[tuple[int, bytes]] = [
 def ending(step: str, answer: httpx.Response) -> object:
     """What a turn ends with, when the Space answers so at a step."""
     space = ScriptedSpace({step: [answer]})
-    one = p4.SpaceClient("http://space.test", max_retries=0, outside=Outside(transport=space))
+    one = p4.SpaceClient("http://space.test", max_retries=0, environment=Environment(transport=space))
 
     async def ask() -> object:
         async with one:
@@ -622,7 +624,8 @@ def test_events_are_utf_8_whatever_is_said(charset: str) -> None:
     space = ScriptedSpace({"data": [stream]})
 
     assert (
-        asyncio.run(client("http://space.test", outside=Outside(transport=space)).areply("hi")).text == "grün"
+        asyncio.run(client("http://space.test", environment=Environment(transport=space)).areply("hi")).text
+        == "grün"
     )
 
 

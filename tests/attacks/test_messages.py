@@ -21,12 +21,15 @@ from hypothesis import strategies as st
 from scripted import URL, ScriptedSpace, Stream, chat, completed, config, events, generating, job, whole
 
 import phi4_space as p4
-from phi4_space._gradio.contract import answer_text, to_contract
+from phi4_space._gradio.choice import choose
+from phi4_space._gradio.config import to_config
+from phi4_space._gradio.contract import Submission
 from phi4_space._gradio.queue import Failed, Finished, QueueReader, Snapshot, WireEvent
+from phi4_space._gradio.two_step import answer_text
 from phi4_space._json import parse
 from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler, from_response, label, plain
-from phi4_space._turn.request import Said
+from phi4_space._turn.request import LoadedTurn
 from phi4_space._turns import File
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -140,7 +143,7 @@ def test_any_stream_of_a_turn(stream: list[Any]) -> None:
     space = ScriptedSpace({"data": [response, events(*whole("again"))]})
 
     async def talk() -> None:
-        async with p4.SpaceClient(URL, max_retries=0, outside=p4.Outside(transport=space)) as client:
+        async with p4.SpaceClient(URL, max_retries=0, environment=p4.Environment(transport=space)) as client:
             conversation = client.conversation()
             with contextlib.suppress(p4.Phi4Error):
                 async for event in conversation.astream("hi"):
@@ -156,16 +159,19 @@ def test_any_stream_of_a_turn(stream: list[Any]) -> None:
 def test_any_config(told: Any) -> None:
     """A contract comes of it, or an error that says in short what is missing."""
     try:
-        contract = to_contract(parse(json.dumps(told), LIMITS), space=URL)
+        read_config = to_config(parse(json.dumps(told), LIMITS))
+        contract = choose(read_config, space=URL)
     except (p4.Phi4Error, ValueError):
         return
 
-    json.dumps([contract.submit_data([], "hi", []), contract.answer_data([])], allow_nan=False)
-    assert is_clean(contract.gradio_version)
+    filing = contract.first(Submission("hi"))
+    assert filing is not None
+    json.dumps([filing.data, contract.ask([], {}).data], allow_nan=False)
+    assert is_clean(read_config.gradio_version)
     outputs: list[list[Any]] = [[], [[]], [chat("x"), None], [{"value": chat("x")}, None]]
     for data in outputs:
         with contextlib.suppress(p4.UnexpectedAnswer):
-            assert answer_text(contract.answered_history(data)) in {"x", None}
+            assert contract.read(data).text in {"x", None}
 
 
 def test_a_config_of_many_names_is_told_in_short() -> None:
@@ -174,7 +180,7 @@ def test_a_config_of_many_names_is_told_in_short() -> None:
     told = config(dependencies=[{"id": number, "api_name": name} for number, name in enumerate(names)])
 
     with pytest.raises(p4.ContractNotMet) as refused:
-        to_contract(told, space=URL)
+        choose(to_config(told), space=URL)
 
     assert len(str(refused.value)) < 3_000
     assert len(refused.value.found) <= 20
@@ -193,7 +199,7 @@ def test_a_config_of_many_names_is_told_in_short() -> None:
 def test_a_config_with_many_faults_is_told_in_short(told: Any) -> None:
     """The first is told, and nothing of what was sent."""
     with pytest.raises(p4.UnexpectedAnswer) as refused:
-        to_contract(told, space=URL)
+        to_config(told)
 
     assert len(str(refused.value)) < 1_000
     assert "xxx" not in str(refused.value)
@@ -250,7 +256,7 @@ SAVED = {
             "role": "user",
             "text": "hi",
             "files": [{"name": "a.png", "mime_type": "image/png", "data": "iVBORw0KGgo="}],
-            "places": [1],
+            "offsets": [1],
         },
         {
             "role": "assistant",
@@ -303,7 +309,7 @@ def test_what_was_said_with_halves_of_pairs_can_be_saved() -> None:
     """The halves are replaced, as they are when they are sent."""
 
     async def talk() -> p4.Conversation:
-        async with p4.SpaceClient(URL, outside=p4.Outside(transport=ScriptedSpace())) as client:
+        async with p4.SpaceClient(URL, environment=p4.Environment(transport=ScriptedSpace())) as client:
             conversation = client.conversation(system="Be \ud800 kind")
             result = p4.Turn(role="tool", text="\udfff", tool_call_id="\ud800", name="f")
             await conversation.areply([p4.Turn(role="user", text="hi \ud83d\ude00 \ud83d"), result])
@@ -320,7 +326,7 @@ def test_media_keep_their_places_where_pairs_are_joined() -> None:
     conversation = p4.SpaceClient(URL).conversation()
     picture = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
     turn = p4.Turn.of("user", "\ud83d\ude00 A ", p4.Media(picture), " cat \ud83d")
-    conversation._said = (Said(turn, (File("a.png", "image/png", picture),)),)  # see above
+    conversation._history = (LoadedTurn(turn, (File("a.png", "image/png", picture),)),)  # see above
 
     (saved,) = p4.Conversation.from_json(conversation.to_json()).turns
 
@@ -342,7 +348,7 @@ def test_media_keep_their_places_where_pairs_are_joined() -> None:
 def test_a_conversation_that_json_cannot_hold_says_so(odd_turn: p4.Turn, why: str) -> None:
     """Should something else have come into it."""
     conversation = p4.SpaceClient(URL).conversation()
-    conversation._said = (Said(odd_turn),)  # see above
+    conversation._history = (LoadedTurn(odd_turn),)  # see above
 
     with pytest.raises(p4.InvalidConversation, match=f"(?s)cannot be written as JSON: .*{why}"):
         conversation.to_json()

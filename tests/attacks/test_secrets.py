@@ -31,7 +31,8 @@ from scripted import ESTIMATION, ScriptedSpace, config, events, failed, generati
 import phi4_space as p4
 from phi4_space._net.credentials import Proxy
 from phi4_space._net.redaction import CUT, Redaction
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
+from phi4_space.session import Session
 
 TOKEN = "hf_T0kenOfAdasAbcdefgh0123456789"
 COOKIE = "Login+C00kie/OfHers=="
@@ -242,7 +243,7 @@ def test_what_the_caller_was_handling_stays_the_callers() -> None:
 
     async def main() -> BaseException:
         one = p4.SpaceClient(
-            "http://space.test", token=TOKEN, max_retries=0, outside=Outside(transport=space)
+            "http://space.test", token=TOKEN, max_retries=0, environment=Environment(transport=space)
         )
         try:
             broken(f"mine: {TOKEN}")
@@ -375,7 +376,7 @@ def test_no_echo_becomes_a_notice() -> None:
             ]
         }
     )  # fmt: skip
-    one = p4.SpaceClient("https://phi.example", **SECRETS, outside=Outside(transport=space))
+    one = p4.SpaceClient("https://phi.example", **SECRETS, environment=Environment(transport=space))
 
     async def ask() -> list[p4.Event]:
         async with one, aclosing(one.astream("hi")) as happening:
@@ -401,7 +402,7 @@ def test_no_echo_becomes_a_status(*, known: bool) -> None:
         }
     )
 
-    status = p4.SpaceClient("ada/phi", **SECRETS, outside=Outside(transport=space)).status()
+    status = p4.SpaceClient("ada/phi", **SECRETS, environment=Environment(transport=space)).status()
 
     assert found(repr(status)) == []
     assert status.ready is known
@@ -410,7 +411,7 @@ def test_no_echo_becomes_a_status(*, known: bool) -> None:
 def test_no_echo_becomes_a_part_of_a_reply() -> None:
     """The Space's version stands beside its answer."""
     space = ScriptedSpace(config=config(version=f"6 {TOKEN}"))
-    one = p4.SpaceClient("https://phi.example", **SECRETS, outside=Outside(transport=space))
+    one = p4.SpaceClient("https://phi.example", **SECRETS, environment=Environment(transport=space))
 
     assert one.reply("hi").gradio_version == f"6 {CUT}"
 
@@ -418,7 +419,9 @@ def test_no_echo_becomes_a_part_of_a_reply() -> None:
 def test_no_echo_becomes_a_url() -> None:
     """A prefix that repeats a credential would put it into the log lines of each request."""
     space = ScriptedSpace(config=config(api_prefix=f"/{TOKEN}"))
-    one = p4.SpaceClient("https://phi.example", **SECRETS, max_retries=0, outside=Outside(transport=space))
+    one = p4.SpaceClient(
+        "https://phi.example", **SECRETS, max_retries=0, environment=Environment(transport=space)
+    )
 
     with pytest.raises(p4.UnexpectedAnswer, match="repeats a credential") as caught:
         asyncio.run(turn(one))
@@ -501,11 +504,11 @@ class Everything:
         proxy = f"http://ada:{PROXY_PASSWORD}@proxy.example:8080"
         self.client = p4.SpaceClient("https://phi.example", **SECRETS, proxy=proxy)
         self.conversation = self.client.conversation(system="Be kind")
-        self.outside = Outside()
-        self.wiring = self.client._wiring
-        self.settings = self.wiring.settings
-        self.site = self.wiring.site
-        self.server = self.site.host
+        self.environment = Environment()
+        self.runtime = self.client._runtime
+        self.settings = self.runtime.settings
+        self.server = self.runtime.server
+        self.host = self.server.host
         self.credentials = self.settings.job_credentials()
 
     def __iter__(self) -> Iterator[object]:
@@ -557,7 +560,7 @@ def test_no_adapter_shows_them() -> None:
         assert repr(kind.__new__(kind))
 
 
-@pytest.mark.parametrize("kind", [Outside, p4.Session])
+@pytest.mark.parametrize("kind", [Environment, Session])
 def test_what_is_made_of_little_can_be_shown(kind: Any) -> None:
     """Even before it is made."""
     assert kind.__name__ in repr(kind.__new__(kind))
@@ -785,7 +788,7 @@ def test_the_environments_token_goes_to_no_look_alike(url: str, monkeypatch: pyt
     space = ScriptedSpace()
 
     try:
-        one = p4.SpaceClient(url, outside=Outside(transport=space))
+        one = p4.SpaceClient(url, environment=Environment(transport=space))
         asyncio.run(turn(one))
     except p4.InvalidInput:
         pass
@@ -800,7 +803,7 @@ def test_it_goes_to_the_hub_by_https(name: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     space = ScriptedSpace()
 
-    asyncio.run(turn(p4.SpaceClient(name, outside=Outside(transport=space))))
+    asyncio.run(turn(p4.SpaceClient(name, environment=Environment(transport=space))))
 
     assert {str(request.url.copy_with(path="/", query=None)) for _, request in space.asked} == {
         "https://ada-phi.hf.space/"

@@ -19,7 +19,8 @@ from scripted import ScriptedSpace, events, generating, job, more, whole
 from typer.testing import CliRunner
 
 import phi4_space as p4
-from phi4_space import Outside, SpaceClient, _cli_reach
+from phi4_space import Environment, SpaceClient
+from phi4_space._cli import reach
 from phi4_space._cli.app import app
 from phi4_space._cli.chat import Chat, write_privately
 from phi4_space._cli.doctor import Check, Findings
@@ -156,9 +157,9 @@ def phi4(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def run(space: ScriptedSpace, *arguments: str, stdin: str = "") -> Any:
         def made(*args: Any, **options: Any) -> SpaceClient:
-            return SpaceClient(*args, **options, outside=Outside(transport=space))
+            return SpaceClient(*args, **options, environment=Environment(transport=space))
 
-        monkeypatch.setattr(_cli_reach, "SpaceClient", made)
+        monkeypatch.setattr(reach, "SpaceClient", made)
         return CliRunner().invoke(app, arguments, input=stdin)
 
     return run
@@ -198,7 +199,7 @@ def test_no_name_of_a_file_commands_the_terminal(tmp_path: Path) -> None:
     name = f"cat{EVIL[:-2]}".replace("\0", "").replace("/", "") + "\nError: pay here.png"
     (tmp_path / name).write_bytes(b"GIF89a\1\0\1\0\0\0\0!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\1\0;")
     (tmp_path / "chat.json").write_text("{}")
-    space = SpaceClient("http://space.test", outside=Outside(transport=ScriptedSpace()))
+    space = SpaceClient("http://space.test", environment=Environment(transport=ScriptedSpace()))
     with redirect_stderr(io.StringIO()) as told:
         chat = Chat(space, Narration())
         chat._attach(str(tmp_path / name))
@@ -331,8 +332,8 @@ def test_a_saved_file_is_what_its_bytes_say(told: str, name: str) -> None:
     """Neither its type nor its name is believed."""
     conversation = p4.Conversation.from_json(with_file(mime_type=told, name=name))
 
-    (said,) = conversation._said
-    (file,) = said.files
+    (loaded,) = conversation._history
+    (file,) = loaded.files
     assert (file.mime_type, file.kind, file.name.rpartition(".")[2]) == ("image/gif", "image", "gif")
     assert "/" not in file.name
     assert file.name.isprintable()

@@ -41,7 +41,7 @@ async def turn(space: ScriptedSpace, outside: dict[str, Any] | None = None, **op
     tools = {
         name: options.pop(name) for name in ("tools", "tool_choice", "response_format") if name in options
     }
-    client = p4.SpaceClient(URL, outside=p4.Outside(transport=space, **(outside or {})), **options)
+    client = p4.SpaceClient(URL, environment=p4.Environment(transport=space, **(outside or {})), **options)
     async with client:
         return [event async for event in client.astream("hi", **tools)]
 

@@ -523,7 +523,7 @@ def test_nothing_is_left_of_a_turn_that_failed(through: str) -> None:
     async def run() -> Server:
         async with serving(waiting=8) as server:
             client = p4.SpaceClient(
-                URL, fetch=FetchPolicy(allow_private=True), outside=p4.Outside(transport=space)
+                URL, fetch=FetchPolicy(allow_private=True), environment=p4.Environment(transport=space)
             )
             here = f"http://127.0.0.1:{server.port}"
             media = [*(f"{here}/{number}.png" for number in range(7)), f"{here}/bad", *(f"{here}/x",) * 20]
@@ -553,7 +553,9 @@ def test_a_turn_is_all_its_messages() -> None:
             )
 
         monkeypatch.setattr("phi4_space._runtime.fetch", loading)
-        await p4.SpaceClient(URL, fetch=policy, outside=p4.Outside(transport=ScriptedSpace())).areply(turns)
+        await p4.SpaceClient(URL, fetch=policy, environment=p4.Environment(transport=ScriptedSpace())).areply(
+            turns
+        )
 
     with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(p4.UrlRefused, match="bytes together"):
         asyncio.run(run(monkeypatch))

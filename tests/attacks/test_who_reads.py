@@ -23,10 +23,10 @@ from langchain_phi4 import ChatPhi4
 from llama_index_phi4 import Phi4
 from phi4_space import (
     Conversation,
+    Environment,
     InvalidConversation,
     InvalidOption,
     OptionIgnored,
-    Outside,
     Phi4Error,
     SpaceClient,
     Turn,
@@ -93,7 +93,6 @@ CALLS: Mapping[str, Callable[[ScriptedSpace, dict[str, Any]], object]] = {
     "reply": lambda space, told: client(space).reply("hi", **told),
     "stream": lambda space, told: [*client(space).stream("hi", **told)],
     "a conversation's reply": lambda space, told: client(space).conversation().reply("hi", **told),
-    "sampling": lambda space, told: client(space).reply("hi", sampling=told),
     "invoke": lambda space, told: chat(space).invoke("hi", **told),
     "ainvoke": lambda space, told: asyncio.run(chat(space).ainvoke("hi", **told)),
     "ChatPhi4.stream": lambda space, told: [*chat(space).stream("hi", **told)],
@@ -115,7 +114,7 @@ CALLS: Mapping[str, Callable[[ScriptedSpace, dict[str, Any]], object]] = {
 
 
 def client(space: ScriptedSpace) -> SpaceClient:
-    return SpaceClient("http://space.test", outside=Outside(transport=space))
+    return SpaceClient("http://space.test", environment=Environment(transport=space))
 
 
 def complaint(ask: Callable[..., object], *args: object) -> str:
@@ -137,10 +136,9 @@ def test_no_constructor_ignores_an_argument(make: Callable[[dict[str, Any]], obj
 @pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
 def test_no_call_ignores_an_argument(ask: Callable[[ScriptedSpace, dict[str, Any]], object]) -> None:
     """Each is refused, with its name, and nothing is sent."""
-    names = (*WHERE, *AS_WHOM, *HOW) if ask is CALLS["sampling"] else NAMES
     space = ScriptedSpace()
 
-    assert [name for name in names if name not in complaint(ask, space, {name: ELSEWHERE})] == []
+    assert [name for name in NAMES if name not in complaint(ask, space, {name: ELSEWHERE})] == []
     assert space.asked == []
 
 
@@ -163,15 +161,15 @@ def test_a_call_says_where_it_is_decided() -> None:
     with pytest.raises(InvalidOption, match="when the client or model is made: space="):
         chat(ScriptedSpace()).invoke("hi", base_url=ELSEWHERE)
     with pytest.raises(InvalidOption, match="when the client or model is made: space="):
-        client(ScriptedSpace()).reply("hi", sampling={"api_base": ELSEWHERE})
+        client(ScriptedSpace()).reply("hi", api_base=ELSEWHERE)
 
 
 def test_sampling_is_still_ignored_with_a_warning() -> None:
-    """What changes the choice of words alone, whatever it is called, is no question of who reads them."""
-    options = {"temperature": 0.2, "eos_token_id": 3, "max_tokens": 9, "prompt_cache_key": "x"}
+    """What changes the choice of words alone is no question of who reads them."""
+    options: dict[str, Any] = {"temperature": 0.2, "logit_bias": {3: 1.0}, "max_tokens": 9, "n": 1}
 
     with pytest.warns(OptionIgnored) as told:
-        client(ScriptedSpace()).reply("hi", sampling=options)
+        client(ScriptedSpace()).reply("hi", **options)
 
     assert len(told) == len(options)
 
@@ -229,9 +227,9 @@ def evil(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
 
     class Led(SpaceClient):
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options, outside=Outside(transport=space))
+            super().__init__(*args, **options, environment=Environment(transport=space))
 
-    for name in ("_space", "_cli_reach"):
+    for name in ("_client", "_cli.reach"):
         monkeypatch.setattr(f"phi4_space.{name}.SpaceClient", Led)
     return space
 

@@ -33,9 +33,9 @@ from scripted import generating as first
 from langchain_phi4 import ChatPhi4, __version__
 from langchain_phi4._messages import to_turns
 from phi4_space import (
+    Environment,
     InvalidOption,
     OptionIgnored,
-    Outside,
     SpaceClient,
     SpaceError,
     StreamLost,
@@ -711,7 +711,7 @@ async def test_closing_spares_a_users_client() -> None:
 def own(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What a model's own clients talk to."""
     space = ScriptedSpace()
-    made = partial(SpaceClient, outside=Outside(transport=space))
+    made = partial(SpaceClient, environment=Environment(transport=space))
     monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
     return space
 

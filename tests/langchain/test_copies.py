@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from scripted import URL, ScriptedSpace
 
 from langchain_phi4 import ChatPhi4
-from phi4_space import InvalidOption, Outside, SpaceClient, Timeouts
+from phi4_space import Environment, InvalidOption, SpaceClient, Timeouts
 
 SECRET = "hf_sentinel"
 
@@ -35,7 +35,7 @@ COPIES: list[Callable[[ChatPhi4], ChatPhi4]] = [
 def space(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What all clients talk to that models make for themselves."""
     space = ScriptedSpace()
-    made = partial(SpaceClient, outside=Outside(transport=space))
+    made = partial(SpaceClient, environment=Environment(transport=space))
     monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
     return space
 

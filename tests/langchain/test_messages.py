@@ -34,7 +34,7 @@ from scripted import ScriptedSpace
 
 from langchain_phi4._messages import to_turns
 from phi4_space import InvalidInput, Media, SpaceClient, ToolCall, Turn, UnsupportedContent, UrlRefused
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 PICTURE = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}
@@ -49,7 +49,7 @@ def said(*turns: Turn) -> list[tuple[str, str]]:
 
 def prompt(messages: Sequence[BaseMessage]) -> str:
     """What the Space is sent for the messages, through the client's public door."""
-    with_answer = SpaceClient(SPACE, outside=Outside(transport=ScriptedSpace()))
+    with_answer = SpaceClient(SPACE, environment=Environment(transport=ScriptedSpace()))
     try:
         return with_answer.reply(to_turns(messages)).sent.prompt
     finally:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from scripted import ESTIMATION, STARTS, URL, ScriptedSpace, events, generating
 
 from langchain_phi4 import ChatPhi4
-from phi4_space import ConnectionFailed, DeadlineExceeded, Outside, Phi4Error, SpaceClient, UrlRefused
+from phi4_space import ConnectionFailed, DeadlineExceeded, Environment, Phi4Error, SpaceClient, UrlRefused
 
 SECRET = "hf_sentinel"
 HUB_SPACE = "ada/phi"
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 def space(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What models talk to with the clients that they make for themselves."""
     space = ScriptedSpace()
-    made = partial(SpaceClient, outside=Outside(transport=space))
+    made = partial(SpaceClient, environment=Environment(transport=space))
     monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
     return space
 

@@ -39,9 +39,11 @@ def _loop_of_the_thread() -> Iterator[None]:
 
 def at(*, total: float = 60, **script: Any) -> Phi4:
     """A Phi4 on a Space that fails by script, and is asked once."""
-    outside = p4.Outside(transport=ScriptedSpace(script))
+    environment = p4.Environment(transport=ScriptedSpace(script))
     timeouts = p4.Timeouts(wake=0, total=total)
-    client = p4.SpaceClient("ada/phi-4", token=SECRET, max_retries=0, timeouts=timeouts, outside=outside)
+    client = p4.SpaceClient(
+        "ada/phi-4", token=SECRET, max_retries=0, timeouts=timeouts, environment=environment
+    )
     return Phi4(client=client)
 
 

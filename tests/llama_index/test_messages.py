@@ -166,7 +166,7 @@ def test_what_is_sent_of_a_block_is_the_same_in_each_role(kind: str, role: Messa
 
     assert turn.text == "\n".join(["before", *filter(None, [text]), "after"])
     assert [file.data for file in files_of(turn.media)] == data
-    assert all(len("before") <= place < turn.text.index("after") for place in turn.places)
+    assert all(len("before") <= place < turn.text.index("after") for place in turn.offsets)
 
 
 @pytest.mark.parametrize("role", list(MessageRole))
@@ -216,7 +216,7 @@ def test_texts_join_as_core_joins_them(said: list[str | None]) -> None:
     before = [
         [text for text in said[:at] if text is not None] for at, text in enumerate(said) if text is None
     ]
-    assert list(turn.places or (0,) * len(turn.media)) == [len("\n".join(texts)) for texts in before]
+    assert list(turn.offsets or (0,) * len(turn.media)) == [len("\n".join(texts)) for texts in before]
 
 
 INTERLEAVED = [

@@ -218,7 +218,7 @@ class Answering(httpx.AsyncBaseTransport):
 def ask(answering: Answering, method: str = "GET", **options: Any) -> Any:
     """Asks the server, within the border."""
     space = SpaceClient("https://phi.example", token=TOKEN, timeouts=TIMEOUTS, limits=LIMITS)
-    server = space._wiring.site.host
+    server = space._runtime.server.host
 
     async def main() -> Any:
         async with server.client(

@@ -189,11 +189,11 @@ def test_calls_follow_media_and_words() -> None:
 
 
 def test_turns_of_parts_say_what_turns_of_fields_say() -> None:
-    """Media in front are the usual case, and need no places."""
+    """Media in front are the usual case, and need no offsets."""
     assert Turn.of("user", CAT, DOG, "What?") == user("What?", CAT, DOG)
-    assert Turn.of("user", "A ", CAT, "cat").places == (2,)
+    assert Turn.of("user", "A ", CAT, "cat").offsets == (2,)
     assert Turn.of("tool", "12", tool_call_id="c1", name="add") == result("12", of="c1", name="add")
-    assert Turn.of("user", CAT, "hi", DOG) == Turn(role="user", text="hi", media=(CAT, DOG), places=(0, 2))
+    assert Turn.of("user", CAT, "hi", DOG) == Turn(role="user", text="hi", media=(CAT, DOG), offsets=(0, 2))
 
 
 turn_parts = st.lists(st.sampled_from([CAT, DOG]) | st.text(min_size=1, max_size=3), max_size=6)
@@ -579,12 +579,12 @@ def test_nothing_to_say_is_refused(turns: list[Turn]) -> None:
         ([Turn(role="user", text=3)], {}, "text is a str, not 3"),  # type: ignore[arg-type]  # see above
         ([Turn(role="user", text="hi", media=None)], {}, "media is a tuple"),  # type: ignore[arg-type]  # see above
         ([Turn(role="user", text="hi", media=(b"cat",))], {}, "media is a tuple"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="user", text="hi", places=("1",))], {}, "places is a tuple of int"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="user", text="hi", places=(1,))], {}, "places are (1,), for 0 media"),
-        ([Turn(role="user", text="hi", media=(CAT, DOG), places=(1,))], {}, "places are (1,), for 2 media"),
-        ([Turn(role="user", text="hi", media=(CAT,), places=(3,))], {}, "in a text of 2 characters"),
-        ([Turn(role="user", text="hi", media=(CAT,), places=(-1,))], {}, "places are (-1,)"),
-        ([Turn(role="user", text="hi", media=(CAT, DOG), places=(2, 1))], {}, "places are (2, 1)"),
+        ([Turn(role="user", text="hi", offsets=("1",))], {}, "offsets is a tuple of int"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="user", text="hi", offsets=(1,))], {}, "offsets are (1,), for 0 media"),
+        ([Turn(role="user", text="hi", media=(CAT, DOG), offsets=(1,))], {}, "offsets are (1,), for 2 media"),
+        ([Turn(role="user", text="hi", media=(CAT,), offsets=(3,))], {}, "in a text of 2 characters"),
+        ([Turn(role="user", text="hi", media=(CAT,), offsets=(-1,))], {}, "offsets are (-1,)"),
+        ([Turn(role="user", text="hi", media=(CAT, DOG), offsets=(2, 1))], {}, "offsets are (2, 1)"),
         ([Turn.of("user", "hi", b"cat")], {}, "media is a tuple"),  # type: ignore[arg-type]  # see above
         ([Turn(role="assistant", tool_calls=({},))], {}, "tool_calls is a tuple"),  # type: ignore[arg-type]  # see above
         ([Turn(role="tool", name=3)], {}, "name is a str or None"),  # type: ignore[arg-type]  # see above

@@ -12,14 +12,14 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from scripted import CLOSE, ESTIMATION, STARTS, URL, ScriptedSpace, completed, events, generating, more, whole
 
 from langchain_phi4 import ChatPhi4
-from phi4_space import Outside, SpaceClient
+from phi4_space import Environment, SpaceClient
 
 
 def client(space: ScriptedSpace, url: str = URL, **settings: Any) -> SpaceClient:
     """A client of a scripted Space; its calls are numbered `call_1`, `call_2` ..."""
     numbers = itertools.count(1)
-    outside = Outside(transport=space, new_call_id=lambda: f"call_{next(numbers)}")
-    return SpaceClient(url, outside=outside, **settings)
+    environment = Environment(transport=space, new_call_id=lambda: f"call_{next(numbers)}")
+    return SpaceClient(url, environment=environment, **settings)
 
 
 def chat(space: ScriptedSpace, **fields: Any) -> ChatPhi4:

@@ -10,14 +10,14 @@ import httpx
 from scripted import CLOSE, ESTIMATION, STARTS, URL, ScriptedSpace, completed, events, generating, more, whole
 
 from llama_index_phi4 import Phi4
-from phi4_space import Outside, SpaceClient
+from phi4_space import Environment, SpaceClient
 
 
 def phi4(space: ScriptedSpace, *, client: dict[str, Any] | None = None, **fields: Any) -> Phi4:
     """A Phi4 on a scripted Space; its calls are numbered `call_1`, `call_2` ..."""
     numbers = itertools.count(1)
-    outside = Outside(transport=space, new_call_id=lambda: f"call_{next(numbers)}")
-    return Phi4(client=SpaceClient(URL, outside=outside, **(client or {})), **fields)
+    environment = Environment(transport=space, new_call_id=lambda: f"call_{next(numbers)}")
+    return Phi4(client=SpaceClient(URL, environment=environment, **(client or {})), **fields)
 
 
 def saying(*answers: str) -> ScriptedSpace:

@@ -25,7 +25,7 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 
 from phi4_space import SpaceClient
 from phi4_space._net.pool import ssl_context
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 CASSETTES = ROOT / "cassettes"
 VERSIONS = ("5.20.1", "5.50.0", "6.31.0")
@@ -170,8 +170,8 @@ class Stage:
 
     def client(self, **options: Any) -> SpaceClient:
         """A client of the Space; `options` are its arguments."""
-        outside = Outside(transport=self.listener, clock=self.clock)
-        return SpaceClient(self.url, token=self.token or False, outside=outside, **options)
+        environment = Environment(transport=self.listener, clock=self.clock)
+        return SpaceClient(self.url, token=self.token or False, environment=environment, **options)
 
     @property
     def steps(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from scripted import CLOSE, ESTIMATION, STARTS, URL, ScriptedSpace, completed, events, generating, more, whole
 
@@ -19,7 +20,7 @@ BROKEN = '<|tool_call|>[{"name": "add", "arguments": {"a": ]<|/tool_call|>'
 
 async def ask(space: ScriptedSpace, question: str = "Where?", **options: Any) -> list[Any]:
     """The answer's events: deltas and rewritings as they came, and the reply."""
-    async with p4.SpaceClient(URL, outside=p4.Outside(transport=space)) as door:
+    async with p4.SpaceClient(URL, environment=p4.Environment(transport=space)) as door:
         told = [event async for event in door.astream(question, **options)]
     return [event for event in told if isinstance(event, p4.Delta | p4.Rewritten | p4.Reply)]
 
@@ -79,7 +80,7 @@ async def test_prose_is_never_shown_where_json_is_wanted() -> None:
 
 async def test_json_that_never_fits_is_an_error() -> None:
     """After the second answer, which the error holds; a conversation is as it was, on no session."""
-    async with p4.SpaceClient(URL, outside=p4.Outside(transport=answering("Oslo.", "Oslo!"))) as door:
+    async with p4.SpaceClient(URL, environment=p4.Environment(transport=answering("Oslo.", "Oslo!"))) as door:
         chat = door.conversation()
         with pytest.raises(p4.ResponseFormatNotMet, match="no JSON") as caught:
             await chat.areply("Where?", response_format=CITY)
@@ -127,7 +128,7 @@ async def test_a_rewritten_answer_is_read_anew() -> None:
 async def test_the_format_goes_with_each_turn_of_a_conversation() -> None:
     """A turn of a conversation that the Space remembers says it anew."""
     space = answering("Hello.", '{"city": "Oslo"}')
-    async with p4.SpaceClient(URL, outside=p4.Outside(transport=space)) as door:
+    async with p4.SpaceClient(URL, environment=p4.Environment(transport=space)) as door:
         chat = door.conversation()
         await chat.areply("Hi")
         answer = await chat.areply("Where?", response_format=CITY)
@@ -143,7 +144,7 @@ async def test_a_call_that_cannot_be_read_is_asked_for_once_more() -> None:
     told = await ask(space, tools=[ADD])
 
     assert ([call.name for call in told[-1].tool_calls], told[-1].broken_calls) == (["add"], ())
-    assert "no good tool call" in prompts(space)[1]
+    assert "not a valid tool call" in prompts(space)[1]
 
 
 async def test_a_call_that_still_cannot_be_read_is_told() -> None:
@@ -210,3 +211,67 @@ async def test_a_prompt_sent_as_it_is_cannot_ask_for_a_format() -> None:
     """Nothing can be added to it."""
     with pytest.raises(p4.InvalidOption, match="response_format asks for JSON"):
         await ask(ScriptedSpace(), "", prompt="raw", response_format=CITY)
+
+
+class Slow:
+    """A clock that each answer moves on."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+    def answer(self, text: str, seconds: float) -> Any:
+        """An answer that takes so many seconds."""
+
+        async def answer(_request: httpx.Request) -> httpx.Response:
+            self.now += seconds
+            return events(*whole(text))
+
+        return answer
+
+
+def turn(clock: Slow, answers: list[Any], **options: Any) -> tuple[p4.SpaceClient, ScriptedSpace]:
+    """A client of a Space that answers so, on that clock."""
+    space = ScriptedSpace({"data": answers})
+    return p4.SpaceClient(URL, environment=p4.Environment(transport=space, clock=clock), **options), space
+
+
+async def test_the_deadline_is_the_turns() -> None:
+    """Asking once more makes no new one: what the first answer took is gone."""
+    clock = Slow()
+    door, space = turn(clock, [clock.answer("no", 1.5), clock.answer('{"city": "Lima"}', 1.5)], timeouts=2.0)
+
+    async with door:
+        with pytest.raises(p4.DeadlineExceeded) as caught:
+            await door.areply("Where?", response_format=CITY)
+
+    assert (caught.value.which, caught.value.seconds) == ("total", 2.0)
+    assert space.steps().count("join") == 2
+
+
+async def test_timing_and_attempts_are_the_turns() -> None:
+    """They count from the turn's begin, the answer that was rejected included."""
+    clock = Slow()
+    door, _ = turn(clock, [clock.answer("no", 1.5), clock.answer('{"city": "Lima"}', 0.25)], timeouts=2.0)
+
+    async with door:
+        reply = await door.areply("Where?", response_format=CITY)
+
+    assert (reply.timing.done, reply.timing.first_text) == (1.75, 1.75)
+    assert reply.sent.attempts == 2
+
+
+@pytest.mark.usefixtures("no_waiting")
+async def test_retries_are_the_turns() -> None:
+    """What the first question used of them is not there for the second."""
+    lost = [events(ESTIMATION), events(*whole("no")), events(ESTIMATION), events(*whole('{"city": "Lima"}'))]
+    clock = Slow()
+
+    async with turn(clock, lost.copy(), max_retries=2)[0] as door:
+        assert (await door.areply("Where?", response_format=CITY)).sent.attempts == 4
+    lost = [events(ESTIMATION), events(*whole("no")), events(ESTIMATION)]
+    async with turn(clock, lost, max_retries=1)[0] as door:
+        with pytest.raises(p4.StreamLost):
+            await door.areply("Where?", response_format=CITY)

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from scripted import (
@@ -28,7 +29,7 @@ from scripted import (
 )
 
 import phi4_space as p4
-from phi4_space._runtime import Outside
+from phi4_space._runtime import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 QUOTA = "You have exceeded your GPU quota (60s requested vs. 30s left). Try again in 1:32:34."
@@ -41,7 +42,7 @@ def client(space: ScriptedSpace, **options: Any) -> p4.SpaceClient:
     """A client of the scripted Space, with made-up names for its sessions."""
     names = iter(f"session-{number}" for number in range(1, 100))
     return p4.SpaceClient(
-        URL, outside=Outside(transport=space, new_session_hash=lambda: next(names)), **options
+        URL, environment=Environment(transport=space, new_session_hash=lambda: next(names)), **options
     )
 
 
@@ -101,6 +102,31 @@ def test_what_is_sent_is_what_a_browser_sends() -> None:
     assert data.url.params["session_hash"] == "session-1"
 
 
+def test_a_chat_goes_back_as_gradio_5_wrote_it() -> None:
+    """Gradio 5 has `content` as a string, and keys of its own: what it returned is returned, unchanged."""
+    question = {"role": "user", "metadata": None, "content": "one", "options": None}
+    filed = [question]
+    answered = [question, {"role": "assistant", "metadata": {"title": None}, "content": "1", "options": None}]
+    end = job(msg="process_completed", output={"data": [answered, None]}, success=True)
+    space = ScriptedSpace(
+        {
+            "predict": [httpx.Response(200, json={"data": [filed, None, None]})],
+            "data": [events(ESTIMATION, STARTS, end)],
+        }
+    )
+
+    async def two_turns() -> None:
+        async with client(space) as door:
+            chat = door.conversation()
+            assert (await chat.areply("one")).text == "1"
+            await p4.Conversation.from_json(chat.to_json(), space=door).areply("two")
+
+    asyncio.run(two_turns())
+
+    assert space.bodies("join")[0]["data"][0] == filed
+    assert space.bodies("predict")[1]["data"][0] == answered
+
+
 def test_files_travel_in_one_upload() -> None:
     """All files of a turn go in one request, the same content once; the handler gets paths in order."""
     space = ScriptedSpace()
@@ -119,8 +145,8 @@ def test_the_same_content_is_uploaded_once_for_each_start_of_the_space() -> None
 
     async def three_turns() -> None:
         now = [0.0]
-        outside = Outside(transport=space, clock=lambda: now[0])
-        async with p4.SpaceClient(URL, outside=outside) as door:
+        environment = Environment(transport=space, clock=lambda: now[0])
+        async with p4.SpaceClient(URL, environment=environment) as door:
             await door.areply("one", media=[PNG])
             await door.areply("two", media=[PNG])
             now[0], space.app_id = 60.0, 2
@@ -352,6 +378,18 @@ def test_max_retries_bounds_the_tries() -> None:
     assert space.steps().count("predict") == 1
 
 
+def test_a_retry_after_of_more_than_half_a_minute_is_the_callers() -> None:
+    """The error carries the seconds; nobody is kept waiting for them without being asked."""
+    later = httpx.Response(429, headers={"retry-after": "31"})
+    space = ScriptedSpace({"join": [later]})
+
+    error = failure(space)
+
+    assert isinstance(error, p4.RateLimited)
+    assert error.retry_after == 31
+    assert space.steps().count("join") == 1
+
+
 def test_a_full_queue_is_asked_again_without_filing_the_turn_twice() -> None:
     """A turn that did not get into the queue stands in the State already: only the join is repeated."""
     full = httpx.Response(503, json={"detail": "Queue is full. Max size is 2 and size is 2."})
@@ -445,6 +483,28 @@ def test_cancelling_the_task_takes_the_job_back() -> None:
     asyncio.run(cancelled())
 
     assert space.steps().count("cancel") == 1
+
+
+def test_giving_up_in_time_takes_the_job_back() -> None:
+    """A scope of anyio's cancels at each await, in clean-up too: /cancel is shielded from it and arrives."""
+    space = ScriptedSpace({"data": [events(ESTIMATION, None)]})
+    cancelled = []
+
+    async def cancel(_request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.02)
+        cancelled.append(True)
+        return httpx.Response(200, json={"success": True})
+
+    space.script["cancel"] = [cancel]
+
+    async def give_up() -> bool:
+        async with client(space) as door:
+            with anyio.move_on_after(0.3) as scope:
+                await door.areply("hi")
+            return scope.cancelled_caught
+
+    assert asyncio.run(give_up())
+    assert cancelled == [True]
 
 
 @pytest.mark.parametrize(

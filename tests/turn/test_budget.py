@@ -1,4 +1,4 @@
-"""When the steps of a turn were reached, and which deadline runs out first."""
+"""When the steps of a turn were reached, and which deadline runs out first, however often it is tried."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_space._errors import DeadlineExceeded
-from phi4_space._gradio.stopwatch import Stopwatch
+from phi4_space._limits import Limits
 from phi4_space._timeouts import Timeouts
+from phi4_space._turn.budget import TurnBudget
 from phi4_space._turns import Timing
 
 FOREVER = Timeouts(queue=None, total=None)
@@ -29,10 +30,10 @@ class Clock:
         return self.now
 
 
-def started(timeouts: Timeouts = FOREVER) -> tuple[Stopwatch, Clock]:
-    """A stopwatch and the clock that it looks at."""
+def started(timeouts: Timeouts = FOREVER) -> tuple[TurnBudget, Clock]:
+    """A budget and the clock that it looks at."""
     clock = Clock()
-    return Stopwatch(timeouts, clock), clock
+    return TurnBudget(timeouts, Limits(), clock), clock
 
 
 async def nothing() -> str:
@@ -42,39 +43,42 @@ async def nothing() -> str:
 
 def test_each_step_is_marked_when_first_reached() -> None:
     """Times count from the turn's begin, whatever the clock shows; a step reached again keeps its time."""
-    watch, clock = started()
+    budget, clock = started()
 
     for name in ("queued", "started", "started", "first_text", "queued"):
         clock.now += 1
-        watch.mark(name)
+        budget.mark(name)
     clock.now += 4
 
-    assert watch.timing() == Timing(queued=1.0, started=2.0, first_text=4.0, done=9.0)
+    assert budget.timing() == Timing(queued=1.0, started=2.0, first_text=4.0, done=9.0)
 
 
 def test_a_step_not_reached_has_no_time() -> None:
     """A Space that answers in one piece at once has no other times than its end."""
-    watch, clock = started()
+    budget, clock = started()
     clock.now += 2.5
 
-    assert watch.timing() == Timing(queued=None, started=None, first_text=None, done=2.5)
+    assert budget.timing() == Timing(queued=None, started=None, first_text=None, done=2.5)
 
 
 def test_another_attempt_forgets_the_marks_and_not_the_time() -> None:
     """What the failed attempt reached does not count; the time it took does."""
-    watch, clock = started()
+    budget, clock = started()
     clock.now += 3
-    watch.mark("queued")
-    watch.restart()
+    budget.mark("queued")
+    budget.mark("first_text")
+    assert budget.has_text
+    budget.begin_attempt()
+    assert not budget.has_text
     clock.now += 4
-    watch.mark("queued")
+    budget.mark("queued")
 
-    assert watch.timing() == Timing(queued=7.0, done=7.0)
+    assert budget.timing() == Timing(queued=7.0, done=7.0)
 
 
-async def within(watch: Stopwatch) -> Any:
+async def within(budget: TurnBudget) -> Any:
     """Work that does not end."""
-    return await watch.within(anyio.sleep_forever())
+    return await budget.run_within(anyio.sleep_forever())
 
 
 # (timeouts, marks as (name, when), the time now, which runs out)
@@ -95,14 +99,14 @@ def test_the_first_deadline_to_run_out_is_told(
     timeouts: Timeouts, marks: list[tuple[Any, float]], now: float, which: str
 ) -> None:
     """Work is stopped when the first deadline that counts is over; the error names it and its length."""
-    watch, clock = started(timeouts)
+    budget, clock = started(timeouts)
     for name, when in marks:
         clock.now = 1000 + when
-        watch.mark(name)
+        budget.mark(name)
     clock.now = 1000 + now
 
     with pytest.raises(DeadlineExceeded) as over:
-        asyncio.run(within(watch))
+        asyncio.run(within(budget))
 
     assert over.value.which == which
     assert over.value.seconds == getattr(timeouts, which)
@@ -112,19 +116,19 @@ def test_the_first_deadline_to_run_out_is_told(
 
 def test_the_deadline_comes_in_time() -> None:
     """Work that does not end is stopped when its time is up, not when it is looked at next."""
-    watch, _ = started(Timeouts(total=0.02))
+    budget, _ = started(Timeouts(total=0.02))
 
     with pytest.raises(DeadlineExceeded):
-        asyncio.run(asyncio.wait_for(within(watch), 10))
+        asyncio.run(asyncio.wait_for(within(budget), 10))
 
 
 @pytest.mark.parametrize("timeouts", [FOREVER, Timeouts(total=math.inf, queue=math.inf), Timeouts()])
 def test_work_in_time_gives_its_result(timeouts: Timeouts) -> None:
     """Within its time, or with no limit at all, the work's result is passed on."""
-    watch, _ = started(timeouts)
-    watch.mark("queued")
+    budget, _ = started(timeouts)
+    budget.mark("queued")
 
-    assert asyncio.run(watch.within(nothing())) == "done"
+    assert asyncio.run(budget.run_within(nothing())) == "done"
 
 
 @pytest.mark.parametrize(
@@ -134,24 +138,24 @@ def test_work_in_time_gives_its_result(timeouts: Timeouts) -> None:
 @pytest.mark.parametrize("timeouts", [FOREVER, Timeouts()])
 def test_the_works_own_failures_stay_its_own(failure: Exception, timeouts: Timeouts) -> None:
     """A failure of the work is passed on as it is; a timeout in it is no deadline of the turn."""
-    watch, _ = started(timeouts)
+    budget, _ = started(timeouts)
 
     async def fail() -> None:
         await asyncio.sleep(0)
         raise failure
 
     with pytest.raises(type(failure)) as caught:
-        asyncio.run(watch.within(fail()))
+        asyncio.run(budget.run_within(fail()))
 
     assert caught.value is failure
 
 
 def test_cancelling_from_outside_is_no_deadline() -> None:
     """A caller who gives up sees a cancelled task, not a timeout."""
-    watch, _ = started(Timeouts())
+    budget, _ = started(Timeouts())
 
     async def give_up() -> None:
-        task = asyncio.create_task(within(watch))
+        task = asyncio.create_task(within(budget))
         await asyncio.sleep(0)
         task.cancel()
         await task
@@ -165,13 +169,22 @@ def test_cancelling_from_outside_is_no_deadline() -> None:
 )
 def test_times_never_go_back(steps: list[tuple[Any, float]]) -> None:
     """No mark lies before the begin or behind the end, in whatever order steps are reached."""
-    watch, clock = started()
+    budget, clock = started()
     for name, seconds in steps:
         clock.now += seconds
-        watch.mark(name)
+        budget.mark(name)
 
-    timing = watch.timing()
+    timing = budget.timing()
 
     marks = [mark for mark in (timing.queued, timing.started, timing.first_text) if mark is not None]
     assert all(0 <= mark <= timing.done for mark in marks)
     assert len(marks) == len({name for name, _ in steps})
+
+
+@pytest.mark.parametrize(("total", "left"), [(None, None), (10.0, 7.0), (3.0, 0.0), (1.0, 0.0)])
+def test_what_is_left_of_the_total(total: float | None, left: float | None) -> None:
+    """Never less than nothing, and None where the turn may take for ever."""
+    budget, clock = started(Timeouts(total=total))
+    clock.now += 3
+
+    assert budget.left() == left

@@ -1,4 +1,4 @@
-"""What a Space expects, found in its /config by name, and what its answers say."""
+"""The contract that files a turn and then answers it: found in a /config by name, called, and read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from phi4_space._address import PUBLIC_SPACE
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
-from phi4_space._gradio.contract import Contract, Slot, answer_text, to_contract
+from phi4_space._gradio.choice import choose
+from phi4_space._gradio.config import Config, Slot, to_config
+from phi4_space._gradio.contract import Submission
+from phi4_space._gradio.two_step import TwoStep, answer_text, find_two_step
 
 SPACE = "owner/name"
 # What /config says of the same app on two Gradios, cut to the fields that matter, with their own numbers.
@@ -64,9 +67,19 @@ def dependencies(*parts: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**usual, **part} for part in parts]
 
 
-def contract(**changes: Any) -> Contract:
+def to_contract(body: object, *, space: str = SPACE) -> TwoStep:
     """The contract in a /config."""
-    return to_contract(config(**changes), space=SPACE)
+    return find_two_step(to_config(body), space=space)
+
+
+def contract(**changes: Any) -> TwoStep:
+    """The contract in a /config of ours."""
+    return to_contract(config(**changes))
+
+
+def read_config(**changes: Any) -> Config:
+    """What a /config of ours says."""
+    return to_config(config(**changes))
 
 
 SUBMIT = {"id": 1, "api_name": "process_message"}
@@ -76,34 +89,36 @@ ANSWER = {"id": 2, "api_name": "bot_response", "inputs": [3, 2]}
 @pytest.mark.parametrize("text", CONFIGS)
 def test_the_endpoints_are_found_by_name(text: str) -> None:
     """Whatever numbers a Space gave them, the two endpoints are found, with what they take and return."""
-    found = to_contract(json.loads(text), space=SPACE)
+    found = to_contract(json.loads(text))
 
     chat, box, state = (
         Slot("chatbot", []),
-        Slot("multimodaltextbox", found.submit.inputs[1].default),
+        found.submit.inputs[1],
         Slot("state", ["the page's own"]),
     )
     assert (found.submit.name, found.submit.fn_index) == ("process_message", 1)
     assert (found.answer.name, found.answer.fn_index) == ("bot_response", 2)
     assert found.submit.inputs == found.submit.outputs == (chat, box, state)
     assert found.answer.inputs == found.answer.outputs == (chat, state)
-    assert found.trigger_id == 4
-    assert found.api_prefix == "/gradio_api"
+    assert box.kind == "multimodaltextbox"
+    assert found.submit.trigger_id == 4
+    assert found.endpoints == ("process_message", "bot_response")
 
 
 def test_the_facts_of_one_start_are_kept() -> None:
     """Version, limit and name are the Space's own; a 64-bit app_id stays exact, where a float would not."""
-    old, new = (to_contract(json.loads(text), space=SPACE) for text in CONFIGS)
+    old, new = (to_config(json.loads(text)) for text in CONFIGS)
 
     assert (old.gradio_version, old.max_file_size, old.space_id) == ("5.20.1", None, None)
     assert (new.gradio_version, new.max_file_size, new.space_id) == ("6.31.0", 1024, "owner/name")
+    assert old.api_prefix == new.api_prefix == "/gradio_api"
     assert new.app_id == 18446744073709551557
     assert new.app_id != int(float(new.app_id))
 
 
 def test_an_app_id_in_words_is_kept_as_it_is() -> None:
     """A server in front of Gradio may make app_id a string; it is compared as it came."""
-    assert contract(app_id="18446744073709551557").app_id == "18446744073709551557"
+    assert read_config(app_id="18446744073709551557").app_id == "18446744073709551557"
 
 
 @pytest.mark.parametrize(
@@ -124,13 +139,13 @@ def test_a_box_for_a_single_file_is_a_limit(box: dict[str, Any], limit: int | No
         {"id": 9, "type": "multimodaltextbox", "props": {"file_count": "single"}},
     ]
 
-    assert contract(components=components).max_files == limit
+    assert contract(components=components).takes.max_files == limit
 
 
 @pytest.mark.parametrize(("prefix", "kept"), {"": "", "/": "", "/gradio_api/": "/gradio_api"}.items())
 def test_paths_are_built_without_double_slashes(prefix: str, kept: str) -> None:
     """The prefix ends without a slash, whatever the server wrote."""
-    assert contract(api_prefix=prefix).api_prefix == kept
+    assert read_config(api_prefix=prefix).api_prefix == kept
 
 
 @pytest.mark.parametrize(
@@ -146,7 +161,8 @@ def test_paths_are_built_without_double_slashes(prefix: str, kept: str) -> None:
 def test_the_trigger_is_told_where_there_is_one(targets: list[Any], trigger_id: int | None) -> None:
     """The component whose event starts the turn is the first target; calls work without it."""
     assert (
-        contract(dependencies=dependencies({**SUBMIT, "targets": targets}, ANSWER)).trigger_id == trigger_id
+        contract(dependencies=dependencies({**SUBMIT, "targets": targets}, ANSWER)).submit.trigger_id
+        == trigger_id
     )
 
 
@@ -233,7 +249,7 @@ def test_names_go_before_numbers() -> None:
 def test_what_is_no_config_is_refused(told: object) -> None:
     """JSON that is not a Gradio app's is told apart from an app without the endpoints."""
     with pytest.raises(UnexpectedAnswer, match="no Gradio Space's /config"):
-        to_contract(told, space=SPACE)
+        to_config(told)
 
 
 def test_a_call_is_filled_by_component() -> None:
@@ -241,18 +257,19 @@ def test_a_call_is_filled_by_component() -> None:
     found = contract(dependencies=dependencies({**SUBMIT, "inputs": [2, 4, 3]}, ANSWER))
     file = {"path": "/data/x.png"}
 
-    assert found.submit_data([], "hi", [file]) == [None, {"text": "hi", "files": [file]}, []]
-    assert found.answer_data([{"role": "user", "content": "hi"}]) == [
-        [{"role": "user", "content": "hi"}],
-        None,
-    ]
+    filed, asked = found.first(Submission("hi", [file])), found.ask(CHAT, {})
+
+    assert (filed.fn_index, filed.data) == (1, [None, {"text": "hi", "files": [file]}, []])
+    assert (asked.fn_index, asked.data) == (found.fn_index, [CHAT, None])
+    assert found.first(Submission("hi", history=CHAT)).data[2] == CHAT
+    assert found.first(Submission("hi", history={"another": "contract's"})).data[2] == []
 
 
 def test_what_else_a_handler_takes_gets_its_own_default() -> None:
     """A duplicate with a slider more gets what the page's slider shows; what is unknown gets null."""
     found = contract(dependencies=dependencies(SUBMIT, {**ANSWER, "inputs": [3, 2, 5, 99]}))
 
-    assert found.answer_data([]) == [[], None, 0.7, None]
+    assert found.ask([], {}).data == [[], None, 0.7, None]
 
 
 @pytest.mark.parametrize(
@@ -285,8 +302,8 @@ def test_the_chat_is_read_from_where_it_is_returned(outputs: list[int], data: li
         dependencies=dependencies({**SUBMIT, "outputs": outputs}, {**ANSWER, "outputs": outputs})
     )
 
-    assert found.submitted_history(data) == CHAT
-    assert found.answered_history(data) == CHAT
+    assert found.pending(Submission("hi"), data) == CHAT
+    assert found.read(data).history == CHAT
 
 
 @pytest.mark.parametrize(
@@ -296,9 +313,9 @@ def test_the_chat_is_read_from_where_it_is_returned(outputs: list[int], data: li
 def test_an_answer_without_a_chat_is_an_error(data: list[Any]) -> None:
     """What holds no chat is never taken for an empty one."""
     with pytest.raises(UnexpectedAnswer, match="process_message returned no chat"):
-        contract().submitted_history(data)
+        contract().pending(Submission("hi"), data)
     with pytest.raises(UnexpectedAnswer, match="bot_response returned no chat"):
-        contract().answered_history(data)
+        contract().read(data)
 
 
 FILE = {"file": {"path": "/data/x.png", "meta": {"_type": "gradio.FileData"}}, "alt_text": None}
@@ -360,7 +377,7 @@ json_values = st.recursive(
 def test_any_config_is_read_or_refused(told: dict[str, Any]) -> None:
     """Whatever a server says at /config, a contract comes of it or an error with a name; never a crash."""
     with pytest.raises((ContractNotMet, UnexpectedAnswer)):
-        to_contract(told, space=SPACE)
+        choose(to_config(told), space=SPACE)
 
 
 @given(json_values)

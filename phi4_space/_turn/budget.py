@@ -1,4 +1,4 @@
-"""When the steps of a turn were reached, and which deadline comes next. Knows clocks; no Space."""
+"""What one turn may take and has taken: time, attempts, notices. Knows clocks and limits; no Space."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Literal, TypeVar
 
 import anyio
 
-from phi4_space._errors import DeadlineExceeded
+from phi4_space._errors import DeadlineExceeded, LimitExceeded
+from phi4_space._limits import Limits
 from phi4_space._timeouts import Timeouts
 from phi4_space._turns import Timing
 
@@ -16,33 +17,62 @@ T = TypeVar("T")
 Mark = Literal["queued", "started", "first_text"]
 
 
-class Stopwatch:
-    """Measures one turn, retries included.
+class TurnBudget:
+    """One turn's, however often it is tried and asked again.
 
     Args:
         timeouts: What it may take.
+        limits: How many notices it may bring.
         clock: Seconds, never going back.
+
+    Attributes:
+        attempts: How often it was tried so far.
     """
 
-    def __init__(self, timeouts: Timeouts, clock: Callable[[], float]) -> None:
+    def __init__(self, timeouts: Timeouts, limits: Limits, clock: Callable[[], float]) -> None:
+        self.attempts = 0
         self._timeouts = timeouts
+        self._limits = limits
         self._clock = clock
         self._began = clock()
         self._marks: dict[Mark, float] = {}
+        self._notices = 0
 
-    def restart(self) -> None:
-        """Forgets the marks of an attempt that failed; the total goes on."""
+    def begin_attempt(self) -> None:
+        """Counts an attempt, and forgets the marks of the one before; the time goes on."""
+        self.attempts += 1
         self._marks.clear()
 
     def mark(self, name: Mark) -> None:
         """Notes that a step was reached, the first time."""
         self._marks.setdefault(name, self._elapsed())
 
+    @property
+    def has_text(self) -> bool:
+        """Whether text came in this attempt."""
+        return "first_text" in self._marks
+
+    def count_notice(self) -> None:
+        """Counts a notice or progress report.
+
+        Raises:
+            LimitExceeded: There are more than `Limits.notices`.
+        """
+        self._notices += 1
+        if self._notices > self._limits.notices:
+            what = f"The Space sent more than {self._limits.notices} notices and progress reports"
+            raise LimitExceeded(what, which="notices", limit=self._limits.notices)
+
     def timing(self) -> Timing:
         """The marks, and now as the end."""
         return Timing(**self._marks, done=self._elapsed())
 
-    async def within(self, work: Awaitable[T]) -> T:
+    def left(self) -> float | None:
+        """Seconds until the turn must be over; None without a limit."""
+        total = self._timeouts.total
+        return None if total is None else max(0.0, total - self._elapsed())
+
+    async def run_within(self, work: Awaitable[T]) -> T:
         """Awaits a piece of work, no longer than the turn has time.
 
         Raises:

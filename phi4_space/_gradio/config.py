@@ -1,0 +1,160 @@
+"""A Gradio app's /config as a value: what may be called, and with what. Knows no sockets, no Phi-4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
+
+from phi4_space._errors import UnexpectedAnswer
+from phi4_space._net.error_mapping import label, plain
+from phi4_space._net.origin import is_prefix
+
+
+class _Part(BaseModel):
+    # Errors hold none of what was sent, which may be of any length.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _Component(_Part):
+    id: int
+    type: str
+    props: dict[str, Any] = {}
+
+
+class _Dependency(_Part):
+    id: int
+    api_name: str | bool | None = None
+    backend_fn: bool = True
+    targets: list[Any] = []
+    inputs: Annotated[list[int], FailFast()] = []
+    outputs: Annotated[list[int], FailFast()] = []
+
+
+class _Config(_Part):
+    version: str
+    app_id: int | str
+    api_prefix: str = ""
+    max_file_size: int | None = None
+    space_id: str | None = None
+    dependencies: Annotated[list[_Dependency], FailFast()]
+    components: Annotated[list[_Component], FailFast()] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One input or output of an endpoint.
+
+    Attributes:
+        kind: Its component's type, such as "chatbot".
+        default: Its component's own value.
+        file_count: How many files its component takes, in Gradio's word, such as "single".
+    """
+
+    kind: str
+    default: Any = None
+    file_count: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A function of the app.
+
+    Attributes:
+        name: Its api_name; empty where it has none, or runs in the browser.
+        fn_index: Its number, which may change with each start of the app.
+        inputs: What it takes, in order.
+        outputs: What it returns, in order.
+        trigger_id: The page's component whose event calls it, if one does.
+    """
+
+    name: str
+    fn_index: int
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+    trigger_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What one start of one app says of itself.
+
+    Attributes:
+        gradio_version: The app's Gradio.
+        app_id: Made anew at each start; a 64-bit integer, to be compared exactly.
+        api_prefix: What stands before all paths but `/config`: "", or plain segments, each behind a slash.
+        max_file_size: Bytes that a file may have, None for no limit.
+        space_id: "owner/name", if the app runs on the Hub.
+        endpoints: Its functions.
+    """
+
+    gradio_version: str
+    app_id: int | str
+    api_prefix: str
+    max_file_size: int | None
+    space_id: str | None
+    endpoints: tuple[Endpoint, ...]
+
+    def named(self) -> dict[str, Endpoint]:
+        """The endpoints that have names, by name."""
+        return {endpoint.name: endpoint for endpoint in self.endpoints if endpoint.name}
+
+
+def to_config(body: object) -> Config:
+    """Reads an app's `/config`.
+
+    Args:
+        body: Its JSON.
+
+    Raises:
+        UnexpectedAnswer: It is not a Gradio app's.
+    """
+    try:
+        config = _Config.model_validate(body)
+    except ValidationError as exc:
+        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {plain(str(exc))}") from exc
+    slots = {part.id: _slot(part) for part in config.components}
+    return Config(
+        gradio_version=label(config.version) or "",
+        app_id=config.app_id,
+        api_prefix=_prefix(config.api_prefix),
+        max_file_size=config.max_file_size,
+        space_id=config.space_id,
+        endpoints=tuple(_endpoint(part, slots) for part in config.dependencies),
+    )
+
+
+def _prefix(written: str) -> str:
+    """The prefix of all paths, which is a path and leads nowhere else."""
+    prefix = written.removesuffix("/")
+    if not is_prefix(prefix):
+        raise UnexpectedAnswer(
+            f"The api_prefix in the Space's /config is not a plain path: {plain(repr(written))}"
+        )
+    return prefix
+
+
+def _slot(component: _Component) -> Slot:
+    return Slot(component.type, component.props.get("value"), component.props.get("file_count"))
+
+
+def _endpoint(dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
+    unknown = Slot("unknown")
+    name = dependency.api_name if isinstance(dependency.api_name, str) and dependency.backend_fn else ""
+    return Endpoint(
+        name,
+        dependency.id,
+        inputs=tuple(slots.get(number, unknown) for number in dependency.inputs),
+        outputs=tuple(slots.get(number, unknown) for number in dependency.outputs),
+        trigger_id=_trigger(dependency),
+    )
+
+
+def _trigger(dependency: _Dependency) -> int | None:
+    match dependency.targets:
+        case [[int(number), *_], *_]:
+            return number
+        case _:
+            return None

@@ -1,0 +1,227 @@
+"""One question to a Space and its answer: sent, read, tried again. Knows the order of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import stamina
+from anyio.lowlevel import checkpoint
+
+from phi4_space._errors import InvalidInput, Phi4Error, Step, StreamLost
+from phi4_space._gradio.queue import Cancelled, Failed, Finished, SessionLost, WireEvent
+from phi4_space._gradio.server import GradioServer
+from phi4_space._gradio.session import Instance, Session
+from phi4_space._turn.answer import Answer
+from phi4_space._turn.availability import Availability
+from phi4_space._turn.budget import TurnBudget
+from phi4_space._turn.job import JobReader
+from phi4_space._turn.options import OptionPolicy
+from phi4_space._turn.retry import Decision, Facts, decide
+from phi4_space._turn.state import Payload, PreparedTurn, SessionState
+from phi4_space._turns import Event, Notice, Reply, Sent, Waking
+
+
+class Exchange:
+    """One question to a Space, and its answer.
+
+    Args:
+        server: The Space.
+        availability: Waits for it where it is not up.
+        policy: What becomes of options that it does not take.
+        turn: What is asked.
+        state: Where the chat stands on the Space; it is moved on, or reset when the turn fails.
+        budget: The turn's.
+        new_session_hash: Makes the name of a new session.
+        new_call_id: Makes the id of a tool call.
+    """
+
+    def __init__(
+        self,
+        *,
+        server: GradioServer,
+        availability: Availability,
+        policy: OptionPolicy,
+        turn: PreparedTurn,
+        state: SessionState,
+        budget: TurnBudget,
+        new_session_hash: Callable[[], str],
+        new_call_id: Callable[[], str],
+    ) -> None:
+        self._server = server
+        self._settings = server.settings
+        self._availability = availability
+        self._policy = policy
+        self._turn = turn
+        self._state = state
+        self._budget = budget
+        self._new_session_hash = new_session_hash
+        self._new_call_id = new_call_id
+        self._decisions: list[Decision] = []
+        self._failure: Phi4Error | None = None  # of the attempt that is made or was made last
+        self._pending: Any = None  # what the Space filed, for a queue that was full
+        self._is_answered = False
+
+    async def run(self, tries: int) -> AsyncGenerator[Event, None]:
+        """Asks, until there is an answer.
+
+        Args:
+            tries: How often to try, at most.
+
+        Yields:
+            What happens, as it happens; the `Reply` comes last.
+
+        Raises:
+            Phi4Error: It failed, retries included; `partial_text` holds what had arrived.
+        """
+        try:
+            async for attempt in stamina.retry_context(
+                on=self._wait, attempts=tries, timeout=self._budget.left()
+            ):
+                with attempt:
+                    async with aclosing(self._try()) as events:
+                        async for event in events:
+                            yield event
+                if self._failure is not None and self._decisions[-1].again and attempt.num < tries:
+                    yield Notice(f"{self._failure.what}; trying again", "warning", "Retry")
+        finally:
+            if not (self._is_answered or self._is_untouched()):
+                self._state.reset()
+
+    async def _try(self) -> AsyncGenerator[Event, None]:
+        self._failure = None
+        try:
+            async with aclosing(self._attempt()) as events:
+                async for event in events:
+                    yield event
+        except Phi4Error as exc:
+            self._failure = exc
+            self._learn_from(exc)
+            raise
+
+    async def _attempt(self) -> AsyncGenerator[Event, None]:
+        budget, state = self._budget, self._state
+        budget.begin_attempt()
+        self._answer = Answer(
+            self._turn.tools, self._new_call_id, stop=self._turn.stop, limits=self._settings.limits
+        )
+        async with aclosing(self._availability.wait_until_up(self._settings.timeouts.wake)) as stages:
+            while isinstance(found := await budget.run_within(anext(stages)), Waking):
+                yield found
+        options = self._policy.choose(self._turn.sampling, found.contract.takes, self._turn.caller)
+        payload = self._settle_session(found)
+        self._server.check_count(payload.files, found)
+        async with self._server.session(state.session_hash, found) as session:
+            event_id = await self._send(session, payload, options, found)
+            async with aclosing(self._follow(session, found, event_id)) as events:
+                async for event in events:
+                    yield event
+        sent = Sent(
+            payload.text,
+            tuple(file.name for file in payload.files),
+            session.session_hash,
+            event_id,
+            budget.attempts,
+        )
+        self._is_answered = True
+        yield self._reply(sent, found)
+
+    def _settle_session(self, instance: Instance) -> Payload:
+        """Makes sure of a session on this start of the Space, and returns what has to be sent on it."""
+        state, app_id = self._state, instance.config.app_id
+        if state.app_id != app_id:
+            state.reset()  # the Space restarted and knows nothing any more
+            self._pending = None
+        if not state.session_hash:
+            state.session_hash, state.app_id = self._new_session_hash(), app_id
+        return self._turn.incremental if state.is_known else self._turn.full
+
+    async def _send(
+        self, session: Session, payload: Payload, options: dict[str, object], instance: Instance
+    ) -> str:
+        run_within, server = self._budget.run_within, self._server
+        if self._pending is None:
+            connections = server.connections
+            files = await run_within(server.upload(payload.files, instance)) if payload.files else []
+            self._pending = await run_within(
+                session.predict(payload.text, files=files, history=self._state.history)
+            )
+            if self._state.is_known and server.connections > connections:
+                await self._check_start()
+        return await run_within(session.post(self._pending, options))
+
+    async def _check_start(self) -> None:
+        """Asks whether the Space restarted, where a connection that was thought to be open was not."""
+        self._server.recheck()
+        instance = await self._budget.run_within(self._server.instance())
+        if instance.config.app_id != self._state.app_id:
+            raise StreamLost("The Space restarted, and forgot the conversation")
+
+    async def _follow(
+        self, session: Session, instance: Instance, event_id: str
+    ) -> AsyncGenerator[Event, None]:
+        """Reads the job until its end or a stop string, and cancels it when left before its end."""
+        reader = JobReader(instance.contract, self._answer, self._budget, self._settings.limits)
+        event: WireEvent | None = None
+        try:
+            async with aclosing(session.get(event_id)) as wire_events:
+                while not isinstance(event, Finished) and self._answer.stopped_by is None:
+                    event = await self._budget.run_within(anext(wire_events))
+                    for part in reader.read(event):
+                        for one in part:
+                            yield one
+                        # A Space may send much that costs time and no waiting: deadlines, and others on this
+                        # loop, get their turn between any two pieces of work.
+                        await self._budget.run_within(checkpoint())
+        finally:
+            if not isinstance(event, Finished | Failed | Cancelled | SessionLost):
+                await session.cancel(event_id)
+        if self._answer.stopped_by is None:
+            self._state.commit(reader.history)
+        else:
+            self._state.reset()  # its session may hold more of the answer than was read
+
+    def _reply(self, sent: Sent, instance: Instance) -> Reply:
+        answer = self._answer
+        return Reply(
+            text=answer.text,
+            tool_calls=answer.tool_calls,
+            broken_calls=answer.broken_calls,
+            timing=self._budget.timing(),
+            sent=sent,
+            space=self._settings.address.api_url,
+            model=self._settings.model,
+            stopped_by=answer.stopped_by,
+            gradio_version=instance.config.gradio_version,
+        )
+
+    def _learn_from(self, failure: Phi4Error) -> None:
+        """Decides what follows from an attempt's failure, and does what is to be done at once."""
+        failure.partial_text = self._answer.text
+        step: Step = "prepare" if isinstance(failure, InvalidInput) else "get"
+        failure.locate(step=step, space=str(self._settings.address))
+        refreshed = frozenset(decision.refresh for decision in self._decisions if decision.refresh)
+        facts = Facts(
+            has_text=self._budget.has_text,
+            was_filed=self._pending is not None,
+            is_known=self._state.is_known,
+            has_files=bool(self._turn.full.files),
+            refreshed=refreshed,
+        )
+        decision = decide(failure, facts)
+        self._decisions.append(decision)
+        if decision.session == "new":
+            self._state.reset()
+            self._pending = None
+        if decision.refresh == "start":
+            self._server.recheck()
+        elif decision.refresh is not None:
+            self._server.invalidate()
+
+    def _wait(self, failure: Exception) -> bool | float:
+        """Whether stamina tries again, or after how many seconds."""
+        return isinstance(failure, Phi4Error) and self._decisions[-1].wait
+
+    def _is_untouched(self) -> bool:
+        return bool(self._decisions) and self._decisions[-1].session == "untouched"

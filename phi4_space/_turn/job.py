@@ -1,0 +1,89 @@
+"""One job's events, as a caller gets them. Knows the contract's outputs and the answer; no requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from phi4_space._errors import LimitExceeded, StreamLost, TurnCancelled, UnexpectedAnswer
+from phi4_space._gradio.contract import Contract
+from phi4_space._gradio.queue import Cancelled, Failed, Finished, SessionLost, Snapshot, WireEvent
+from phi4_space._limits import Limits
+from phi4_space._net.error_mapping import from_handler
+from phi4_space._turn.answer import Answer
+from phi4_space._turn.budget import TurnBudget
+from phi4_space._turns import Event, Notice, Progress, Queued, Started
+
+
+class JobReader:
+    """Reads the events of one job.
+
+    Args:
+        contract: Says what the job's outputs hold.
+        answer: Takes the answer as it grows.
+        budget: The turn's.
+        limits: How long the answer may be.
+
+    Attributes:
+        history: The chat, as the contract wants it back; once the job has finished.
+    """
+
+    def __init__(self, contract: Contract, answer: Answer, budget: TurnBudget, limits: Limits) -> None:
+        self.history: Any = None
+        self._contract = contract
+        self._answer = answer
+        self._budget = budget
+        self._limits = limits
+
+    def read(self, event: WireEvent) -> Iterator[Sequence[Event]]:
+        """What an event means to the caller, in parts that take a moment each.
+
+        Raises:
+            Phi4Error: The job failed, or its answer cannot be read.
+        """
+        match event:
+            case Queued():
+                self._budget.mark("queued")
+                yield [event]
+            case Started():
+                self._budget.mark("started")
+                yield [event]
+            case Progress() | Notice():
+                self._budget.count_notice()
+                yield [event]
+            case Snapshot(outputs):
+                yield from self._grow(self._contract.read(outputs).text or "")
+            case Finished(outputs):
+                yield from self._finish(outputs)
+            case _:
+                yield _end_badly(event)
+
+    def _grow(self, text: str) -> Iterator[Sequence[Event]]:
+        if len(text) > self._limits.answer:
+            what = f"The answer has more than {self._limits.answer} characters"
+            raise LimitExceeded(what, which="answer", limit=self._limits.answer)
+        for step in self._answer.steps(text):
+            events = self._answer.read(step)
+            if events:
+                self._budget.mark("first_text")
+            yield events
+
+    def _finish(self, outputs: Sequence[Any]) -> Iterator[Sequence[Event]]:
+        reading = self._contract.read(outputs)
+        if reading.text is None:
+            raise UnexpectedAnswer("The Space ended the turn without an answer")
+        yield from self._grow(reading.text)
+        self.history = reading.history
+        yield self._answer.close()
+
+
+def _end_badly(event: WireEvent) -> list[Event]:
+    match event:
+        case Failed(text, title):
+            raise from_handler(text, title)
+        case Cancelled():
+            raise TurnCancelled("The turn was cancelled on the Space")
+        case SessionLost(text):
+            raise StreamLost(f"The Space does not know the session: {text}")
+        case _:
+            return []  # a heartbeat

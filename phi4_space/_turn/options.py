@@ -1,0 +1,89 @@
+"""What becomes of sampling options, once the contract is known. Knows who asked; no Space, no requests."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phi4_space._errors import InvalidOption, OptionIgnored
+from phi4_space._gradio.contract import Takes
+
+_ADVICE = (
+    "Leave it out, or have a Space of your own set it for all of its turns. SpaceClient(strict=True) makes "
+    'this an error; warnings.simplefilter("ignore", phi4_space.OptionIgnored) silences it.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The line that asked: warnings point at it, though the turn runs in another task or thread.
+
+    Attributes:
+        filename: Its file.
+        lineno: Its number.
+        module: Its module.
+        registry: Where Python remembers which warnings that module has had.
+    """
+
+    filename: str
+    lineno: int
+    module: str
+    registry: dict[Any, Any] = field(repr=False, compare=False)
+
+    def warn(self, message: str) -> None:
+        """Warns it of an option that is ignored."""
+        warnings.warn_explicit(
+            message, OptionIgnored, self.filename, self.lineno, module=self.module, registry=self.registry
+        )
+
+
+def calling_line() -> Caller:
+    """The line that called the function that calls this."""
+    method = sys._getframe(1)  # noqa: SLF001 - as warnings itself does
+    frame = method.f_back or method
+    names = frame.f_globals
+    return Caller(
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        names.get("__name__", "<unknown>"),
+        names.setdefault("__warningregistry__", {}),
+    )
+
+
+class OptionPolicy:
+    """What becomes of sampling options that a Space does not take: refused, or ignored with one warning each.
+
+    Args:
+        strict: Whether they are refused.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._warned: set[str] = set()
+
+    def choose(self, options: Mapping[str, object], takes: Takes, caller: Caller) -> dict[str, object]:
+        """The options that the Space takes.
+
+        Args:
+            options: Those that are set.
+            takes: What the Space takes.
+            caller: Who is warned of the others, of each the first time.
+
+        Raises:
+            InvalidOption: The Space does not take one, and that is to be refused; or not with this value.
+        """
+        ignored = [name for name in options if name not in takes.options]
+        if self._strict and ignored:
+            raise InvalidOption(
+                f"{', '.join(ignored)}: the Space takes no such option",
+                advice="Leave it out, or have a Space of your own set it for all of its turns.",
+            )
+        for name in ignored:
+            if name not in self._warned:
+                self._warned.add(name)
+                caller.warn(f"{name} is ignored: the Space takes no such option. {_ADVICE}")
+        taken = {name: value for name, value in options.items() if name in takes.options}
+        return {name: takes.options[name].check(name, value) for name, value in taken.items()}
