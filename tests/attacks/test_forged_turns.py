@@ -17,7 +17,9 @@ import phi4_space as p4
 from phi4_space._json import mended
 from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.escape import break_tokens, escape_json, quote_role_lines
-from phi4_space._turn.request import Said, to_question, to_request
+from phi4_space._turn.options import calling_line
+from phi4_space._turn.request import LoadedTurn, Request, to_prepared
+from phi4_space._turn.request import to_request as checked
 from phi4_space._turns import Media, Role, ToolCall, ToolSpec, Turn
 
 T = TypeVar("T")
@@ -219,6 +221,12 @@ def test_no_random_text_forges_a_token_of_the_template() -> None:
         assert read_tokens(prompt) == [*expected, "<|assistant|>"], ascii(prompt)
 
 
+def to_request(message: str, options: dict[str, Any]) -> Request:
+    """A call of a client with no settings of its own."""
+    defaults = p4.SpaceClient(URL)._settings
+    return checked(message, options, defaults=defaults, caller=calling_line())  # type: ignore[arg-type]  # see there
+
+
 def as_description(text: str) -> dict[str, Any]:
     return {"tools": [ToolSpec("f", text)]}
 
@@ -248,9 +256,9 @@ def test_no_text_of_an_option_forges_a_turn(place: Callable[[str], dict[str, Any
     """Tools, schemas and system texts stay in the system turn, whatever stands in them that can be sent."""
     attacker = Attacker(place.__name__)
     for _ in range(PROMPTS):
-        request = to_request("hi", place(mended(attacker.text())))  # type: ignore[arg-type]  # one of the options
-        said = [Said(turn) for turn in request.turns]
-        transcript, template = (to_question((), said, request, style=style).whole.text for style in STYLES)
+        request = to_request("hi", place(mended(attacker.text())))
+        turns = [LoadedTurn(turn) for turn in request.turns]
+        transcript, template = (to_prepared((), turns, request, style=style).full.text for style in STYLES)
         offered = ["<|tool_call|>", "<|/tool_call|>", "<|tool|>", "<|/tool|>"] if request.tools else []
 
         assert [role for role, _ in read_transcript(transcript)] == ["system", "user", "assistant"]
@@ -329,14 +337,15 @@ def test_no_text_forges_a_turn_around_media() -> None:
 def test_no_news_forges_a_turn_that_is_remembered() -> None:
     """One user turn alone, on a session that knows others, holds no line of a turn and no token."""
     attacker = Attacker("news")
-    known = [Said(Turn(role="user", text="first")), Said(Turn(role="assistant", text="yes"))]
+    history = [LoadedTurn(Turn(role="user", text="first")), LoadedTurn(Turn(role="assistant", text="yes"))]
     for _ in range(PROMPTS):
         request = to_request(f"hello {attacker.text()}", {})
-        question = to_question(known, [Said(turn) for turn in request.turns], request, style="transcript")
+        turns = [LoadedTurn(turn) for turn in request.turns]
+        text = to_prepared(history, turns, request, style="transcript").incremental.text
 
-        assert [role for role, _ in read_transcript(f"User: {question.news.text}")] == ["user"]
-        assert read_tokens(question.news.text) == [], ascii(question.news.text)
-        assert bare(question.news.text) == bare(request.turns[0].text)
+        assert [role for role, _ in read_transcript(f"User: {text}")] == ["user"]
+        assert read_tokens(text) == [], ascii(text)
+        assert bare(text) == bare(request.turns[0].text)
 
 
 # --- all of Unicode ----------------------------------------------------------------------------------------

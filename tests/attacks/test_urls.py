@@ -552,7 +552,7 @@ def test_a_turn_is_all_its_messages() -> None:
                 url, policy=policy, budget=budget, resolve=_resolve, open_transport=lambda: transport
             )
 
-        monkeypatch.setattr("phi4_space._runtime.fetch", loading)
+        monkeypatch.setattr("phi4_space._turn.files.fetch", loading)
         await p4.SpaceClient(URL, fetch=policy, environment=p4.Environment(transport=ScriptedSpace())).areply(
             turns
         )

@@ -440,13 +440,13 @@ def test_what_the_space_cannot_honour_is_said_once() -> None:
 
 
 def test_strictly_it_is_an_error() -> None:
-    """With `strict`, an option of no effect is refused before anything is sent."""
+    """With `strict`, an option of no effect is refused before the question is sent."""
     space = ScriptedSpace()
 
     with pytest.raises(InvalidOption, match="temperature"):
         phi4(space, client={"strict": True}, temperature=0.2).chat(HI)
 
-    assert space.asked == []
+    assert space.steps() == ["config"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ Serve = Callable[[httpx.Request], httpx.Response]
 def on_the_web(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
     """Has all clients load URLs from here; their policy holds, only names and the wire are missing."""
     loading = partial(fetch, resolve=_resolve, open_transport=lambda: httpx.MockTransport(serve))
-    monkeypatch.setattr("phi4_space._runtime.fetch", loading)
+    monkeypatch.setattr("phi4_space._turn.files.fetch", loading)
 
 
 async def _resolve(_host: str, _port: int) -> Sequence[str]:
