@@ -26,7 +26,7 @@ from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._runtime import Outside, Wiring
 from phi4_space._sync.bridge import call, iterate
-from phi4_space._sync.locks import Turnstile
+from phi4_space._sync.locks import CrossLoopLock
 from phi4_space._timeouts import Timeouts
 from phi4_space._turn.request import Message, Options, Request, Said, refuse_unknown
 from phi4_space._turn.sampling import SamplingPolicy
@@ -298,7 +298,7 @@ class Conversation(Doors):
         self._space = space
         self._standing = Standing()
         self._said: tuple[Said, ...] = (Said(Turn(role="system", text=system)),) if system else ()
-        self._turnstile = Turnstile()
+        self._lock = CrossLoopLock()
 
     @property
     def space(self) -> SpaceClient:
@@ -361,7 +361,7 @@ class Conversation(Doors):
     async def _turn(self, message: Message, options: Options) -> AsyncGenerator[Event, None]:
         wiring = self._space._wiring  # noqa: SLF001 - the two doors share one
         request, news = await wiring.prepare(message, options)
-        async with self._turnstile.passage(), aclosing(self._take(wiring, request, news)) as events:
+        async with self._lock.acquire(), aclosing(self._take(wiring, request, news)) as events:
             async for event in events:
                 yield event
 
@@ -384,7 +384,7 @@ class Conversation(Doors):
 
     def __repr__(self) -> str:
         """The Space and how much was said."""
-        if not hasattr(self, "_turnstile"):  # where a traceback shows one that is half made
+        if not hasattr(self, "_lock"):  # where a traceback shows one that is half made
             return "<Conversation, not made yet>"
         return f"<Conversation with {self._space.space}, {len(self._said)} turns>"
 

@@ -27,7 +27,7 @@ from phi4_space._errors import (
 from phi4_space._net.error_mapping import plain
 from phi4_space._net.host import Host
 from phi4_space._net.origin import Origin
-from phi4_space._net.pool import Pool
+from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
 from phi4_space._turns import Quota
 
@@ -111,7 +111,7 @@ class Hub:
             timeouts=settings.timeouts,
             limits=settings.limits,
         )
-        self._pool = Pool(partial(self._host.client, open_client))
+        self._pool = ClientPool(partial(self._host.client, open_client))
 
     async def runtime(self, address: Address) -> Runtime:
         """The state of a Space.

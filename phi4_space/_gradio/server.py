@@ -24,7 +24,7 @@ from phi4_space._media.read import refuse_too_many
 from phi4_space._net.deadlines import within_total
 from phi4_space._net.host import Host
 from phi4_space._net.origin import Origin
-from phi4_space._net.pool import Pool
+from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
 from phi4_space._sync.locks import LoopLock
 from phi4_space._turns import File
@@ -74,7 +74,7 @@ class Site:
             limits=settings.limits,
         )
         self._connections = _Connections()
-        self._pool = Pool(partial(self.host.client, open_client, self._connections.watch))
+        self._pool = ClientPool(partial(self.host.client, open_client, self._connections.watch))
         self._clock = clock
         self._contract: Contract | None = None
         self._seen = -math.inf
