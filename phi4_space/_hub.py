@@ -24,7 +24,7 @@ from phi4_space._errors import (
     SpacePaused,
     UnexpectedAnswer,
 )
-from phi4_space._net.error_mapping import plain
+from phi4_space._net.error_mapping import strip_markup
 from phi4_space._net.host import Host
 from phi4_space._net.origin import Origin
 from phi4_space._net.pool import ClientPool
@@ -69,7 +69,7 @@ class Runtime(BaseModel):
 
     def problem(self) -> Phi4Error | None:
         """What keeps the Space from answering, or None."""
-        told = f": {plain(self.errorMessage)}" if self.errorMessage else ""
+        told = f": {strip_markup(self.errorMessage)}" if self.errorMessage else ""
         if self.is_up:
             return None
         if self.stage == "PAUSED":
@@ -146,7 +146,7 @@ class Hub:
         return (await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _Found)).id
 
     async def _get(self, path: str, kind: type[M]) -> M:
-        with self._host.border("status"):
+        with self._host.translate_errors("status"):
             async with self._pool.borrow() as client:
                 return _read(await self._host.ask(client, "GET", path), kind)
 
@@ -155,4 +155,4 @@ def _read(told: object, kind: type[M]) -> M:
     try:
         return kind.model_validate(told)
     except ValidationError as exc:
-        raise UnexpectedAnswer(f"The Hub's word cannot be read: {plain(str(exc))}") from exc
+        raise UnexpectedAnswer(f"The Hub's word cannot be read: {strip_markup(str(exc))}") from exc

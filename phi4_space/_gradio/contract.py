@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 
 from phi4_space._address import PUBLIC_SPACE
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
-from phi4_space._net.error_mapping import label, plain
+from phi4_space._net.error_mapping import label, strip_markup
 from phi4_space._net.origin import is_prefix
 
 SUBMIT = "process_message"
@@ -152,7 +152,7 @@ def to_contract(config: object, *, space: str) -> Contract:
     try:
         told = _Config.model_validate(config)
     except ValidationError as exc:
-        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {plain(str(exc))}") from exc
+        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {strip_markup(str(exc))}") from exc
     slots = {part.id: Slot(part.type, part.props.get("value")) for part in told.components}
     found = _dependencies(told, space)
     return Contract(
@@ -173,7 +173,7 @@ def _prefix(told: str) -> str:
     prefix = told.removesuffix("/")
     if not is_prefix(prefix):
         raise UnexpectedAnswer(
-            f"The api_prefix in the Space's /config is not a plain path: {plain(repr(told))}"
+            f"The api_prefix in the Space's /config is not a plain path: {strip_markup(repr(told))}"
         )
     return prefix
 

@@ -102,7 +102,7 @@ class Site:
                 raise copy.copy(self._failure)  # what one found while the others waited holds for all
             try:
                 with (
-                    self.host.border("connect"),
+                    self.host.translate_errors("connect"),
                     within_total(self.settings.timeouts, "No contract was read"),
                 ):
                     self._contract = await self._look()
@@ -119,7 +119,7 @@ class Site:
             TooManyFiles: There are more.
         """
         told = self.settings.max_files
-        with self.host.border("upload"):
+        with self.host.translate_errors("upload"):
             refuse_too_many(len(files), contract.max_files if told is None else told)
 
     async def upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
@@ -136,7 +136,10 @@ class Site:
             UploadRefused: The Space did not take them.
             DeadlineExceeded: They were not there in time; `Timeouts` says what counts.
         """
-        with self.host.border("upload"), within_total(self.settings.timeouts, "The files were not taken"):
+        with (
+            self.host.translate_errors("upload"),
+            within_total(self.settings.timeouts, "The files were not taken"),
+        ):
             return await self._upload(files)
 
     async def _upload(self, files: Sequence[File]) -> list[Mapping[str, Any]]:
@@ -171,7 +174,7 @@ class Site:
 
     async def get(self, path: str, *, step: Step = "connect") -> Any:
         """The JSON at a path of the Space's server."""
-        with self.host.border(step):
+        with self.host.translate_errors(step):
             async with self._pool.borrow() as client:
                 return await self.host.ask(client, "GET", path)
 
@@ -187,7 +190,7 @@ class Site:
                 self.forget()
         if self._contract is not None:
             return self._contract
-        with self.host.border("connect"):
+        with self.host.translate_errors("connect"):
             # In one expression: a local would show, in tracebacks, what the server said.
             return self._checked(to_contract(await self.get("/config"), space=self.host.name))
 
@@ -210,7 +213,7 @@ class Site:
 
     async def _send(self, files: Sequence[File], contract: Contract) -> list[str]:
         form = [("files", (file.name, file.data, file.mime_type)) for file in files]
-        with self.host.border("upload"):
+        with self.host.translate_errors("upload"):
             async with self._pool.borrow() as client:
                 return _paths(
                     await self.host.ask(client, "POST", f"{contract.api_prefix}/upload", files=form),

@@ -74,7 +74,7 @@ class Session:
         """
         contract = self._contract
         data = contract.submit_data(history, text, files)
-        with self._host.border("predict"):
+        with self._host.translate_errors("predict"):
             # In one expression: a local would show, in tracebacks, what the server said.
             return contract.submitted_history(
                 _field(await self._call("run/predict", contract.submit, data), "data", list)
@@ -117,7 +117,7 @@ class Session:
         ends = Stopwatch(self._host.timeouts, anyio.current_time)
         async with aclosing(self._events(event_id)) as events:
             while True:
-                with self._host.border("get"):
+                with self._host.translate_errors("get"):
                     event = await ends.within(anext(events, None))
                 if event is None:
                     return
@@ -130,13 +130,13 @@ class Session:
         """
         body = cancel_body(self._contract.answer.fn_index, self.session_hash, event_id)
         quietly = contextlib.suppress(Phi4Error)
-        with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._host.border("get"):
+        with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._host.translate_errors("get"):
             await self._host.ask(self._client, "POST", self._path("cancel"), json=body)
 
     async def _join(self, history: Sequence[Any]) -> str:
         contract = self._contract
         data = contract.answer_data(history)
-        with self._host.border("post"):
+        with self._host.translate_errors("post"):
             return str(_field(await self._call("queue/join", contract.answer, data), "event_id", str))
 
     async def _call(self, path: str, endpoint: Endpoint, data: Sequence[Any]) -> Any:

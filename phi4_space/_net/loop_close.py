@@ -1,10 +1,10 @@
 """A hook on a loop's `close` that first closes what was left open on the loop. Knows asyncio; no HTTP.
 
-Why patch a method of asyncio's: `asyncio.run` closes all async generators of its loop before it closes the loop,
-and that is how `phi4_space._net.pool` closes its sockets in time. Two ways to end a loop skip that step.
-LlamaIndex's `asyncio_run` closes its loop without `shutdown_asyncgens`, and `nest_asyncio` never closes one. The
-sockets would stay open until the garbage collector finds them and warns of each. asyncio has no other
-notification that a loop is about to close: `close` is the one method that is sure to be called.
+Why a method of asyncio is patched: `asyncio.run` closes the async generators of its loop before the loop,
+and that is how `phi4_space._net.pool` closes its sockets in time. Two ways to end a loop skip that step:
+LlamaIndex's `asyncio_run` closes its loop without `shutdown_asyncgens`, and `nest_asyncio` never closes one.
+The sockets would stay open until the garbage collector found them and warned of each. asyncio does not notify
+anybody that a loop is about to close: `close` is the one method that is sure to be called.
 
 A loop that is never closed is handled when the program exits. In a forked child nothing is closed, since the
 connections belong to the parent.

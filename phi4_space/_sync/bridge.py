@@ -36,7 +36,7 @@ class _Background:
     def _run(self) -> None:
         stopped = False
         while not stopped:
-            # A task's SystemExit ends run_forever. It is meant for its caller alone; the others need the loop.
+            # A task's SystemExit ends run_forever. It is for that caller alone; the others need the loop.
             with suppress(SystemExit, KeyboardInterrupt):
                 self.loop.run_forever()
                 stopped = True

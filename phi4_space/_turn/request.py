@@ -218,7 +218,7 @@ def to_question(
             kinds=[file.kind for file in files],
             remembered=remembered,
         )
-        return Script(prompt.text, files)
+        return Script(prompt, files)
 
     return Question(
         whole=script([*known, *news], remembered=False),

@@ -13,7 +13,7 @@ from phi4_space._errors import InvalidConversation, InvalidInput, LimitExceeded
 from phi4_space._json import mended, parse, write
 from phi4_space._limits import Limits
 from phi4_space._media.read import to_file
-from phi4_space._net.error_mapping import plain
+from phi4_space._net.error_mapping import strip_markup
 from phi4_space._turn.request import Said
 from phi4_space._turn.state import Standing
 from phi4_space._turns import File, Media, Role, ToolCall, Turn
@@ -89,7 +89,9 @@ def to_json(space: str, standing: Standing, said: Sequence[Said]) -> str:
             turns=[_to_saved(one) for one in said],
         ).model_dump_json()
     except (ValueError, TypeError, AttributeError) as exc:  # each of pydantic's errors is a ValueError
-        raise InvalidConversation(f"The conversation cannot be written as JSON: {plain(str(exc))}") from exc
+        raise InvalidConversation(
+            f"The conversation cannot be written as JSON: {strip_markup(str(exc))}"
+        ) from exc
 
 
 def from_json(text: str | bytes) -> SavedConversation:
@@ -102,7 +104,7 @@ def from_json(text: str | bytes) -> SavedConversation:
         _check(text)
         saved = _Saved.model_validate_json(text)
     except ValidationError as exc:
-        raise InvalidConversation(f"This is no saved conversation: {plain(str(exc))}") from exc
+        raise InvalidConversation(f"This is no saved conversation: {strip_markup(str(exc))}") from exc
     standing = Standing(session_hash=saved.session_hash, app_id=saved.app_id, history=saved.history)
     return SavedConversation(saved.space, standing, tuple(_to_said(turn) for turn in saved.turns))
 

@@ -90,7 +90,7 @@ def test_parameters_of_a_tool_are_json(form: str) -> None:
 @pytest.mark.parametrize("form", SCHEMAS)
 def test_a_response_format_is_json(form: str) -> None:
     """When it is made."""
-    with pytest.raises(p4.InvalidOption, match="is no JSON Schema"):
+    with pytest.raises(p4.InvalidOption, match="is not a valid JSON Schema"):
         p4.ResponseFormat(SCHEMAS[form])
 
 
@@ -115,7 +115,7 @@ def test_arguments_of_a_call_in_the_history_are_json(form: str) -> None:
         ({"stop": ["x" * 1_001]}, "at most"),
         ({"stop": ["x"] * 101}, "at most"),
         ({"tools": 5}, "tools is a list"),
-        ({"tools": ["add"]}, "A tool is a ToolSpec"),
+        ({"tools": ["add"]}, "A tool must be a ToolSpec"),
         ({"tools": [p4.ToolSpec(HALF)]}, "printable"),
         ({"tools": [p4.ToolSpec("add", HALF)]}, "surrogate"),
         ({"tools": [p4.ToolSpec("add", 5)]}, "description"),  # type: ignore[arg-type]  # a caller's
@@ -203,4 +203,4 @@ def test_whatever_is_a_schema(schema: Any) -> None:
     with contextlib.suppress(p4.InvalidOption):
         wanted = p4.ResponseFormat(schema)
         assert wanted.instruction
-        wanted.complaint("[]")
+        wanted.validation_error("[]")

@@ -25,7 +25,7 @@ from phi4_space._gradio.contract import answer_text, to_contract
 from phi4_space._gradio.queue import Failed, Finished, QueueReader, Snapshot, WireEvent
 from phi4_space._json import parse
 from phi4_space._limits import Limits
-from phi4_space._net.error_mapping import from_handler, from_response, label, plain
+from phi4_space._net.error_mapping import from_handler, from_response, label, strip_markup
 from phi4_space._turn.request import Said
 from phi4_space._turns import File
 
@@ -398,10 +398,10 @@ layers = st.lists(
 @given(layers)
 def test_plain_text_is_plain(text: str) -> None:
     """No markup comes through in however many layers it was wrapped; and what is plain stays as it is."""
-    shown = plain(text)
+    shown = strip_markup(text)
 
     assert is_clean(shown)
-    assert plain(shown) == shown
+    assert strip_markup(shown) == shown
     assert len(shown) <= 601
     assert "Traceback (most recent call last)" not in shown
 

@@ -16,7 +16,7 @@ from growth import assert_independent, assert_proportional
 import phi4_space as p4
 from phi4_space._json import JsonEnd, parse
 from phi4_space._limits import Limits
-from phi4_space._net.error_mapping import from_handler, from_response, label, plain
+from phi4_space._net.error_mapping import from_handler, from_response, label, strip_markup
 from phi4_space._prompt.json_answer import JsonReader, ResponseFormat
 from phi4_space._prompt.stop import StopReader
 from phi4_space._prompt.tool_calls import Block
@@ -325,7 +325,7 @@ def test_words_of_a_server_take_work_in_proportion(form: str) -> None:
 
         def tell() -> None:
             label(text)
-            from_handler(plain(text), None)
+            from_handler(strip_markup(text), None)
             for body in bodies:
                 from_response(500, body, {})
 

@@ -30,7 +30,7 @@ from scripted import ESTIMATION, ScriptedSpace, config, events, failed, generati
 
 import phi4_space as p4
 from phi4_space._net.credentials import Proxy
-from phi4_space._net.redaction import CUT, Redaction
+from phi4_space._net.redaction import REDACTED, Redaction
 from phi4_space._runtime import Outside
 
 TOKEN = "hf_T0kenOfAdasAbcdefgh0123456789"
@@ -383,8 +383,8 @@ def test_no_echo_becomes_a_notice() -> None:
 
     *others, reply = asyncio.run(ask())
 
-    assert p4.Notice(f"got {CUT}", "info", f"for {CUT}") in others
-    assert p4.Progress(None, None, CUT, None, f"with {CUT}") in others
+    assert p4.Notice(f"got {REDACTED}", "info", f"for {REDACTED}") in others
+    assert p4.Progress(None, None, REDACTED, None, f"with {REDACTED}") in others
     assert isinstance(reply, p4.Reply)
     assert reply.text == f"It is {TOKEN}."
 
@@ -412,7 +412,7 @@ def test_no_echo_becomes_a_part_of_a_reply() -> None:
     space = ScriptedSpace(config=config(version=f"6 {TOKEN}"))
     one = p4.SpaceClient("https://phi.example", **SECRETS, outside=Outside(transport=space))
 
-    assert one.reply("hi").gradio_version == f"6 {CUT}"
+    assert one.reply("hi").gradio_version == f"6 {REDACTED}"
 
 
 def test_no_echo_becomes_a_url() -> None:
@@ -438,7 +438,7 @@ def test_no_run_of_a_credential_is_left(secret: str, before: str, after: str) ->
     redaction = Redaction([SecretStr(secret)])
 
     for text in (f"{before}{secret}{after}", f"{before}{secret[3:]}", f"{secret[:-3]}{after}"):
-        told = redaction.text(text).replace(CUT, "\0")
+        told = redaction.text(text).replace(REDACTED, "\0")
         assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in told]
         assert redaction.text(redaction.text(text)) == redaction.text(text) or "[redacted" in secret
 
@@ -463,11 +463,11 @@ def test_causes_whose_words_cannot_be_changed_are_dropped() -> None:
 
     stubborn, plain = fail(Stubborn()), fail(KeyError(f"no {TOKEN}"))
 
-    assert (stubborn.what, stubborn.args) == (f"It said {CUT}", (f"It said {CUT}",))
-    assert repr(plain.__cause__) == f"ValueError('got {CUT}', '{len(TOKEN)} bytes')"
+    assert (stubborn.what, stubborn.args) == (f"It said {REDACTED}", (f"It said {REDACTED}",))
+    assert repr(plain.__cause__) == f"ValueError('got {REDACTED}', '{len(TOKEN)} bytes')"
     assert plain.__cause__ is not None
     assert stubborn.__cause__ is not None
-    assert repr(plain.__cause__.__context__) == f"KeyError('no {CUT}')"
+    assert repr(plain.__cause__.__context__) == f"KeyError('no {REDACTED}')"
     assert stubborn.__cause__.__context__ is None
 
 
@@ -482,7 +482,7 @@ def test_what_could_be_any_word_is_left(secret: str) -> None:
 @pytest.mark.parametrize("secret", ["sesame", "sesame1"])
 def test_short_credentials_are_cut_out_whole(secret: str) -> None:
     """Those of six or seven characters have no runs of eight."""
-    assert Redaction([SecretStr(secret)]).text(f"open {secret}!") == f"open {CUT}!"
+    assert Redaction([SecretStr(secret)]).text(f"open {secret}!") == f"open {REDACTED}!"
 
 
 def test_much_text_is_no_more_than_an_errors_words() -> None:

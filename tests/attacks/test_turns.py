@@ -264,4 +264,4 @@ def test_many_calls_that_have_to_fit_are_checked_in_bounded_work() -> None:
     happened = asyncio.run(turn(space, tools=[p4.ToolSpec("add", parameters=SCHEMA)], tool_choice="required"))
 
     assert [call.name for call in happened[-1].tool_calls] == ["add"]
-    assert "too large to be checked" in space.bodies("predict")[1]["data"][1]["text"]
+    assert "too large to check" in space.bodies("predict")[1]["data"][1]["text"]

@@ -329,12 +329,12 @@ def test_every_hop_has_its_own_transport() -> None:
     [
         ("http://127.0.0.1/", "not on the public internet"),
         ("http://[::1]/", "not on the public internet"),
-        ("file:///etc/passwd", "begin with 'file' are not loaded"),
-        ("data:image/png;base64,AAAA", "begin with 'data' are not loaded"),
-        ("http://user:word@a.test/", "carries a user or a password"),
-        ("http://a.test:99999/", "no host or port"),
-        ("http://[broken/", "no host or port"),
-        ("http://a.test:port/", "not a valid one"),
+        ("file:///etc/passwd", "the scheme 'file' are not loaded"),
+        ("data:image/png;base64,AAAA", "the scheme 'data' are not loaded"),
+        ("http://user:word@a.test/", "contains a user name or a password"),
+        ("http://a.test:99999/", "not name a valid host and port"),
+        ("http://[broken/", "not name a valid host and port"),
+        ("http://a.test:port/", "is not valid"),
     ],
 )
 def test_redirects_are_checked(location: str, words: str) -> None:
@@ -396,8 +396,8 @@ def test_switched_off() -> None:
         (httpx.Response(206, content=b"part"), "answered with HTTP status 206"),
         (httpx.Response(200, headers={"Content-Length": "101"}), "larger than 100 bytes"),
         (httpx.Response(200, content=bytes(101)), "larger than 100 bytes"),
-        (httpx.Response(200, headers={"Content-Encoding": "br"}), "answered with compressed content"),
-        (httpx.Response(200, headers={"Content-Encoding": "gzip"}), "answered with compressed content"),
+        (httpx.Response(200, headers={"Content-Encoding": "br"}), "sent a compressed response"),
+        (httpx.Response(200, headers={"Content-Encoding": "gzip"}), "sent a compressed response"),
         (httpx.Response(200, headers={"Content-Length": "9" * 5_000}), "is larger than"),
     ],
 )
@@ -466,7 +466,7 @@ def test_bad_addresses_are_not_asked() -> None:
 
 def test_bad_urls_are_not_asked() -> None:
     """Nothing is asked of a URL that is refused by its letters."""
-    with pytest.raises(UrlRefused, match="carries a user or a password"):
+    with pytest.raises(UrlRefused, match="contains a user name or a password"):
         load("http://user:word@a.test/", refuse_all)
 
 

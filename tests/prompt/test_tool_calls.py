@@ -121,12 +121,12 @@ def test_what_is_spoilt_ends_with_a_marker_alone() -> None:
     text = "[1] 2]"
 
     assert block.follow(text) == 0
-    block.spoil("a fault")
+    block.reject("a fault")
 
     assert block.follow(text) == 0
     assert block.end is None
     assert block.follow(text + "<|/tool_call|>") == len(text) + 14
-    assert block.fault == "a fault"
+    assert block.error == "a fault"
 
 
 @given(containers, st.integers(1, 5), st.booleans())
@@ -212,35 +212,35 @@ def test_marked_json_says_its_calls(text: str, calls: list[tuple[str, dict[str, 
     assert read_calls(text) == (calls, "")
 
 
-NO_CALL = "a call is a JSON object with a name and arguments"
+NO_CALL = "a call must be a JSON object with a name and arguments"
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "its JSON is broken at character 0: Expecting value"),
-        ("f(1)", "its JSON is broken at character 0: Expecting value"),
-        ('[{"name": "f", "arguments": {}},]', "its JSON is broken at character 3"),
+        ("", "its JSON is invalid at character 0: Expecting value"),
+        ("f(1)", "its JSON is invalid at character 0: Expecting value"),
+        ('[{"name": "f", "arguments": {}},]', "its JSON is invalid at character 3"),
         (
             '{"name": "f", "arguments": {"x": "a"b"}}',
-            "its JSON is broken at character 36: Expecting ',' delimiter",
+            "its JSON is invalid at character 36: Expecting ',' delimiter",
         ),
-        ('{"name": "f", "arguments": {}}, {}', "its JSON is broken at character 30: Extra data"),
-        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is broken: NaN is no JSON"),
-        ("[" * 100_000 + "]" * 100_000, "its JSON is broken: "),
-        ("[]", "it holds no call"),
+        ('{"name": "f", "arguments": {}}, {}', "its JSON is invalid at character 30: Extra data"),
+        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is invalid: NaN is no JSON"),
+        ("[" * 100_000 + "]" * 100_000, "its JSON is invalid: "),
+        ("[]", "it contains no call"),
         ("{}", NO_CALL),
         ("[1]", NO_CALL),
         ('{"name": " "}', NO_CALL),
         ('{"name": 1, "arguments": {}}', NO_CALL),
         ('{"name": "f", "args": {"x": 1}}', NO_CALL),
         ('[{"name": "f", "arguments": {}}, {"name": ""}]', NO_CALL),
-        ('{"name": "f", "arguments": null}', "the arguments of 'f' are no JSON object"),
-        ('{"name": "f", "arguments": [1]}', "the arguments of 'f' are no JSON object"),
-        ('{"name": "f", "arguments": "[1]"}', "the arguments of 'f' are no JSON object"),
+        ('{"name": "f", "arguments": null}', "the arguments of 'f' are not a JSON object"),
+        ('{"name": "f", "arguments": [1]}', "the arguments of 'f' are not a JSON object"),
+        ('{"name": "f", "arguments": "[1]"}', "the arguments of 'f' are not a JSON object"),
         (
             '{"name": "f", "arguments": "x"}',
-            "the arguments of 'f' are broken JSON at character 0: Expecting value",
+            "the arguments of 'f' are invalid JSON at character 0: Expecting value",
         ),
     ],
 )

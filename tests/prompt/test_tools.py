@@ -114,7 +114,7 @@ def deep() -> list[Any]:
         ([], "required", "tool_choice is 'required'"),
         ([], "add", "tool_choice is 'add'"),
         ([{"name": "add"}], "auto", "ToolSpec, not dict"),
-        ([ToolSpec("f", parameters=[])], "auto", "'f' are of type list"),  # type: ignore[arg-type]  # see above
+        ([ToolSpec("f", parameters=[])], "auto", "'f' must be a mapping, not list"),  # type: ignore[arg-type]  # see above
         ([ToolSpec("f", parameters={"default": {1}})], "auto", "set is no JSON"),
         ([ToolSpec("f", parameters={"default": float("nan")})], "auto", "cannot be written as JSON"),
         ([ToolSpec("f", parameters={"default": deep()})], "auto", "cannot be written as JSON"),
@@ -312,13 +312,13 @@ def test_a_broken_call_says_what_is_wrong() -> None:
     broken_json = '<|tool_call|>[{"name": "add", "arguments": {"x": "a"b"}}]<|/tool_call|>'
 
     assert reader.feed(broken_json) == [
-        BrokenCall(broken_json, "its JSON is broken at character 39: Expecting ',' delimiter")
+        BrokenCall(broken_json, "its JSON is invalid at character 39: Expecting ',' delimiter")
     ]
     assert reader.feed("<|tool_call|>[] or []<|/tool_call|>") == [
-        BrokenCall("<|tool_call|>[] or []<|/tool_call|>", "it holds no call")
+        BrokenCall("<|tool_call|>[] or []<|/tool_call|>", "it contains no call")
     ]
     assert reader.feed("<|tool_call|>[] or") == []
-    assert reader.close() == [BrokenCall("<|tool_call|>[] or", "it holds no call")]
+    assert reader.close() == [BrokenCall("<|tool_call|>[] or", "it contains no call")]
 
 
 @pytest.mark.parametrize(
