@@ -1,4 +1,4 @@
-"""The Hub's word on a Space, and who gets to see the token on the way."""
+"""The Hub's response on a Space, and who gets to see the token on the way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from phi4_space._errors import (
     SpacePaused,
     UnexpectedAnswer,
 )
-from phi4_space._hub import Hub, Runtime
+from phi4_space._hub import Hub, SpaceRuntime
 from phi4_space._limits import Limits
 from phi4_space._net.urls import FetchPolicy
 from phi4_space._timeouts import Timeouts
@@ -108,7 +108,7 @@ class Answers:
         return asyncio.run(main())
 
 
-def runtime(answer: Any) -> Runtime:
+def runtime(answer: Any) -> SpaceRuntime:
     """The Space's runtime as the Hub answers so."""
     return Answers({RUNTIME: answer}).ask(lambda hub: hub.runtime(SPACE))
 
@@ -149,7 +149,7 @@ def test_the_hubs_own_words_are_passed_on(stage: str) -> None:
 @given(st.text())
 def test_a_stage_is_up_only_if_it_is_known_to_be(stage: str) -> None:
     """No stage that this client does not know is taken for up."""
-    told = Runtime(stage=stage)
+    told = SpaceRuntime(stage=stage)
 
     assert (told.problem() is None) == told.is_up == (STAGES.get(stage, SpaceNotReady) is None)
 

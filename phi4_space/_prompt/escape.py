@@ -1,4 +1,4 @@
-"""Guards: keep a text from passing for a turn. Know Phi-4's tokens and roles; no turn, no prompt.
+"""Guards, which keep a text from passing for a turn. Knows Phi-4's tokens and roles; no turn, no prompt.
 
 What they insert is visible: an invisible change may get lost on the way, and puzzles anyone who compares
 texts.

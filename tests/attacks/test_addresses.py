@@ -270,7 +270,7 @@ def test_the_hubs_word_leads_to_no_other_path(name: Any) -> None:
 
     told = p4.SpaceClient("https://ada-phi.hf.space", token="hf_sentinel")._settings
 
-    with pytest.raises(p4.UnexpectedAnswer, match="The Hub's word"):
+    with pytest.raises(p4.UnexpectedAnswer, match="The Hub's response"):
         asyncio.run(ask())
 
     assert [request.url.path for request in sent] == ["/api/spaces/by-subdomain/ada-phi"]

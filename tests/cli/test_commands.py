@@ -140,7 +140,7 @@ def test_a_failure_for_programs(phi4: Run) -> None:
         (["QUOTA"], 4, "exceeded your GPU quota"),
         (["FAIL"], 8, "the weights are gone"),
         (["WAIT 1", "--timeout", "0.5"], 7, "--timeout"),
-        (["Hi", "--space", "no name"], 2, "no Space's name"),
+        (["Hi", "--space", "no name"], 2, "not the name of a Space"),
         (["Hi", "--space", "http://127.0.0.1:1"], 7, "phi4 doctor --space http://127.0.0.1:1"),
         (["Hi", "--embedded", "--space", "own/er"], 2, "--embedded"),
         (["Hi", "--media", "missing.png"], 2, "missing.png"),
@@ -286,7 +286,7 @@ def test_doctor_of_a_bad_name(form: list[str]) -> None:
     """A name that no Space can have is told as such, and is bad input."""
     result = CliRunner().invoke(app, ["doctor", "--space", "no name", *form])
     assert result.exit_code == 2
-    assert "no Space's name" in result.stdout
+    assert "not the name of a Space" in result.stdout
 
 
 @loopback

@@ -294,4 +294,4 @@ def test_a_letter_that_the_pipe_cannot_take(tmp_path: Path) -> None:
         ["-m", "phi4_space", "ask", "Hi", "--space", "Я"], tmp_path, PYTHONIOENCODING="ascii"
     )
     assert returned == 2
-    assert told.startswith("Error: '?' is no Space's name")
+    assert told.startswith("Error: '?' is not the name of a Space")

@@ -158,7 +158,7 @@ def deep(depth: int) -> dict[str, Any]:
         ({"default": {1}}, "set is no JSON type"),
         ({"default": object()}, "object is no JSON type"),
         ({"default": math.nan}, "not JSON compliant"),
-        ({"properties": {"\ud800": {}}}, "half of a surrogate pair"),
+        ({"properties": {"\ud800": {}}}, "a lone surrogate"),
         (cycle(), "nested deeper"),
         (deep(500), "nested deeper"),
         (deep(3_000), "nested deeper"),
