@@ -58,4 +58,4 @@ def advice(name: str, known: Collection[str]) -> str | None:
     if "space" not in known:  # a call's arguments
         return "Pass space= and token= when you make the client or model, not with a call."
     accepted = next((name for name in (own, "client") if name in known), None)
-    return accepted and f"Use {accepted}=, which is {_MEANINGS[accepted]}."
+    return accepted and f"Use {accepted}=, {_MEANINGS[accepted]}."

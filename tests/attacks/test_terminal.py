@@ -19,12 +19,13 @@ from scripted import ScriptedSpace, events, generating, job, more, whole
 from typer.testing import CliRunner
 
 import phi4_space as p4
-from phi4_space import Outside, SpaceClient, _cli_reach
+from phi4_space import Outside, SpaceClient
+from phi4_space._cli import connection
 from phi4_space._cli.app import app
 from phi4_space._cli.chat import Chat, write_privately
 from phi4_space._cli.doctor import Check, Findings
 from phi4_space._cli.failures import to_failure
-from phi4_space._cli.output import Narration, visible
+from phi4_space._cli.output import TextDisplay, visible
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 COMMANDS = {
@@ -91,14 +92,14 @@ def reply(text: str) -> p4.Reply:
 
 
 def tell(*told: p4.Event) -> None:
-    narration = Narration()
+    display = TextDisplay()
     for event in told:
-        narration.tell(event)
-    narration.close()
+        display.show_event(event)
+    display.close()
 
 
 def fail(error: BaseException) -> None:
-    Narration().fail(to_failure(error))
+    TextDisplay().show_failure(to_failure(error))
 
 
 def located(error: p4.Phi4Error, text: str) -> p4.Phi4Error:
@@ -116,7 +117,7 @@ SHOWN: Mapping[str, Callable[[str], object]] = {
     "a stage": lambda text: tell(p4.Waking(text, 1.0)),
     "an error": lambda text: fail(located(p4.SpaceError(text, title=text, advice=text), text)),
     "an error of another kind": lambda text: fail(ChildProcessError(text)),
-    "a doing": lambda text: Narration().say(text),
+    "a doing": lambda text: TextDisplay().show_status(text),
     "a finding": lambda text: Findings((Check("stage", "problem", text, text),)).print(),
 }
 
@@ -146,7 +147,7 @@ def test_what_is_shown_holds_no_command(text: str) -> None:
 @pytest.mark.usefixtures("plain")
 def test_what_happens_stays_on_its_line() -> None:
     """A Space's word for what it does cannot look like a line of ours."""
-    for text in screens(lambda: Narration().say("Working\nError: pay here\n")):
+    for text in screens(lambda: TextDisplay().show_status("Working\nError: pay here\n")):
         assert len(text.splitlines()) <= 1
 
 
@@ -158,7 +159,7 @@ def phi4(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         def made(*args: Any, **options: Any) -> SpaceClient:
             return SpaceClient(*args, **options, outside=Outside(transport=space))
 
-        monkeypatch.setattr(_cli_reach, "SpaceClient", made)
+        monkeypatch.setattr(connection, "SpaceClient", made)
         return CliRunner().invoke(app, arguments, input=stdin)
 
     return run
@@ -200,7 +201,7 @@ def test_no_name_of_a_file_commands_the_terminal(tmp_path: Path) -> None:
     (tmp_path / "chat.json").write_text("{}")
     space = SpaceClient("http://space.test", outside=Outside(transport=ScriptedSpace()))
     with redirect_stderr(io.StringIO()) as told:
-        chat = Chat(space, Narration())
+        chat = Chat(space, TextDisplay())
         chat._attach(str(tmp_path / name))
         for command in (chat._save, chat.load):
             with pytest.raises(p4.InvalidInput) as refused:
@@ -294,7 +295,7 @@ def test_a_device_is_no_place_to_save(tmp_path: Path, phi4: Callable[..., Any]) 
     os.mkfifo(tmp_path / "pipe")
     for place in ("/dev/null", str(tmp_path), str(tmp_path / "pipe"), "", "."):
         done = phi4(ScriptedSpace(), "chat", "--space", "http://space.test", stdin=f"hi\n/save {place}\n")
-        assert (done.exit_code, "no regular file" in done.stderr) == (2, True)
+        assert (done.exit_code, "not a regular file" in done.stderr) == (2, True)
 
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)

@@ -147,7 +147,7 @@ def test_no_call_ignores_an_argument(ask: Callable[[ScriptedSpace, dict[str, Any
 @pytest.mark.parametrize("make", [SpaceClient, ChatPhi4, Phi4])
 @pytest.mark.parametrize(
     ("names", "told"),
-    [(WHERE, "Write space="), (AS_WHOM, "Write token="), (HOW, "Write (proxy|client|cookies)=")],
+    [(WHERE, "Use space="), (AS_WHOM, "Use token="), (HOW, "Use (proxy|client|cookies)=")],
 )
 def test_the_error_tells_our_name(make: Callable[..., object], names: tuple[str, ...], told: str) -> None:
     """Who ports a program reads what to write instead."""
@@ -231,7 +231,7 @@ def evil(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options, outside=Outside(transport=space))
 
-    for name in ("_space", "_cli_reach"):
+    for name in ("_client", "_cli.connection"):
         monkeypatch.setattr(f"phi4_space.{name}.SpaceClient", Led)
     return space
 

@@ -69,7 +69,7 @@ def test_ask(phi4: Run) -> None:
     """The answer alone goes to standard output; what happens meanwhile goes to standard error."""
     result = phi4("ask", "Hello there")
     assert (result.exit_code, result.stdout) == (0, "Hello there (files: 0, entries: 1)\n")
-    assert result.stderr.splitlines()[1:] == ["In the queue: next, 1 in all", "The Space is at work"]
+    assert result.stderr.splitlines()[1:] == ["In the queue: next, 1 in all", "The Space is working"]
 
 
 @loopback
@@ -224,7 +224,7 @@ def test_chat_resumes_where_it_was(
     [
         ("/nope\n", 2, "/help"),
         ("/load missing.json\n", 2, "missing.json"),
-        (f"/load {FAULTY}\n", 2, "no conversation"),
+        (f"/load {FAULTY}\n", 2, "not a saved conversation"),
         ("/media missing.png\n", 2, "missing.png"),
         ("/media 'quote.png\n", 2, "'quote.png"),
         ("/save nowhere/at/all.json\n", 2, "cannot be written"),

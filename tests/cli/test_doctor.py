@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from phi4_space import Quota, SpaceClient, Status
-from phi4_space._cli.doctor import Check, check_name, check_status, check_surroundings
+from phi4_space._cli.doctor import Check, check_name, check_status, check_environment
 
 UP = Status(
     space="https://own-er.hf.space",
@@ -55,9 +55,9 @@ def test_one_without_the_contract() -> None:
     [
         (replace(UP, max_file_size=None), "files", "of any size"),
         (replace(UP, max_file_size=20 * 2**20), "files", "up to 20 MiB each"),
-        (replace(UP, queue_size=3), "queue", "3 wait or run"),
+        (replace(UP, queue_size=3), "queue", "3 waiting or running"),
         (replace(UP, queue_size=0), "queue", "empty"),
-        (replace(UP, gradio_version=None), "gradio", "not told"),
+        (replace(UP, gradio_version=None), "gradio", "unknown"),
     ],
 )
 def test_findings(status: Status, name: str, words: str) -> None:
@@ -79,17 +79,17 @@ def test_quota(left: float, hardware: str | None, verdict: str) -> None:
     status = replace(UP, hardware=hardware, quota=Quota(total=300.0, left=left, resets_at="18:00"))
     check = found(status, "quota")
     assert check.verdict == verdict
-    assert check.found == f"{left:g} of 300 GPU seconds left, full again at 18:00"
+    assert check.found == f"{left:g} of 300 GPU seconds left, reset at 18:00"
 
 
 def test_tokens_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether there is a token is told, never what it is."""
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    checks = {check.name: check for check in check_surroundings()}
+    checks = {check.name: check for check in check_environment()}
     assert checks["token"].verdict == "ok"
     assert "hf_secret" not in str(checks)
     monkeypatch.setenv("HF_TOKEN", " ")
-    assert {check.name: check.verdict for check in check_surroundings()}["token"] == "note"
+    assert {check.name: check.verdict for check in check_environment()}["token"] == "note"
 
 
 def test_who_named_the_space(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_an_interrupt_frees_the_space(start: Start, number: int, code: int, word
     slow.send_signal(number)
     returned, out, err = ended(slow)
     assert (returned, out[-1]) == (code, "\n")
-    assert err.endswith(f"The Space is at work\n{words}")
+    assert err.endswith(f"The Space is working\n{words}")
     # The Space works on one turn at a time: this one would wait for the other's sixty seconds.
     assert ended(start("ask", "free?"))[:2] == (0, "free? (files: 0, entries: 1)\n")
 
@@ -196,7 +196,7 @@ def test_a_chat_at_a_terminal(start: Start) -> None:
     terminal.process.send_signal(signal.SIGINT)
     assert "Cancelled" in terminal.wait_for("> ")
     terminal.type("QUOTA\n")
-    assert "GPU quota" in terminal.wait_for("looks at the Space.")
+    assert "GPU quota" in terminal.wait_for("to check the Space.")
     terminal.type("still there?\n")
     terminal.wait_for("still there? (files: 0, entries: 1)")
     terminal.wait_for("> ")
@@ -232,7 +232,7 @@ def test_an_embedded_space(start: Start) -> None:
     """--embedded asks a Space of its own, says so on standard error, and leaves none behind."""
     returned, out, err = ended(start("ask", "--embedded", "Who are you?"), within=60.0)
     assert (returned, bool(out.strip())) == (0, True)
-    url = re.search(r"The rehearsal model answers, .* at (http://127\.0\.0\.1:\d+)\.\n", err)
+    url = re.search(r"from the offline model at (http://127\.0\.0\.1:\d+), not from Phi-4\.\n", err)
     assert url
     assert ended(start("doctor", "--space", url[1]))[0] == 3
 
@@ -252,7 +252,7 @@ def test_demo(start: Start) -> None:
     ]
     with wave.open(str(files("phi4_server") / "examples" / "chime.wav")) as chime:
         seconds = chime.getnframes() / chime.getframerate()
-    for step, truth in zip(steps[1:-1], ("rehearsal", "ten", "blue", f"{seconds:.2f} s"), strict=True):
+    for step, truth in zip(steps[1:-1], ("offline", "ten", "blue", f"{seconds:.2f} s"), strict=True):
         assert truth in step.splitlines()[2]
         assert re.fullmatch(r"queued .* · first text .* · done [\d.]+ s", step.splitlines()[-1])
     assert steps[-1].startswith("Done in ")

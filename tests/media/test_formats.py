@@ -154,9 +154,7 @@ def test_formats_that_are_taken(data: bytes, mime_type: str, extension: str) -> 
     ("data", "words"),
     [
         pytest.param(film("mp4", "mpeg4"), "a video in MP4 format", id="mp4"),
-        pytest.param(
-            mp4(b"iso6", track(b"soun"), track(b"vide")), "a video in MP4 format", id="mp4 brand"
-        ),
+        pytest.param(mp4(b"iso6", track(b"soun"), track(b"vide")), "a video in MP4 format", id="mp4 brand"),
         pytest.param(film("mov", "mpeg4"), "a video in MOV format", id="mov"),
         pytest.param(film("avi", "mpeg4"), "a video in AVI format", id="avi"),
         pytest.param(film("matroska", "mpeg4"), "a video in MKV format", id="mkv"),

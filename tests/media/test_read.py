@@ -280,7 +280,9 @@ def test_files_that_must_be_awaited() -> None:
         pytest.param(base64.b64encode(PDF).decode(), "is a file in PDF format", id="base64"),
         pytest.param("data:text/plain,hello", "is text", id="data URI"),
         pytest.param(b"\x01\x02\x03", "in an unknown format", id="unknown"),
-        pytest.param(None, "cannot be read from an object of type NoneType.*Pass a pathlib.Path", id="nothing"),
+        pytest.param(
+            None, "cannot be read from an object of type NoneType.*Pass a pathlib.Path", id="nothing"
+        ),
         pytest.param(7, "of type int", id="number"),
         pytest.param([PNG], "of type list", id="list"),
         pytest.param(np.zeros(3), "of type ndarray.*sample_rate", id="samples alone"),
