@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phi4_space._errors import LimitExceeded
@@ -130,7 +130,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(values, st.booleans())
 def test_what_is_read_can_be_written_and_sent(value: JSON, ascii_: bool) -> None:  # noqa: FBT001 - hypothesis hands it in
     """Whatever JSON says, and however it escapes it; and nothing of it changes but halves of pairs."""
@@ -143,7 +142,6 @@ def test_what_is_read_can_be_written_and_sent(value: JSON, ascii_: bool) -> None
         assert read == value
 
 
-@settings(deadline=None)
 @example("[" * 200)
 @example('{"a":' * 200)
 @given(
@@ -271,7 +269,6 @@ def test_a_limit_beyond_what_python_can_write_is_no_crash() -> None:
 # --- followed -------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(
     st.lists(leaves | st.text('[]{}"\\', max_size=4))
     | st.dictionaries(st.text('[]{}"\\', max_size=4), leaves),

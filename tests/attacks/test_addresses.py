@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scripted import ScriptedSpace, config
 
@@ -179,7 +179,6 @@ def test_behind_the_contract_urls_are_joined_all_the_same(prefix: str) -> None:
     assert url.raw_path.startswith(b"/folder/")
 
 
-@settings(deadline=None)
 @example("/\ud800")
 @example("/\n")
 @given(st.text() | st.text(alphabet="/.@:%?#\\;a\u3002\uff0f"))

@@ -173,7 +173,7 @@ things = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     texts,
     st.fixed_dictionaries(
@@ -196,7 +196,7 @@ def test_whatever_is_handed_in(message: str, options: dict[str, Any]) -> None:
         asyncio.run(ask(ScriptedSpace(), message, **options))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(things)
 def test_whatever_is_a_schema(schema: Any) -> None:
     """A ResponseFormat comes of it, or an InvalidOption."""

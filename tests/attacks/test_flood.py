@@ -13,7 +13,7 @@ import anyio
 import httpx
 import pytest
 from hostile import Answer, Asked, for_ever, head, hostile, once, response
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scripted import ScriptedSpace, config, events, whole
 
@@ -608,7 +608,6 @@ def test_events_are_utf_8_whatever_is_said(charset: str) -> None:
     )
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([b"data: a", b"\n", b"\r", b"\r\n", b": c", b"", b"id: 1", b"\n\n", b"x" * 9]))
 )

@@ -9,7 +9,7 @@ from typing import Any
 import langchain_core.utils.json
 import pytest
 from chats import chat, saying
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -258,7 +258,6 @@ kinds = st.sampled_from([*_READERS])
 blocks = st.dictionaries(st.sampled_from(FIELDS), json_like, max_size=5)
 
 
-@settings(deadline=None)
 @given(kinds, blocks)
 @example("text", {"text": HALF})
 def test_any_block_is_read_or_refused(kind: str, block: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ from phi4_space._turns import File
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 LIMITS = Limits()
-quick = settings(deadline=None, max_examples=100)
+quick = settings(max_examples=100)
 
 characters = st.characters(codec="utf-8") | st.sampled_from("\ud800\udfff\0\x1b\u202e\u2028<>&")
 texts = st.text(characters, max_size=8)
@@ -128,7 +128,7 @@ class Lines(Stream):
             yield b"data: " + json.dumps(part).encode() + b"\n\n"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @example([completed("\ud800")])
 @example([completed("x"), {"msg": "log", "event_id": "event", "log": "x", "title": {}}])
 @given(st.lists(messages, max_size=3))
@@ -384,7 +384,7 @@ layers = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @example("&lt;script&gt;alert(1)&lt;/script&gt;")
 @example("&amp;lt;script&amp;gt;")
 @example("<<b>script>")
@@ -406,7 +406,6 @@ def test_plain_text_is_plain(text: str) -> None:
     assert "Traceback (most recent call last)" not in shown
 
 
-@settings(deadline=None)
 @given(layers)
 def test_labels_stand_in_a_line(text: str) -> None:
     """As do titles, units and descriptions."""

@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 import pytest
 from hostile import Answer, Asked, for_ever, head, hostile, once, response
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from rich.console import Console
@@ -427,7 +427,6 @@ def test_no_echo_becomes_a_url() -> None:
     assert space.steps() == ["config"]
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), min_size=8, max_size=200),
     st.text(max_size=50),

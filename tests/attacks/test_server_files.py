@@ -373,7 +373,7 @@ NAMED = (
 
 
 @given(outer=JSON, named=NAMED, at=st.lists(st.booleans(), max_size=9))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_no_nesting_hides_a_file(outer: Any, named: dict[str, Any], at: list[bool]) -> None:
     """Whatever stands around it, and however deep, a file that was not uploaded is found."""
     value: Any = named

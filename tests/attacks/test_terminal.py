@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scripted import ScriptedSpace, events, generating, job, more, whole
 from typer.testing import CliRunner
@@ -133,7 +133,6 @@ def test_no_command_reaches_the_terminal(show: Callable[[str], object], command:
     assert "after" in "".join(shown)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_what_is_shown_holds_no_command(text: str) -> None:
     """Whatever the text; and what commands nothing is shown as it is."""

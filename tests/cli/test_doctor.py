@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from phi4_space import Quota, SpaceClient, Status
-from phi4_space._cli.doctor import Check, check_name, check_status, check_environment
+from phi4_space._cli.doctor import Check, check_environment, check_name, check_status
 
 UP = Status(
     space="https://own-er.hf.space",
