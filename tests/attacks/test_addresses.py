@@ -264,10 +264,10 @@ def test_the_hubs_word_leads_to_no_other_path(name: Any) -> None:
         return httpx.Response(200, json={"id": name})
 
     async def ask() -> None:
-        hub = Hub(told, lambda: httpx.AsyncClient(transport=httpx.MockTransport(answer)))
-        await hub.runtime(told.address)
+        hub = Hub(settings, lambda: httpx.AsyncClient(transport=httpx.MockTransport(answer)))
+        await hub.runtime(settings.address)
 
-    told = p4.SpaceClient("https://ada-phi.hf.space", token="hf_sentinel")._settings
+    settings = p4.SpaceClient("https://ada-phi.hf.space", token="hf_sentinel")._settings
 
     with pytest.raises(p4.UnexpectedAnswer, match="The Hub's response"):
         asyncio.run(ask())

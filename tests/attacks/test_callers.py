@@ -104,13 +104,13 @@ def test_arguments_of_a_call_in_the_history_are_json(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"message": "", "prompt": HALF}, "surrogate"),
         ({"message": "", "prompt": 5}, "A message is a string"),
         ({"message": "", "prompt": p4.Turn(role="user", text="hi")}, "prompt is a str"),
         ({"message": p4.Turn(role="user", text=5)}, "text is a str, not int"),  # type: ignore[arg-type]  # a caller's
-        ({"system": 5}, "text is a str"),
+        ({"system": 5}, "text must be a str"),
         ({"stop": [HALF]}, "surrogate"),
         ({"stop": ["x" * 1_001]}, "at most"),
         ({"stop": ["x"] * 101}, "at most"),
@@ -126,16 +126,16 @@ def test_arguments_of_a_call_in_the_history_are_json(form: str) -> None:
         ({"media": ["data:image/png,\ud800"]}, "surrogate"),
         ({"media": ["data:\ud800,x"]}, "surrogate"),
         ({"media": [HALF, PNG]}, "media 1 of 2"),
-        ({"media": ["data:image/png," + "%" * 100_000]}, "broken"),
+        ({"media": ["data:image/png," + "%" * 100_000]}, "invalid JSON"),
         ({"media": ["data:" + ";base64 " * 100_000 + "x,"]}, ""),
         ({"media": ["data:" + ";" + " " * 100_000 + "x,"]}, ""),
     ],
 )
-def test_what_cannot_be_sent_is_refused_by_name(options: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_sent_is_refused_by_name(options: dict[str, Any], message: str) -> None:
     """As an InvalidInput that says what it was; never as an error of a library, nor as a group of some."""
     options = dict(options)
 
-    assert said in str(refused(options.pop("message", "hi"), **options))
+    assert message in str(refused(options.pop("message", "hi"), **options))
 
 
 class Evil(io.BytesIO):

@@ -186,13 +186,13 @@ class Attacker:
 
 def runs(turns: Sequence[Turn]) -> list[tuple[str, str]]:
     """What a prompt of these turns has to say: each one's role and words, system turns in a row being one."""
-    told: list[tuple[str, str]] = []
+    expected: list[tuple[str, str]] = []
     for turn in turns:
-        if told and told[-1][0] == turn.role == "system":
-            told[-1] = ("system", f"{told[-1][1]}\n{turn.text}")
+        if expected and expected[-1][0] == turn.role == "system":
+            expected[-1] = ("system", f"{expected[-1][1]}\n{turn.text}")
         else:
-            told.append((turn.role, turn.text))
-    return told
+            expected.append((turn.role, turn.text))
+    return expected
 
 
 # --- random texts, at each place that a text can come to -------------------------------------------------
@@ -254,8 +254,8 @@ def test_no_text_of_an_option_forges_a_turn(place: Callable[[str], dict[str, Any
     attacker = Attacker(place.__name__)
     for _ in range(PROMPTS):
         request = to_request("hi", place(mended(attacker.text())))  # type: ignore[arg-type]  # one of the options
-        said = [Said(turn) for turn in request.turns]
-        transcript, template = (to_question((), said, request, style=style).whole.text for style in STYLES)
+        loaded = [Said(turn) for turn in request.turns]
+        transcript, template = (to_question((), loaded, request, style=style).whole.text for style in STYLES)
         offered = ["<|tool_call|>", "<|/tool_call|>", "<|tool|>", "<|/tool|>"] if request.tools else []
 
         assert [role for role, _ in read_transcript(transcript)] == ["system", "user", "assistant"]

@@ -246,11 +246,11 @@ def test_json_takes_work_in_proportion(form: str) -> None:
     text = TEXTS[form]
 
     def work(size: int) -> Callable[[], object]:
-        told = text(size)
+        source = text(size)
 
         def both() -> None:
-            try_to_parse(told, Limits())
-            try_to_parse(told, all_of(told))
+            try_to_parse(source, Limits())
+            try_to_parse(source, all_of(source))
 
         return both
 
@@ -323,12 +323,12 @@ def test_words_of_a_server_take_work_in_proportion(form: str) -> None:
         text = words(size)
         bodies = text.encode(), json.dumps({"detail": text}).encode(), json.dumps({"error": text}).encode()
 
-        def tell() -> None:
+        def parse_wait() -> None:
             label(text)
             from_handler(strip_markup(text), None)
             for body in bodies:
                 from_response(500, body, {})
 
-        return tell
+        return parse_wait
 
     assert_proportional(work, 1_000, 10_000, 100_000, 1_000_000)

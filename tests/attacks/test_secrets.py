@@ -392,10 +392,10 @@ def test_no_echo_becomes_a_notice() -> None:
 @pytest.mark.parametrize("known", [True, False])
 def test_no_echo_becomes_a_status(*, known: bool) -> None:
     """What a Space or the Hub says of itself is shown to people, too."""
-    told = {**config(), "version": TOKEN} if known else {"dependencies": TOKEN}
+    payload = {**config(), "version": TOKEN} if known else {"dependencies": TOKEN}
     space = ScriptedSpace(
         {
-            "config": [httpx.Response(200, json=told)],
+            "config": [httpx.Response(200, json=payload)],
             "runtime": [httpx.Response(200, json={"stage": TOKEN, "hardware": {"current": TOKEN}})],
             "quota": [httpx.Response(200, json={"base": 1, "current": 1, "resetsAt": TOKEN})],
         }
@@ -437,8 +437,8 @@ def test_no_run_of_a_credential_is_left(secret: str, before: str, after: str) ->
     redaction = Redaction([SecretStr(secret)])
 
     for text in (f"{before}{secret}{after}", f"{before}{secret[3:]}", f"{secret[:-3]}{after}"):
-        told = redaction.text(text).replace(REDACTED, "\0")
-        assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in told]
+        redacted = redaction.text(text).replace(REDACTED, "\0")
+        assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in redacted]
         assert redaction.text(redaction.text(text)) == redaction.text(text) or "[redacted" in secret
 
 
@@ -701,10 +701,10 @@ def test_the_environments_proxy_does_not_see_this_machine(name: str, monkeypatch
 
 def test_what_opens_a_socks_proxy_does_not_show() -> None:
     """At DEBUG, httpcore logs it with the arguments of what it does."""
-    told = Proxy(f"socks5://ada:{PROXY_PASSWORD}@127.0.0.1:9").raw_auth
+    auth = Proxy(f"socks5://ada:{PROXY_PASSWORD}@127.0.0.1:9").raw_auth
 
-    assert told == (b"ada", b"Pr0xy/Passw0rd")
-    assert found(f"{told} {[told]}") == []
+    assert auth == (b"ada", b"Pr0xy/Passw0rd")
+    assert found(f"{auth} {[auth]}") == []
     assert Proxy("socks5://127.0.0.1:9").raw_auth is None
 
 
@@ -741,19 +741,19 @@ def test_no_retry_logs_an_echo(caplog: pytest.LogCaptureFixture) -> None:
 
     async def main() -> list[str]:
         async with hostile(predict=busy) as server, trusted(server.url, max_retries=1) as space:
-            told: list[str] = []
+            events: list[str] = []
             try:
                 async for event in space.astream("hi"):
-                    told.append(repr(event))  # noqa: PERF401 - it ends with an error
+                    events.append(repr(event))  # noqa: PERF401 - it ends with an error
             except p4.SpaceBusy:
-                return told
+                return events
         raise AssertionError
 
-    told = asyncio.run(main())
+    events = asyncio.run(main())
 
-    assert any("trying again" in event for event in told)
+    assert any("trying again" in event for event in events)
     assert any(record.name == "stamina" for record in caplog.records)
-    assert found(caplog.text + " ".join(told)) == []
+    assert found(caplog.text + " ".join(events)) == []
 
 
 # --- where they go ----------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_one_without_the_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "name", "words"),
+    ("status", "name", "expected"),
     [
         (replace(UP, max_file_size=None), "files", "of any size"),
         (replace(UP, max_file_size=20 * 2**20), "files", "up to 20 MiB each"),
@@ -60,9 +60,9 @@ def test_one_without_the_contract() -> None:
         (replace(UP, gradio_version=None), "gradio", "unknown"),
     ],
 )
-def test_findings(status: Status, name: str, words: str) -> None:
+def test_findings(status: Status, name: str, expected: str) -> None:
     """What a Space tells of itself stands in its line."""
-    assert found(status, name).found == words
+    assert found(status, name).found == expected
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_tokens_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_named_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """The doctor tells whether an option, the environment or nobody named the Space."""
-    told = "own/er ({}), https://own-er.hf.space".format
-    assert check_name(SpaceClient("own/er"), named=True).found == told("--space")
-    assert check_name(SpaceClient("own/er"), named=False).found == told("default")
+    line = "own/er ({}), https://own-er.hf.space".format
+    assert check_name(SpaceClient("own/er"), named=True).found == line("--space")
+    assert check_name(SpaceClient("own/er"), named=False).found == line("default")
     monkeypatch.setenv("PHI4_SPACE", "own/er")
-    assert check_name(SpaceClient(), named=False).found == told("PHI4_SPACE")
+    assert check_name(SpaceClient(), named=False).found == line("PHI4_SPACE")
     assert check_name(SpaceClient("http://127.0.0.1:1"), named=True).found == "http://127.0.0.1:1 (--space)"

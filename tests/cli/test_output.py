@@ -47,9 +47,9 @@ def test_describe_timing() -> None:
 @given(st.text())
 def test_visible(text: str) -> None:
     """Nothing that commands a terminal is left, and nothing else is lost."""
-    shown = visible(text)
-    assert not any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in shown if letter not in "\n\t")
-    assert [letter for letter in text if letter in shown] == list(shown)
+    result = visible(text)
+    assert not any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in result if letter not in "\n\t")
+    assert [letter for letter in text if letter in result] == list(result)
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
@@ -127,9 +127,9 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     lines.show_event(reply("Hi"))
     lines.show_failure(Failure(error="QueueFull", what="Full", exit_code=4))
     out, err = capsys.readouterr()
-    told = [json.loads(line) for line in out.splitlines()]
-    assert [one["event"] for one in told] == ["notice", "delta", "reply", "error"]
-    assert told[1]["text"] == "Hi\n\u2028"
-    assert told[2]["timing"]["done"] == 0.0
-    assert (told[3]["error"], told[3]["exit_code"]) == ("QueueFull", 4)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [one["event"] for one in events] == ["notice", "delta", "reply", "error"]
+    assert events[1]["text"] == "Hi\n\u2028"
+    assert events[2]["timing"]["done"] == 0.0
+    assert (events[3]["error"], events[3]["exit_code"]) == ("QueueFull", 4)
     assert err == ""

@@ -65,15 +65,15 @@ def rgb(grey: Image.Image) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("picture", "words"),
+    ("picture", "message"),
     [
         (Image.new("F", (1, 1)), "mode 'F' cannot be written as PNG"),
         (Image.new("RGB", (0, 3)), "empty image"),
     ],
 )
-def test_pictures_that_cannot_be_written(picture: Image.Image, words: str) -> None:
+def test_pictures_that_cannot_be_written(picture: Image.Image, message: str) -> None:
     """A picture with no PNG form is refused, with the reason."""
-    with pytest.raises(MediaNotReadable, match=words):
+    with pytest.raises(MediaNotReadable, match=message):
         encode(picture)
 
 
@@ -135,7 +135,7 @@ def test_channels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pair", "words"),
+    ("pair", "message"),
     [
         pytest.param((np.zeros(4), 8000), "samples come first in this pair", id="pair turned round"),
         pytest.param((8000.0, np.zeros(4)), "integer in Hz, not 8000.0", id="float rate"),
@@ -154,9 +154,9 @@ def test_channels() -> None:
         pytest.param((8000, np.array([1j])), "type complex128 is not known", id="complex"),
     ],
 )
-def test_samples_that_are_no_recording(pair: object, words: str) -> None:
+def test_samples_that_are_no_recording(pair: object, message: str) -> None:
     """Samples whose sound nobody can know are refused with the reason, never guessed at."""
-    with pytest.raises(MediaNotReadable, match=words):
+    with pytest.raises(MediaNotReadable, match=message):
         encode(pair)
 
 

@@ -151,7 +151,7 @@ def test_formats_that_are_taken(data: bytes, mime_type: str, extension: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "description"),
     [
         pytest.param(film("mp4", "mpeg4"), "a video in MP4 format", id="mp4"),
         pytest.param(mp4(b"iso6", track(b"soun"), track(b"vide")), "a video in MP4 format", id="mp4 brand"),
@@ -182,10 +182,10 @@ def test_formats_that_are_taken(data: bytes, mime_type: str, extension: str) -> 
         pytest.param(b"ID3 tags name songs", "text", id="text like mp3"),
     ],
 )
-def test_formats_that_are_not(data: bytes, words: str) -> None:
+def test_formats_that_are_not(data: bytes, description: str) -> None:
     """What Phi-4 does not take is named in plain words, and no text is taken for what it begins like."""
     assert recognise(data) is None
-    assert describe(data) == words
+    assert describe(data) == description
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_any_name_is_made_safe(given_name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "message"),
     [
         pytest.param(b"", "media is empty", id="no bytes"),
         pytest.param(Media(b"", "cat.png"), "'cat.png' is empty", id="no bytes, named"),
@@ -220,9 +220,9 @@ def test_any_name_is_made_safe(given_name: str) -> None:
         pytest.param("data:image/png,%8", "two hexadecimal digits", id="data URI with half an escape"),
     ],
 )
-def test_not_readable(source: MediaLike, words: str) -> None:
+def test_not_readable(source: MediaLike, message: str) -> None:
     """What is missing, empty or broken is refused with the reason, and what to do instead."""
-    with pytest.raises(MediaNotReadable, match=words):
+    with pytest.raises(MediaNotReadable, match=message):
         read(source)
 
 
@@ -273,7 +273,7 @@ def test_files_that_must_be_awaited() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "message"),
     [
         pytest.param(PDF, "The media is a file in PDF format", id="bytes"),
         pytest.param(Media(PDF, "cat.png"), "'cat.png' is a file in PDF format", id="name that lies"),
@@ -289,9 +289,9 @@ def test_files_that_must_be_awaited() -> None:
         pytest.param(Media(Media(PNG)), "of type Media", id="media in media"),
     ],
 )
-def test_unsupported(source: MediaLike, words: str) -> None:
+def test_unsupported(source: MediaLike, message: str) -> None:
     """What Phi-4 does not take is refused by the name of what it is."""
-    with pytest.raises(UnsupportedContent, match=words):
+    with pytest.raises(UnsupportedContent, match=message):
         read(source)
 
 

@@ -279,22 +279,22 @@ STATUSES: list[tuple[int, bytes, dict[str, str], type[Phi4Error], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "sent", "headers", "kind", "words"), STATUSES)
+@pytest.mark.parametrize(("status", "sent", "headers", "kind", "message"), STATUSES)
 def test_an_http_answer_tells_what_failed(
-    status: int, sent: bytes, headers: dict[str, str], kind: type[Phi4Error], words: str
+    status: int, sent: bytes, headers: dict[str, str], kind: type[Phi4Error], message: str
 ) -> None:
     """Each status, with the bodies that Gradio and the proxies before it send, is an error of its own."""
     error = from_response(status, sent, headers)
 
     assert type(error) is kind
     assert error.status == status
-    assert words in error.what
+    assert message in error.what
     assert "Traceback" not in str(error)
     assert "site-packages" not in str(error)
 
 
 @pytest.mark.parametrize(
-    ("told", "retry_after"),
+    ("header", "retry_after"),
     {
         "55": 55.0,
         "0": 1.0,
@@ -306,23 +306,23 @@ def test_an_http_answer_tells_what_failed(
     }.items(),
 )
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_retry_after_is_passed_on_in_seconds(status: int, told: str, retry_after: float | None) -> None:
+def test_retry_after_is_passed_on_in_seconds(status: int, header: str, retry_after: float | None) -> None:
     """A server's Retry-After is kept where it is a number of seconds, and is never nought."""
-    assert from_response(status, b"", {"retry-after": told}).retry_after == retry_after
+    assert from_response(status, b"", {"retry-after": header}).retry_after == retry_after
 
 
 def test_a_file_too_large_tells_the_limit() -> None:
     """The limit is read out of the server's words, where it stands."""
-    told = from_response(413, b"File size exceeded maximum allowed size of 1024 bytes.", TEXT)
-    untold = from_response(413, b"", {})
+    limited = from_response(413, b"File size exceeded maximum allowed size of 1024 bytes.", TEXT)
+    unlimited = from_response(413, b"", {})
 
-    assert isinstance(told, FileTooLarge)
-    assert isinstance(untold, FileTooLarge)
-    assert (told.limit, untold.limit) == (1024, None)
+    assert isinstance(limited, FileTooLarge)
+    assert isinstance(unlimited, FileTooLarge)
+    assert (limited.limit, unlimited.limit) == (1024, None)
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     {
         "  a word \n": "a word",
         '<a href="https://x">Sign up</a> &amp; see': "Sign up & see",
@@ -336,9 +336,9 @@ def test_a_file_too_large_tells_the_limit() -> None:
         "Traceback (most recent call last):": "",
     }.items(),
 )
-def test_plain_text_is_fit_to_be_shown(text: str, shown: str) -> None:
+def test_plain_text_is_fit_to_be_shown(text: str, expected: str) -> None:
     """Markup, control characters and tracebacks are taken out, and nothing else."""
-    assert strip_markup(text) == shown
+    assert strip_markup(text) == expected
 
 
 @given(
@@ -350,11 +350,11 @@ def test_plain_text_is_fit_to_be_shown(text: str, shown: str) -> None:
 )
 def test_nothing_a_server_says_is_too_much(text: str) -> None:
     """Whatever a server says, what is shown is short, has no traceback, and nothing a terminal obeys."""
-    shown = strip_markup(text)
+    result = strip_markup(text)
 
-    assert len(shown) <= LONGEST
-    assert "Traceback (most recent" not in shown
-    assert all(character.isprintable() or character in "\n\t" or character > "\x9f" for character in shown)
+    assert len(result) <= LONGEST
+    assert "Traceback (most recent" not in result
+    assert all(character.isprintable() or character in "\n\t" or character > "\x9f" for character in result)
 
 
 numbers = st.integers(0, 10**12) | st.integers(10**300, 10**301)

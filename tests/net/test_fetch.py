@@ -325,7 +325,7 @@ def test_every_hop_has_its_own_transport() -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "words"),
+    ("location", "message"),
     [
         ("http://127.0.0.1/", "not on the public internet"),
         ("http://[::1]/", "not on the public internet"),
@@ -337,7 +337,7 @@ def test_every_hop_has_its_own_transport() -> None:
         ("http://a.test:port/", "is not valid"),
     ],
 )
-def test_redirects_are_checked(location: str, words: str) -> None:
+def test_redirects_are_checked(location: str, message: str) -> None:
     """Where a redirect leads is checked like the first URL."""
 
     async def resolve(host: str, _port: int) -> Sequence[str]:
@@ -346,7 +346,7 @@ def test_redirects_are_checked(location: str, words: str) -> None:
     def answer(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(302, headers={"Location": location})
 
-    with pytest.raises(UrlRefused, match=words):
+    with pytest.raises(UrlRefused, match=message):
         asyncio.run(
             fetch(
                 "http://a.test/cat.png",
@@ -389,7 +389,7 @@ def test_switched_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "words"),
+    ("response", "message"),
     [
         (httpx.Response(404), "answered with HTTP status 404"),
         (httpx.Response(304), "answered with HTTP status 304"),
@@ -401,9 +401,9 @@ def test_switched_off() -> None:
         (httpx.Response(200, headers={"Content-Length": "9" * 5_000}), "is larger than"),
     ],
 )
-def test_answers_that_are_refused(response: httpx.Response, words: str) -> None:
+def test_answers_that_are_refused(response: httpx.Response, message: str) -> None:
     """An answer that is no whole, plain, small body is refused, and its status told if it is no success."""
-    with pytest.raises(UrlRefused, match=words) as caught:
+    with pytest.raises(UrlRefused, match=message) as caught:
         load("http://a.test/cat.png", lambda _request: response, policy=FetchPolicy(max_bytes=100))
     assert caught.value.status == (None if response.status_code == 200 else response.status_code)
 

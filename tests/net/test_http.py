@@ -93,9 +93,9 @@ def made(kind: type[Exception]) -> Exception:
         return kind("foreign words")
     request = httpx.Request("GET", URL)
     needed = inspect.signature(kind).parameters
-    told: dict[str, Any] = {"message": "foreign words", "request": request}
-    told["response"] = httpx.Response(500, request=request)
-    return kind(**{name: told[name] for name in needed if name in told})
+    kwargs: dict[str, Any] = {"message": "foreign words", "request": request}
+    kwargs["response"] = httpx.Response(500, request=request)
+    return kind(**{name: kwargs[name] for name in needed if name in kwargs})
 
 
 def translation(
@@ -265,7 +265,7 @@ def test_json_and_files_are_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         (
             httpx.Response(200, html="<html>Preparing Space</html>"),
@@ -281,9 +281,9 @@ def test_json_and_files_are_sent() -> None:
         (httpx.Response(404, json={"detail": "Not Found"}), "404: Not Found"),
     ],
 )
-def test_what_is_no_json_is_an_error(answer: httpx.Response, words: str) -> None:
+def test_what_is_no_json_is_an_error(answer: httpx.Response, message: str) -> None:
     """A web page where JSON was due, as hosts show while a Space starts, is told as such, with its status."""
-    with pytest.raises(UnexpectedAnswer, match=words) as failure:
+    with pytest.raises(UnexpectedAnswer, match=message) as failure:
         ask(Answering(answer))
 
     assert failure.value.status == answer.status_code

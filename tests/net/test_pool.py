@@ -93,13 +93,13 @@ def test_two_loops_in_a_row_use_one_pool(server: str) -> None:
 
         return [await ask(), await ask()]
 
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         answers = [asyncio.run(two_requests()), asyncio.run(two_requests())]
         gc.collect()
 
     assert answers == [["ok", "ok"], ["ok", "ok"]]
-    assert [str(warning.message) for warning in heard] == []
+    assert [str(warning.message) for warning in caught] == []
     assert _Handler.connections == 2
 
 
@@ -375,11 +375,11 @@ def test_a_pool_that_the_collector_finds_closes_quietly(server: str) -> None:
         gc.collect()
         return forgotten() is None
 
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         gone = asyncio.run(main())
 
-    assert [str(warning.message) for warning in heard] == []
+    assert [str(warning.message) for warning in caught] == []
     assert gone
 
 

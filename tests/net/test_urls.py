@@ -66,7 +66,7 @@ NOT_GLOBAL = [
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "message"),
     [
         ("ftp://a.test/cat.png", "the scheme 'ftp' are not loaded"),
         ("cat.png", "the scheme '' are not loaded"),
@@ -87,9 +87,9 @@ NOT_GLOBAL = [
         ("http://999.1.1.1/", "is not valid"),
     ],
 )
-def test_urls_that_are_refused(url: str, words: str) -> None:
+def test_urls_that_are_refused(url: str, message: str) -> None:
     """What is no http(s) URL of a host that may exist is refused before anything is asked."""
-    with pytest.raises(UrlRefused, match=words):
+    with pytest.raises(UrlRefused, match=message):
         to_target(url, POLICY)
 
 
@@ -102,7 +102,7 @@ def test_schemes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "host", "port", "shown"),
+    ("url", "host", "port", "expected"),
     [
         ("HTTP://A.test", "a.test", 80, "http://a.test/"),
         ("https://a.test/cat.png?key=1#top", "a.test", 443, "https://a.test/cat.png"),
@@ -113,10 +113,10 @@ def test_schemes() -> None:
         ("http://[2606:4700::1111]/", "2606:4700::1111", 80, "http://[2606:4700::1111]/"),
     ],
 )
-def test_urls_that_may_be_loaded(url: str, host: str, port: int, shown: str) -> None:
+def test_urls_that_may_be_loaded(url: str, host: str, port: int, expected: str) -> None:
     """A URL's host and port are those the network knows, and it is shown without its query."""
     target = to_target(url, POLICY)
-    assert (target.host, target.port, str(target)) == (host, port, shown)
+    assert (target.host, target.port, str(target)) == (host, port, expected)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_any_text(text: str, start: str) -> None:
     try:
         target = to_target(start + text, POLICY)
     except UrlRefused as refusal:
-        told = str(refusal)
+        text = str(refusal)
     else:
-        told = str(target)
+        text = str(target)
         assert target.url.scheme in POLICY.schemes
         assert target.host
         assert not target.url.userinfo
-    assert "s3cret" not in told
+    assert "s3cret" not in text
 
 
 def test_one_bad_address_is_enough() -> None:

@@ -438,12 +438,12 @@ def test_nothing_is_taken_from_a_text(text: str) -> None:
 @given(st.lists(st.builds(Turn, role=st.sampled_from(["system", "user", "assistant", "tool"]), text=texts)))
 def test_a_transcript_has_no_other_turns(turns: list[Turn]) -> None:
     """The lines that begin a turn are those of the turns that were handed in, and the last."""
-    said = [turn for turn in turns if turn.text.strip()]
-    if len(said) > 1:
+    sent = [turn for turn in turns if turn.text.strip()]
+    if len(sent) > 1:
         begun = [match[1] for match in role_line.finditer(compose(turns))]
 
         runs = [
-            turn for at, turn in enumerate(said) if not (at and turn.role == said[at - 1].role == "system")
+            turn for at, turn in enumerate(sent) if not (at and turn.role == sent[at - 1].role == "system")
         ]
         assert begun == [*(turn.role.title() for turn in runs), "Assistant"]
 

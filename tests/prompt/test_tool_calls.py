@@ -246,10 +246,10 @@ NO_CALL = "a call must be a JSON object with a name and arguments"
 )
 def test_what_is_no_call_says_why(text: str, fault: str) -> None:
     """All of the JSON is calls with arguments that can be trusted, or none of it, and then it is told why."""
-    calls, told = read_calls(text)
+    calls, error = read_calls(text)
 
     assert calls == []
-    assert told.startswith(fault)
+    assert error.startswith(fault)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +264,10 @@ def test_what_is_no_call_says_why(text: str, fault: str) -> None:
 )
 def test_bare_json_must_be_a_call_and_nothing_else(text: str) -> None:
     """Unmarked JSON about tools, such as a list of those on offer, asks for nothing."""
-    calls, told = read_calls(text, only={"f"})
+    calls, error = read_calls(text, only={"f"})
 
     assert calls == []
-    assert told
+    assert error
 
 
 @pytest.mark.parametrize("key", ["arguments", "parameters"])
