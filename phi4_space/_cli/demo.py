@@ -25,7 +25,7 @@ _PACE = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _DemoQuestion:
     """A question of the demo.
 
     Attributes:
@@ -39,13 +39,13 @@ class _Question:
     file: str | None = None
 
 
-_INTRODUCTION = _Question("Who answers", "Who are you?")
+_INTRODUCTION = _DemoQuestion("Who answers", "Who are you?")
 _QUESTIONS = (
-    _Question(
+    _DemoQuestion(
         "A text", "The library opens at nine. The cafe beside it opens at ten. When does the cafe open?"
     ),
-    _Question("An image", "What are the main colours of this picture?", "hills.png"),
-    _Question("Audio", "Describe this recording.", "chime.wav"),
+    _DemoQuestion("An image", "What are the main colours of this picture?", "hills.png"),
+    _DemoQuestion("Audio", "Describe this recording.", "chime.wav"),
 )
 _NEXT = (
     ("serve", "run this Space, with its web page"),
@@ -76,7 +76,7 @@ def run_demo(display: TextDisplay) -> None:
     _print_end(out, time.monotonic() - start)
 
 
-def _ask(question: _Question, space: SpaceClient, display: TextDisplay, out: Console) -> None:
+def _ask(question: _DemoQuestion, space: SpaceClient, display: TextDisplay, out: Console) -> None:
     media = [] if question.file is None else [_example(question.file)]
     attached = f"  with {question.file}" if question.file else ""
     out.print()

@@ -19,7 +19,7 @@ _LENGTH = re.compile(r"\d{1,30}", re.ASCII)
 _EVENTS = {"Content-Type": "text/event-stream; charset=utf-8"}
 
 
-async def read(response: httpx.Response, limits: Limits) -> bytes:
+async def read_body(response: httpx.Response, limits: Limits) -> bytes:
     """Reads a body. Close the response afterwards, so that nothing more is read where the body is too large.
 
     Raises:
@@ -38,7 +38,7 @@ async def read(response: httpx.Response, limits: Limits) -> bytes:
     return bytes(body)
 
 
-async def messages(response: httpx.Response, limits: Limits) -> AsyncGenerator[str, None]:
+async def read_events(response: httpx.Response, limits: Limits) -> AsyncGenerator[str, None]:
     """Yields the data of each event of an event stream, which is always UTF-8, whatever the server declares.
 
     Raises:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from phi4_space._errors import InvalidOption, LimitExceeded, Step, UnexpectedAnswer
 from phi4_space._json import parse
 from phi4_space._limits import Limits
-from phi4_space._net.bodies import HEADERS, messages, read
+from phi4_space._net.bodies import HEADERS, read_body, read_events
 from phi4_space._net.credentials import HeaderAuth
 from phi4_space._net.deadlines import within_request
 from phi4_space._net.error_mapping import strip_markup
@@ -139,7 +139,7 @@ class Host:
             if not response.is_success:
                 with within_request(self.timeouts):
                     check(response, await self._body(response))
-            async with aclosing(messages(response, self.limits)) as events:
+            async with aclosing(read_events(response, self.limits)) as events:
                 async for message in events:
                     yield message
         finally:
@@ -155,7 +155,7 @@ class Host:
         )
 
     async def _body(self, response: httpx.Response) -> bytes:
-        return b"" if response.has_redirect_location else await read(response, self.limits)
+        return b"" if response.has_redirect_location else await read_body(response, self.limits)
 
 
 class _ChunkedBody(httpx.AsyncByteStream):

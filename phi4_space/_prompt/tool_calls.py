@@ -60,7 +60,7 @@ _NOT_A_CALL = "a call must be a JSON object with a name and arguments"
 
 
 @dataclass(slots=True)
-class Block:
+class CallBlock:
     """A possible call at the start of a text that grows, and how far its JSON was read.
 
     Attributes:
@@ -122,7 +122,7 @@ class Block:
         return None if self.end is None else _CLOSINGS.get(self.form, _NO_CLOSING).match(text, self.end)
 
 
-def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Block | None]:
+def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, CallBlock | None]:
     """Where the next call may begin, and its block once its opening is complete.
 
     Args:
@@ -141,9 +141,9 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Blo
     if match.lastgroup not in {"marked", "functools", "bare"}:
         return match.start(), None
     if match["marked"]:
-        return match.start(), Block("marked", match.end() - match.start())
+        return match.start(), CallBlock("marked", match.end() - match.start())
     start = next(re.finditer(r"[\[{]", match[0])).start()
-    return match.start(), Block("fenced" if match["fence"] else match.lastgroup, start)
+    return match.start(), CallBlock("fenced" if match["fence"] else match.lastgroup, start)
 
 
 NamedCall = tuple[str, dict[str, Any]]

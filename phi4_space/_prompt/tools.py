@@ -17,7 +17,7 @@ from phi4_space._json import write
 from phi4_space._limits import Limits
 from phi4_space._prompt.escape import escape_json
 from phi4_space._prompt.schema_text import normalize_schema
-from phi4_space._prompt.tool_calls import Block, find_opening, read_calls
+from phi4_space._prompt.tool_calls import CallBlock, find_opening, read_calls
 from phi4_space._prompt.validation import Validation, check_schema
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
@@ -149,7 +149,7 @@ def _to_json(value: object, what: str) -> str:
 _SLICE = 16_384
 """Characters read at once: what is decided is dropped after each slice, so that little has to be moved."""
 
-Piece = str | ToolCall | BrokenCall
+AnswerPiece = str | ToolCall | BrokenCall
 """What an answer consists of: text, calls, and calls that cannot be read."""
 
 
@@ -191,21 +191,21 @@ class CallReader:
         self._new_id = new_id
         self._limits = limits
         self._held = ""
-        self._block: Block | None = None
+        self._block: CallBlock | None = None
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[AnswerPiece]:
         """Takes the next chunk of the answer, and returns the pieces that are certain by now, in order."""
-        pieces: list[Piece] = []
+        pieces: list[AnswerPiece] = []
         for start in range(0, len(text), _SLICE):
             self._held += text[start : start + _SLICE]
             pieces += self._certain(ended=False)
         return _joined(pieces)
 
-    def close(self) -> list[Piece]:
+    def close(self) -> list[AnswerPiece]:
         """Ends the answer, and returns what was still held back."""
         return _joined([*self._certain(ended=True), self._release(len(self._held))])
 
-    def _certain(self, *, ended: bool) -> Iterator[Piece]:
+    def _certain(self, *, ended: bool) -> Iterator[AnswerPiece]:
         while self._held:
             if self._block is None:
                 yield self._leading_text()
@@ -233,7 +233,7 @@ class CallReader:
         at = bisect_left(self._spellings, spelled)
         return at < len(self._spellings) and self._spellings[at].startswith(spelled)
 
-    def _read(self, block: Block, *, ended: bool) -> list[Piece] | None:
+    def _read(self, block: CallBlock, *, ended: bool) -> list[AnswerPiece] | None:
         """What the block turned out to be; None while that is not certain."""
         rejected = block.follow(self._held)
         if rejected or (ended and block.end is None):
@@ -255,7 +255,7 @@ class CallReader:
             return self._read(block, ended=ended)
         return [self._give_up(block, end)]
 
-    def _give_up(self, block: Block, length: int) -> str | BrokenCall:
+    def _give_up(self, block: CallBlock, length: int) -> str | BrokenCall:
         """Removes and returns what cannot be read: a broken call, or text if only JSON suggested a call."""
         text = self._release(length)
         if block.is_bare:
@@ -263,9 +263,9 @@ class CallReader:
         return BrokenCall(text, block.error or read_calls(text[block.start :], limits=self._limits)[1])
 
 
-def _joined(pieces: Iterable[Piece]) -> list[Piece]:
+def _joined(pieces: Iterable[AnswerPiece]) -> list[AnswerPiece]:
     """The pieces, with adjacent texts joined and empty ones left out."""
-    joined: list[Piece] = []
+    joined: list[AnswerPiece] = []
     texts: list[str] = []
     for piece in (*pieces, None):
         if isinstance(piece, str):

@@ -234,7 +234,7 @@ def asked(url: str, *, root: str = f"{SPACE}/folder") -> list[httpx.Request]:
         async with client:
             await client.get(url, headers={"Authorization": "Bearer hf_sentinel"})
 
-    with pytest.raises(p4.UnexpectedAnswer, match="was not sent: the server is https:"):
+    with pytest.raises(p4.UnexpectedAnswer, match="was not sent, because the server is https:"):
         asyncio.run(ask())
     return sent
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from scripted import ScriptedSpace, config, events, whole
 
 import phi4_space as p4
-from phi4_space._net.bodies import _EventSize, messages, read
+from phi4_space._net.bodies import _EventSize, read_body, read_events
 from phi4_space._runtime import Outside
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -637,7 +637,7 @@ def test_an_event_is_measured_before_it_is_kept() -> None:
 
     async def main() -> None:
         answer = httpx.Response(200, headers={"Content-Type": EVENTS}, content=pieces())
-        async with aclosing(messages(answer, p4.Limits(line=1_000))) as found:
+        async with aclosing(read_events(answer, p4.Limits(line=1_000))) as found:
             async for _ in found:
                 pass
 
@@ -652,7 +652,7 @@ def test_a_length_that_is_none_is_passed_over(length: str) -> None:
     """Where a transport lets it through, the body itself is counted."""
     answer = httpx.Response(200, content=b"{}", headers=[(b"Content-Length", length.encode())])
 
-    assert asyncio.run(read(answer, p4.Limits())) == b"{}"
+    assert asyncio.run(read_body(answer, p4.Limits())) == b"{}"
 
 
 def test_a_body_up_to_the_limit_is_read() -> None:
@@ -662,7 +662,7 @@ def test_a_body_up_to_the_limit_is_read() -> None:
         async def pieces() -> AsyncIterator[bytes]:
             yield b"a" * size
 
-        return await read(httpx.Response(200, content=pieces()), p4.Limits(body=10))
+        return await read_body(httpx.Response(200, content=pieces()), p4.Limits(body=10))
 
     assert asyncio.run(main(10)) == b"a" * 10
     with pytest.raises(p4.LimitExceeded):

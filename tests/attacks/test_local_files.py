@@ -411,7 +411,7 @@ def test_a_pipe_that_takes_a_files_place_is_not_waited_for(
 
     with pytest.raises(MediaNotReadable, match="There is no file"):
         LocalFiles(allowed=True).read(folder / "pipe.png")
-    with pytest.raises(MediaNotReadable, match="no regular file"):
+    with pytest.raises(MediaNotReadable, match="not a regular file"):
         sent([Turn.of("user", *media(folder / "pipe.png"))])
 
 
@@ -479,9 +479,9 @@ def test_the_client_reads_regular_files_alone(folder: Path) -> None:
     os.truncate(folder / "huge.png", 1 << 40)
     (folder / "loop.png").symlink_to("loop.png")
     for name, message in {
-        "pipe.png": "no regular file",
-        "/dev/zero": "no regular file",
-        "/dev/stdin": "no regular file|is empty|not|known kind",
+        "pipe.png": "not a regular file",
+        "/dev/zero": "not a regular file",
+        "/dev/stdin": "no regular file|is empty|not|unknown format",
         ".": "a directory",
         "loop.png": "symbolic links",
         "nowhere.png": "No such file",
@@ -527,7 +527,7 @@ def test_what_is_no_regular_file_is_not_even_opened(monkeypatch: pytest.MonkeyPa
     for room in ("phi4_space._media.read", "llama_index_phi4._local_files"):
         monkeypatch.setattr(f"{room}._open", lambda path, _: opened.append(path))
 
-    with pytest.raises(MediaNotReadable, match="no regular file"):
+    with pytest.raises(MediaNotReadable, match="not a regular file"):
         sent([Turn.of("user", *media(Path("/dev/zero")))])
     with pytest.raises(MediaNotReadable, match="There is no file"):
         LocalFiles(allowed=True).read("/dev/zero")

@@ -19,7 +19,7 @@ from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler, from_response, label, strip_markup
 from phi4_space._prompt.json_answer import JsonReader, ResponseFormat
 from phi4_space._prompt.stop import StopReader
-from phi4_space._prompt.tool_calls import Block
+from phi4_space._prompt.tool_calls import CallBlock
 from phi4_space._prompt.tools import CallReader
 from phi4_space._turn.answer import Answer
 
@@ -164,11 +164,11 @@ def test_each_character_of_a_call_is_looked_at_once() -> None:
             return super().follow(text, stop)
 
     text = "x" * 100_000
-    block = Block("marked", 0)
+    block = CallBlock("marked", 0)
     block._json = Counted(0)  # to count
     for end in range(1_000, len(text) + 1, 1_000):
         assert block.follow(text[:end]) == 0
-    near = Block("marked", 0)
+    near = CallBlock("marked", 0)
     near._json = Counted(0)  # to count
     assert near.follow(f"x{OPEN}{text}") == 1
 

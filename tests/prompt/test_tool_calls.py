@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_space._prompt.tool_calls import LONGEST_UNMARKED, Block, find_opening, read_calls
+from phi4_space._prompt.tool_calls import LONGEST_UNMARKED, CallBlock, find_opening, read_calls
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='ab"\\{}[]<|>\n', max_size=6),
@@ -43,7 +43,7 @@ def is_weather(spelled: str) -> bool:
 )
 def test_an_opening_begins_a_block(text: str, at: int, form: str, start: int) -> None:
     """Each form is known by its opening, as soon as that is whole."""
-    assert find_opening(text, is_weather) == (at, Block(form, start))
+    assert find_opening(text, is_weather) == (at, CallBlock(form, start))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_other_text_is_no_opening(text: str) -> None:
 )
 def test_the_end_of_broken_json_is_its_own_bracket(text: str, end: int | None) -> None:
     """Where brackets do not match, the one that closes the first counts; without one there is no end."""
-    block = Block("marked", 0)
+    block = CallBlock("marked", 0)
 
     block.follow(text)
 
@@ -117,7 +117,7 @@ def test_the_end_of_broken_json_is_its_own_bracket(text: str, end: int | None) -
 
 def test_what_is_spoilt_ends_with_a_marker_alone() -> None:
     """JSON that is no call may go on behind its end; a marker says where it does not."""
-    block = Block("marked", 0)
+    block = CallBlock("marked", 0)
     text = "[1] 2]"
 
     assert block.follow(text) == 0
@@ -134,7 +134,7 @@ def test_the_end_of_json_is_found_in_pieces(value: Any, size: int, indented: boo
     """However JSON is cut, its end is where the decoder sees it, whatever follows."""
     text = json.dumps(value, indent=1 if indented else None)
     follows = text + " and ]}[ more"
-    block = Block("bare", 0)
+    block = CallBlock("bare", 0)
 
     for length in range(size, len(follows) + size, size):
         assert block.follow(follows[:length]) == 0
@@ -156,7 +156,7 @@ def test_the_end_of_json_is_found_in_pieces(value: Any, size: int, indented: boo
 )
 def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
     """A marker amid JSON, or JSON too long where no marker proves a call, says that it is none."""
-    assert Block(form, 0).follow(text) == failed
+    assert CallBlock(form, 0).follow(text) == failed
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
 )
 def test_a_closing_is_found(form: str, text: str, length: int, complete: bool) -> None:  # noqa: FBT001 - a table's column
     """What closes a block is told with how far it has come."""
-    block = Block(form, 0)
+    block = CallBlock(form, 0)
     block.follow(text)
 
     closing = block.closing(text)
@@ -186,7 +186,7 @@ def test_a_closing_is_found(form: str, text: str, length: int, complete: bool) -
 @pytest.mark.parametrize(("form", "text"), [("marked", "[] x"), ("fenced", "[]\n[]"), ("bare", "[]```")])
 def test_what_closes_nothing(form: str, text: str) -> None:
     """Other text behind the JSON is no closing, and bare JSON has none."""
-    block = Block(form, 0)
+    block = CallBlock(form, 0)
     block.follow(text)
 
     assert block.closing(text) is None
