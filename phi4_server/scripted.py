@@ -131,12 +131,12 @@ class ScriptedModel:
             if entry.when is not None and entry.when.search(text):
                 return entry
         with self._lock:
-            entry = next(self._ordered, None)
-        if entry is None:
+            following = next(self._ordered, None)
+        if following is None:
             raise ValueError(
                 f"The script has no answer left of its {self._count}; it was asked: {text[:200]}"
             )
-        return entry
+        return following
 
 
 def _checked(script: object) -> list[_Entry]:

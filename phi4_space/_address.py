@@ -1,4 +1,4 @@
-"""Where a Space is: its name and its URLs. Knows no sockets and no Gradio."""
+"""The name and the URLs of a Space. Knows no sockets and no Gradio."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PAGE = re.compile(
     r"(?:https?://)?(?:www\.)?(?:huggingface|hf)\.co/(?:spaces/([^/]+/[^/?#]+).*|.*)", re.IGNORECASE
 )
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-# Letters of any script, as host names may have; nothing that two readers of URLs could read differently.
+# Letters of any script, as host names may have; nothing that two URL parsers could read differently.
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 PUBLIC_SPACE = "microsoft/phi-4-multimodal"
-_LONGEST_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones in a way only it knows
+_MAX_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones by a rule of its own
 _SUFFIX = ".hf.space"
 
 
@@ -26,8 +26,8 @@ class Address:
     """A Space's name on the Hub and its URLs.
 
     Attributes:
-        name: "owner/name" on the Hub, or None where only the URL is known.
-        api_url: The root of its server, without a slash at the end.
+        name: "owner/name" on the Hub; None if only the URL is known.
+        api_url: The root URL of its server, without a trailing slash.
     """
 
     name: str | None
@@ -35,12 +35,12 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The page a person opens: on the Hub, if the Space is there."""
+        """The page to open in a browser: on the Hub, if the Space is there."""
         return f"{HUB}/spaces/{self.name}" if self.name else self.api_url
 
     @property
     def referer(self) -> str:
-        """What a browser on that page sends as Referer."""
+        """The Referer that a browser on that page sends."""
         return f"{self.api_url}?__theme=light"
 
     @property
@@ -50,12 +50,12 @@ class Address:
 
     @property
     def subdomain(self) -> str | None:
-        """The label under hf.space by which the Hub finds the Space's name."""
+        """The label under hf.space, by which the Hub finds the Space's name; None outside the Hub."""
         return self.host.removesuffix(_SUFFIX) if self.on_hub else None
 
     @property
     def on_hub(self) -> bool:
-        """Whether Hugging Face serves it, so that the Hub can tell its stage and count its quota."""
+        """Whether Hugging Face serves it, so that the Hub knows its stage and its quota."""
         return self.host.endswith(_SUFFIX)
 
     @property
@@ -65,26 +65,26 @@ class Address:
 
     @property
     def is_https(self) -> bool:
-        """Whether what is sent there is encrypted."""
+        """Whether requests to it are encrypted."""
         return self.api_url.startswith("https://")
 
     def __str__(self) -> str:
-        """The name if there is one, else the URL."""
+        """The name if there is one, otherwise the URL."""
         return self.name or self.api_url
 
 
 def to_address(space: str) -> Address:
-    """Reads a Space's name or URL.
+    """Parses a Space's name or URL.
 
     Args:
         space: "owner/name"; the URL of its page on the Hub; or the http(s) URL of a running Space, whose
-            path, if it has one, is kept as the server's root.
+            path, if it has one, is kept as part of the server's root.
 
     Raises:
         InvalidSpaceName: It is none of these.
     """
     if not isinstance(space, str):
-        raise InvalidSpaceName(f"A Space's name is a string, not {type(space).__name__}")
+        raise InvalidSpaceName(f"A Space's name must be a string, not {type(space).__name__}")
     text = space.strip()
     if "@" in text:  # looked for first: the texts below repeat what they were given
         raise InvalidSpaceName(
@@ -93,43 +93,43 @@ def to_address(space: str) -> Address:
         )
     page = _PAGE.fullmatch(text)
     if page or "://" not in text:
-        return _named((page and page[1]) or text)
-    return _located(text)
+        return _from_name((page and page[1]) or text)
+    return _from_url(text)
 
 
-def _named(name: str) -> Address:
+def _from_name(name: str) -> Address:
     if not _NAME.fullmatch(name):
-        raise InvalidSpaceName(f"{name!r} is no Space's name")
+        raise InvalidSpaceName(f"{name!r} is not the name of a Space")
     owner = name.partition("/")[0]
     if "." in owner or owner.lower() == "localhost":
         raise InvalidSpaceName(
-            f"{name!r} begins like a host, and no owner on the Hub is called {owner!r}",
-            advice=f"For a server write its URL, such as http://{name}.",
+            f"{name!r} begins like a host name, which no owner on the Hub has",
+            advice=f"For a server, pass its URL, such as http://{name}.",
         )
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if len(label) > _LONGEST_LABEL:
+    if len(label) > _MAX_LABEL:
         raise InvalidSpaceName(
-            f"The host of {name!r} cannot be told from so long a name",
-            advice="Hand in the https://….hf.space URL that the Space's page shows under Embed this Space.",
+            f"The name {name!r} is too long for the Space's host name to be known",
+            advice="Pass the https://….hf.space URL that the Space's page shows under Embed this Space.",
         )
     return Address(name=name, api_url=f"https://{label}{_SUFFIX}")
 
 
-def _located(text: str) -> Address:
-    if re.search(r"[?#]", text):  # looked for first: the texts below repeat the URL
+def _from_url(text: str) -> Address:
+    if re.search(r"[?#]", text):  # checked first, since the messages below repeat the URL
         raise InvalidSpaceName(
-            "A Space's URL carries no query or fragment",
-            advice="Hand in credentials as token=... or cookies=..., and the URL without them.",
+            "A Space's URL may not contain a query or fragment",
+            advice="Pass the URL alone, and credentials as token=... or cookies=....",
         )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         # What stands where the port should be may be a password, and the cause repeats it.
-        raise InvalidSpaceName("What was handed in is no URL: its host or its port cannot be read") from None
+        raise InvalidSpaceName("The URL is not valid: its host or its port cannot be read") from None
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or not _is_plain(text):
-        raise InvalidSpaceName(f"{text!r} is no http(s) URL of a Space")
+        raise InvalidSpaceName(f"{text!r} is not an http(s) URL of a Space")
     scheme = "https" if host.endswith(_SUFFIX) else parts.scheme
     host = f"[{host}]" if ":" in host else host
     return Address(

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Unpack, cast
 
 from phi4_space._sync.bridge import call, iterate
-from phi4_space._sync.task import relay
+from phi4_space._sync.task import run_in_task
 from phi4_space._turn.options import Caller, calling_line
 from phi4_space._turn.request import Message, Options
 from phi4_space._turns import Event, Reply
@@ -43,7 +43,7 @@ class AskMethods(ABC):
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
         caller = calling_line()
-        return relay(lambda: self._turn(message, options, caller))
+        return run_in_task(lambda: self._turn(message, options, caller))
 
     async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
         """Asks and waits for the whole answer; arguments and errors are those of `astream`."""

@@ -25,7 +25,7 @@ from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._runtime import Environment, Runtime
 from phi4_space._sync.bridge import call, iterate
-from phi4_space._sync.locks import Turnstile
+from phi4_space._sync.locks import CrossLoopLock
 from phi4_space._timeouts import Timeouts
 from phi4_space._turn.options import Caller
 from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refuse_unknown
@@ -323,7 +323,7 @@ class Conversation(AskMethods):
         self._history: tuple[LoadedTurn, ...] = (
             (LoadedTurn(Turn(role="system", text=system)),) if system else ()
         )
-        self._turnstile = Turnstile()
+        self._lock = CrossLoopLock()
 
     @property
     def client(self) -> SpaceClient:
@@ -391,7 +391,7 @@ class Conversation(AskMethods):
     async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
         turns = self._client._runtime.turns  # noqa: SLF001 - a client and its conversations share one
         request, new_turns = await turns.prepare(message, options, caller)
-        async with self._turnstile.passage(), aclosing(self._run(turns, request, new_turns)) as events:
+        async with self._lock.acquire(), aclosing(self._run(turns, request, new_turns)) as events:
             async for event in events:
                 yield event
 
@@ -411,7 +411,7 @@ class Conversation(AskMethods):
 
     def __repr__(self) -> str:
         """The Space and the number of turns."""
-        if not hasattr(self, "_turnstile"):  # where a traceback shows one that is half made
+        if not hasattr(self, "_lock"):  # where a traceback shows one that is half made
             return "<Conversation, not made yet>"
         return f"<Conversation with {self._client.space}, {len(self._history)} turns>"
 

@@ -1,46 +1,46 @@
-"""Every failure a caller may want to tell apart. Knows no wire, no framework, no I/O.
+"""Every failure that a caller may want to distinguish. Knows no wire, no framework, no I/O.
 
 ::
 
     Phi4Error
-    ├── InvalidInput            what was handed in cannot be sent; nothing was sent (also a ValueError)
-    │   ├── EmptyPrompt             no words and no media
-    │   ├── InvalidOption           a mistyped or senseless argument (also a TypeError)
+    ├── InvalidInput            the input cannot be sent; nothing was sent (also a ValueError)
+    │   ├── EmptyPrompt             no text and no media
+    │   ├── InvalidOption           an unknown or invalid argument (also a TypeError)
     │   ├── InvalidSpaceName        neither "owner/name" nor an http(s) URL
-    │   ├── InvalidConversation     saved JSON that is not a conversation's
+    │   ├── InvalidConversation     JSON that is not a saved conversation
     │   ├── MediaNotReadable        a file that is missing, empty or broken
-    │   ├── UnsupportedContent      a kind that Phi-4 does not take, such as video or PDF
+    │   ├── UnsupportedContent      content that Phi-4 does not accept, such as video or PDF
     │   ├── UrlRefused              a URL that the fetch policy does not allow, or that failed to load
-    │   ├── FileTooLarge            larger than the Space takes
-    │   └── TooManyFiles            more than one turn may carry
-    ├── SpaceUnavailable        the Space does not run
-    │   ├── SpaceNotFound           there is none of that name, or it is private
-    │   ├── SpaceNotReady           it sleeps, builds or starts; waiting helps
-    │   ├── SpacePaused             its owner stopped it
+    │   ├── FileTooLarge            a file larger than the Space accepts
+    │   └── TooManyFiles            more files than one turn may have
+    ├── SpaceUnavailable        the Space is not running
+    │   ├── SpaceNotFound           there is no such Space, or it is private
+    │   ├── SpaceNotReady           it is asleep, building or starting; waiting helps
+    │   ├── SpacePaused             its owner paused it
     │   └── SpaceBroken             it failed to build or to run
-    ├── SpaceBusy               the Space runs, and has no room now; waiting helps
-    │   ├── QueueFull               its queue takes nobody more
+    ├── SpaceBusy               the Space is running, but has no capacity now; waiting helps
+    │   ├── QueueFull               its queue is full
     │   ├── RateLimited             too many requests from here
-    │   └── NoGpuAvailable          ZeroGPU had none free in time
+    │   └── NoGpuAvailable          ZeroGPU had no GPU free in time
     ├── QuotaExceeded           the GPU seconds of this account are used up
-    ├── GpuAborted              the GPU stopped in the middle of the work
+    ├── GpuAborted              the GPU task was aborted
     ├── AuthenticationFailed    the token or login was refused
-    ├── ContractNotMet          the Space is not a Phi-4 Space as this client knows it
-    ├── UploadRefused           the Space did not take the files
-    │   └── UploadLost              the Space no longer holds a file that it took
+    ├── ContractNotMet          it is not a Phi-4 Space that this client knows
+    ├── UploadRefused           the Space did not accept the files
+    │   └── UploadLost              the Space no longer has a file that was uploaded
     ├── SpaceError              the Space's own code failed
     ├── ConnectionFailed        no connection to the Space
-    ├── StreamLost              the answer's stream broke off
+    ├── StreamLost              the response stream broke off
     ├── DeadlineExceeded        one of the timeouts ran out (also a TimeoutError)
-    ├── TurnCancelled           somebody cancelled the job on the Space
+    ├── TurnCancelled           the job was cancelled on the Space
     ├── UnexpectedAnswer        the server answered in a way that Gradio does not
     │   └── LimitExceeded           it sent more than `Limits` allows
-    ├── ToolChoiceNotMet        the model did not call the tool that it was told to call
-    ├── ResponseFormatNotMet    the model's answer is not the JSON that was asked for
-    └── BlockingCallRefused     a synchronous door was used from the thread that has to do the work
+    ├── ToolChoiceNotMet        the model did not call the tool that it had to call
+    ├── ResponseFormatNotMet    the answer is not the JSON that was asked for
+    └── BlockingCallRefused     a synchronous method was called where it would wait for itself
 
-None derives from RuntimeError: frameworks catch that for reasons of their own. `OptionIgnored` is a warning
-and stands outside the tree.
+None of them is a RuntimeError, which frameworks catch for reasons of their own. `OptionIgnored` is a warning,
+and not part of the tree.
 """
 
 from __future__ import annotations
@@ -51,30 +51,30 @@ from typing import ClassVar, Literal, Self
 
 from phi4_space._synonyms import advice as advice_on
 
-_LONGEST = 2_000  # characters of what happened
+_MAX_MESSAGE = 2_000  # characters
 
 
 def shortened(text: str, longest: int = 600) -> str:
-    """A text that may be of any length, as an error shows it."""
+    """A text of any length, as an error message shows it."""
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 Step = Literal["prepare", "fetch", "connect", "upload", "predict", "post", "get", "status"]
-"""Where in a turn something failed: `predict`, `post` and `get` are the three calls of one turn."""
+"""Where in a turn something failed; `predict`, `post` and `get` are the three requests of a turn."""
 
 
 class Phi4Error(Exception):
-    """Base of everything this package raises.
+    """The base class of everything that this package raises.
 
     Attributes:
         what: What happened, in one sentence.
         advice: What to do about it, in one sentence.
         step: The step of the turn that failed, if it was one.
         space: The Space, as its URL or "owner/name".
-        status: The HTTP status that told so, if one did.
-        retry_after: Seconds after which trying again makes sense, if that is known.
-        partial_text: What had arrived of the answer.
-        retryable: Whether the same turn may succeed when sent again, unchanged (on the class).
+        status: The HTTP status, if the error is about a response.
+        retry_after: Seconds to wait before trying again, if known.
+        partial_text: The part of the answer that had arrived.
+        retryable: Whether the same turn may succeed when it is sent again (a class attribute).
     """
 
     retryable: ClassVar[bool] = False
@@ -88,7 +88,7 @@ class Phi4Error(Exception):
         status: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        what = shortened(what, _LONGEST)  # it may repeat what a server sent
+        what = shortened(what, _MAX_MESSAGE)  # it may quote what a server sent
         super().__init__(what)
         self.what = what
         self.advice = self.usual_advice if advice is None else advice
@@ -99,7 +99,7 @@ class Phi4Error(Exception):
         self.partial_text = ""
 
     def locate(self, *, step: Step, space: str) -> None:
-        """Notes where it happened, unless a room closer to it did."""
+        """Notes where it happened, unless that was noted before."""
         self.step = self.step or step
         self.space = self.space or space
 
@@ -108,37 +108,37 @@ class Phi4Error(Exception):
         where = ", ".join(
             part for part in (self.space and f"Space {self.space}", self.step and f"step {self.step}") if part
         )
-        told = f"{self.what.rstrip('.')} [{where}]." if where else f"{self.what.rstrip('.')}."
-        return f"{told} {self.advice}".rstrip()
+        sentence = f"{self.what.rstrip('.')} [{where}]." if where else f"{self.what.rstrip('.')}."
+        return f"{sentence} {self.advice}".rstrip()
 
 
 class InvalidInput(Phi4Error, ValueError):
-    """What was handed in cannot be sent. Nothing was sent."""
+    """The input cannot be sent. Nothing was sent."""
 
 
 class OptionIgnored(UserWarning):
-    """An option was handed in that the Space does not take; it is ignored."""
+    """The Space does not support an option that was passed; the option is ignored."""
 
 
 class EmptyPrompt(InvalidInput):
-    """Neither words nor media."""
+    """There is neither text nor media."""
 
-    usual_advice = "Give a question, a picture or a recording."
+    usual_advice = "Pass a question, an image or audio."
 
 
 class InvalidOption(InvalidInput, TypeError):
-    """A mistyped or senseless argument of a constructor or call."""
+    """An unknown or invalid argument of a constructor or call."""
 
     @classmethod
     def unknown(cls, name: str, known: Collection[str], *, what: str) -> Self:
-        """The error for an argument that nobody reads; it tells the nearest that somebody does.
+        """The error for an unknown argument; it suggests the most similar one.
 
-        Where another client has an argument of that name, it tells what that is called here.
+        Where another client has an argument of that name, it says what that is called here.
 
         Args:
             name: The argument.
-            known: The arguments that are read.
-            what: Who was given it.
+            known: The arguments that are accepted.
+            what: The function or class that it was passed to.
         """
         near = difflib.get_close_matches(name, known, n=1)
         usual = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
@@ -152,38 +152,38 @@ class InvalidSpaceName(InvalidInput):
 
 
 class InvalidConversation(InvalidInput):
-    """Saved JSON that is not a conversation's."""
+    """JSON that is not a saved conversation."""
 
-    usual_advice = "Hand in, unchanged, what Conversation.to_json() returned."
+    usual_advice = "Pass what Conversation.to_json() returned, unchanged."
 
 
 class MediaNotReadable(InvalidInput):
-    """A file that is missing, empty or broken."""
+    """A file is missing, empty or broken."""
 
 
 class UnsupportedContent(InvalidInput):
-    """A kind of content that Phi-4 does not take, such as video or PDF."""
+    """Content that Phi-4 does not accept, such as video or PDF."""
 
     usual_advice = (
-        "Phi-4 takes images (jpeg, png, gif, webp, bmp, tiff) and audio (wav, mp3, flac, ogg, opus, m4a)."
+        "Phi-4 accepts images (jpeg, png, gif, webp, bmp, tiff) and audio (wav, mp3, flac, ogg, opus, m4a)."
     )
 
 
 class UrlRefused(InvalidInput):
     """A media URL that the fetch policy does not allow, or that could not be loaded."""
 
-    usual_advice = "Load it yourself and hand in its bytes."
+    usual_advice = "Download it yourself and pass its bytes."
 
 
 class FileTooLarge(InvalidInput):
-    """A file larger than the Space takes, as found out here or, with a `status` of 413, by the Space.
+    """A file is larger than the Space accepts, as noticed here or, with a `status` of 413, by the Space.
 
     Attributes:
         size: Its size in bytes, if known.
-        limit: The Space's limit in bytes, if it told one.
+        limit: The Space's limit in bytes, if known.
     """
 
-    usual_advice = "Send a smaller picture or a shorter recording, or raise the limit on a Space of your own."
+    usual_advice = "Send a smaller image or shorter audio, or raise the limit on a Space of your own."
 
     def __init__(
         self, what: str, *, size: int | None = None, limit: int | None = None, status: int | None = None
@@ -194,16 +194,16 @@ class FileTooLarge(InvalidInput):
 
 
 class TooManyFiles(InvalidInput):
-    """More files than one turn may carry.
+    """A turn has more files than it may have.
 
     Attributes:
-        count: How many it would carry, with those of earlier turns that have to be sent again.
-        limit: How many it may carry, if known.
+        count: How many it has, including those of earlier turns that have to be sent again.
+        limit: How many it may have, if known.
     """
 
     usual_advice = (
-        "Hand in fewer, or say with SpaceClient(max_files=...) that more may go; "
-        "a conversation that is said again carries all of its files."
+        "Pass fewer files, or raise SpaceClient(max_files=...) if the Space accepts more. "
+        "A conversation that has to be sent again has the files of all its turns."
     )
 
     def __init__(self, what: str, *, count: int | None = None, limit: int | None = None) -> None:
@@ -213,10 +213,10 @@ class TooManyFiles(InvalidInput):
 
 
 class SpaceUnavailable(Phi4Error):
-    """The Space does not run.
+    """The Space is not running.
 
     Attributes:
-        stage: The Hub's word for its state, such as "SLEEPING", or None where no Hub knows it.
+        stage: The Hub's name for its state, such as "SLEEPING"; None for a Space outside the Hub.
     """
 
     def __init__(
@@ -233,15 +233,15 @@ class SpaceUnavailable(Phi4Error):
 
 
 class SpaceNotFound(SpaceUnavailable):
-    """There is no Space of that name, or it is private."""
+    """There is no such Space, or it is private."""
 
     usual_advice = (
-        "Check the name on huggingface.co/spaces; for a private Space hand in a token that may read it."
+        "Check the name on huggingface.co/spaces. For a private Space pass a token that may read it."
     )
 
 
 class SpaceNotReady(SpaceUnavailable):
-    """The Space sleeps, builds or starts; waiting helps."""
+    """The Space is asleep, building or starting; waiting helps."""
 
     usual_advice = (
         'Wait and ask again, or let "phi4 doctor --wake 300" or SpaceClient.await_ready() wait for it.'
@@ -250,32 +250,32 @@ class SpaceNotReady(SpaceUnavailable):
 
 
 class SpacePaused(SpaceUnavailable):
-    """The Space's owner stopped it."""
+    """The Space's owner paused it."""
 
-    usual_advice = 'Only its owner can restart it: duplicate it, or run your own with "phi4 serve".'
+    usual_advice = 'Only its owner can restart it. Run a Space of your own with "phi4 serve".'
 
 
 class SpaceBroken(SpaceUnavailable):
     """The Space failed to build or to run."""
 
-    usual_advice = 'Only its owner can repair it: use a duplicate, or run your own with "phi4 serve".'
+    usual_advice = 'Only its owner can repair it. Run a Space of your own with "phi4 serve".'
 
 
 class SpaceBusy(Phi4Error):
-    """The Space runs, and has no room now; waiting helps."""
+    """The Space is running, but has no capacity now; waiting helps."""
 
-    usual_advice = "Wait a little and ask again."
+    usual_advice = "Wait a little and try again."
     retryable = True
 
 
 class QueueFull(SpaceBusy):
-    """The Space's queue takes nobody more."""
+    """The Space's queue is full."""
 
 
 class RateLimited(SpaceBusy):
-    """Too many requests from here."""
+    """Too many requests were sent from here."""
 
-    usual_advice = "Ask less often, or hand in a Hugging Face token for a higher limit."
+    usual_advice = "Send fewer requests, or pass a Hugging Face token for a higher limit."
 
 
 class NoGpuAvailable(SpaceBusy):
@@ -286,13 +286,13 @@ class QuotaExceeded(Phi4Error):
     """The GPU seconds of this account are used up.
 
     Attributes:
-        requested: Seconds that the turn would have needed, if told.
-        left: Seconds that are left, if told.
-        retry_after: Seconds until the quota is filled again, if told.
+        requested: Seconds that the turn would have needed, if known.
+        left: Seconds that are left, if known.
+        retry_after: Seconds until the quota is reset, if known.
     """
 
     usual_advice = (
-        'Wait until the quota is filled again, hand in a token with more, or run your own with "phi4 serve".'
+        'Wait until the quota is reset, pass a token with more quota, or run your own with "phi4 serve".'
     )
 
     def __init__(
@@ -309,27 +309,29 @@ class QuotaExceeded(Phi4Error):
 
 
 class GpuAborted(Phi4Error):
-    """The GPU stopped in the middle of the work."""
+    """The GPU task was aborted."""
 
-    usual_advice = "Ask again; if it happens each time, the request is too long for this Space's GPU time."
+    usual_advice = (
+        "Try again. If it happens every time, the request takes more GPU time than the Space allows."
+    )
     retryable = True
 
 
 class AuthenticationFailed(Phi4Error):
     """The token or login was refused."""
 
-    usual_advice = "Hand in a valid Hugging Face token (token=..., or HF_TOKEN), or the cookies of a login."
+    usual_advice = "Pass a valid Hugging Face token (token=..., or HF_TOKEN), or the cookies of a login."
 
 
 class ContractNotMet(Phi4Error):
-    """The Space is not a Phi-4 Space as this client knows it.
+    """It is not a Phi-4 Space that this client knows.
 
     Attributes:
-        missing: The endpoints that were looked for and are not there.
-        found: The endpoints that are there.
+        missing: The endpoints that the Space lacks.
+        found: The endpoints that it has.
     """
 
-    usual_advice = "Use a Space with process_message and bot_response, or run your own with phi4 serve."
+    usual_advice = 'Use a Space with process_message and bot_response, or run your own with "phi4 serve".'
 
     def __init__(
         self,
@@ -345,13 +347,13 @@ class ContractNotMet(Phi4Error):
 
 
 class UploadRefused(Phi4Error):
-    """The Space did not take the files."""
+    """The Space did not accept the files."""
 
 
 class UploadLost(UploadRefused):
-    """The Space no longer holds a file that it took."""
+    """The Space no longer has a file that was uploaded to it."""
 
-    usual_advice = "Ask again: the file is uploaded anew."
+    usual_advice = "Try again: the file will be uploaded again."
     retryable = True
 
 
@@ -359,8 +361,8 @@ class SpaceError(Phi4Error):
     """The Space's own code failed.
 
     Attributes:
-        title: The Space's title for it, such as "Error", if it gave one.
-        hidden: Whether the Space keeps its message to itself.
+        title: The title that the Space gave it, such as "Error", if any.
+        hidden: Whether the Space hides its message.
     """
 
     def __init__(
@@ -378,16 +380,16 @@ class SpaceError(Phi4Error):
 
 
 class ConnectionFailed(Phi4Error):
-    """No connection to the Space."""
+    """There is no connection to the Space."""
 
-    usual_advice = "Check the address, the network and the proxy, and that the Space runs."
+    usual_advice = "Check the address, the network and the proxy, and that the Space is running."
     retryable = True
 
 
 class StreamLost(Phi4Error):
-    """The answer's stream broke off; `partial_text` holds what had arrived."""
+    """The response stream broke off; `partial_text` holds what had arrived."""
 
-    usual_advice = "Ask again: the answer cannot be resumed."
+    usual_advice = "Try again: the answer cannot be resumed."
     retryable = True
 
 
@@ -402,25 +404,25 @@ class DeadlineExceeded(Phi4Error, TimeoutError):
     retryable = True
 
     def __init__(self, what: str, *, which: str = "", seconds: float | None = None) -> None:
-        super().__init__(what, advice=f"Raise Timeouts.{which} if the Space needs longer.")
+        super().__init__(what, advice=f"Raise Timeouts.{which} if the Space needs more time.")
         self.which = which
         self.seconds = seconds
 
 
 class TurnCancelled(Phi4Error):
-    """Somebody cancelled the job on the Space."""
+    """The job was cancelled on the Space."""
 
-    usual_advice = "Ask again."
+    usual_advice = "Try again."
 
 
 class UnexpectedAnswer(Phi4Error):
     """The server answered in a way that Gradio does not."""
 
-    usual_advice = "Check with phi4 doctor that the address is a Gradio Space's."
+    usual_advice = 'Check with "phi4 doctor" that the address is that of a Gradio Space.'
 
 
 class LimitExceeded(UnexpectedAnswer):
-    """The server sent more than `Limits` allows; what was read of it is thrown away.
+    """The server sent more than `Limits` allows; what was read of it is discarded.
 
     Attributes:
         which: The name of the limit, a field of `Limits`.
@@ -431,25 +433,25 @@ class LimitExceeded(UnexpectedAnswer):
         self, what: str, *, which: str = "", limit: int | None = None, status: int | None = None
     ) -> None:
         super().__init__(
-            what, advice=f"Raise Limits.{which}, if you trust this Space to send so much.", status=status
+            what, advice=f"Raise Limits.{which} if you trust this Space to send that much.", status=status
         )
         self.which = which
         self.limit = limit
 
 
 class ToolChoiceNotMet(Phi4Error):
-    """The model did not call the tool that it was told to call."""
+    """The model did not call the tool that it had to call."""
 
-    usual_advice = "Say in the question what the tool is for, or let the model choose."
+    usual_advice = "Explain in the question what the tool is for, or let the model choose."
 
 
 class ResponseFormatNotMet(Phi4Error):
-    """The model's answer is not the JSON that was asked for; `partial_text` holds it."""
+    """The answer is not the JSON that was asked for; `partial_text` holds it."""
 
-    usual_advice = "Ask for less at once, or describe the fields in the schema."
+    usual_advice = "Ask for less at a time, or describe the fields in the schema."
 
 
 class BlockingCallRefused(Phi4Error):
-    """A synchronous door was used from the thread that has to do the work."""
+    """A synchronous method was called where it would wait for itself."""
 
-    usual_advice = "Inside a callback of this package use the asynchronous doors (areply, astream)."
+    usual_advice = "Use the asynchronous methods (areply, astream) there."

@@ -1,6 +1,6 @@
-"""The Hub's word on a Space: its stage, its hardware, the account's quota. Knows no Gradio.
+"""What the Hub reports: a Space's stage and hardware, and the account's quota. Knows no Gradio.
 
-Stages are compared as text, and one that is neither up nor broken is waited for: the Hub has some, such as
+Stages are compared as text, and any that is neither up nor broken is waited for: the Hub has some, such as
 SLEEPING, that its own client library does not list.
 """
 
@@ -24,10 +24,10 @@ from phi4_space._errors import (
     SpacePaused,
     UnexpectedAnswer,
 )
-from phi4_space._net.error_mapping import plain
+from phi4_space._net.error_mapping import strip_markup
 from phi4_space._net.host import Host
 from phi4_space._net.origin import Origin
-from phi4_space._net.pool import Pool
+from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
 from phi4_space._turns import Quota
 
@@ -42,12 +42,12 @@ class _Hardware(BaseModel):
 
 
 class SpaceRuntime(BaseModel):
-    """What the Hub knows of a Space.
+    """The Hub's report on a Space.
 
     Attributes:
-        stage: Its word for the Space's state.
-        hardware: What the Space runs on, or asked for.
-        message: Its words on what broke.
+        stage: The state of the Space, such as "RUNNING".
+        hardware: The hardware that the Space runs on, or that was requested.
+        errorMessage: What went wrong, if something did.
     """
 
     stage: str
@@ -59,8 +59,8 @@ class SpaceRuntime(BaseModel):
     def _one_name(cls, value: object) -> str | None:
         if not isinstance(value, dict):
             return None
-        told = _Hardware.model_validate(value)
-        return told.current or told.requested
+        hardware = _Hardware.model_validate(value)
+        return hardware.current or hardware.requested
 
     @property
     def is_up(self) -> bool:
@@ -68,23 +68,25 @@ class SpaceRuntime(BaseModel):
         return self.stage in _UP
 
     def problem(self) -> Phi4Error | None:
-        """What keeps the Space from answering, or None."""
-        told = f": {plain(self.errorMessage)}" if self.errorMessage else ""
+        """What keeps the Space from answering; None if nothing does."""
+        reason = f": {strip_markup(self.errorMessage)}" if self.errorMessage else ""
         if self.is_up:
             return None
         if self.stage == "PAUSED":
-            return SpacePaused(f"The Space is paused{told}", stage=self.stage)
+            return SpacePaused(f"The Space is paused{reason}", stage=self.stage)
         if self.stage in _BROKEN:
-            return SpaceBroken(f"The Space is broken ({self.stage}){told}", stage=self.stage)
+            return SpaceBroken(f"The Space is broken ({self.stage}){reason}", stage=self.stage)
         doing = "asleep" if self.stage == "SLEEPING" else "not up yet"
-        return SpaceNotReady(f"The Space is {doing} ({self.stage}){told}", stage=self.stage)
+        return SpaceNotReady(f"The Space is {doing} ({self.stage}){reason}", stage=self.stage)
 
 
-class _Found(BaseModel):
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")  # it goes into a URL
+class _SpaceName(BaseModel):
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
+    )  # it becomes part of a URL
 
 
-class _Quota(BaseModel):
+class _QuotaReport(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
     base: float
@@ -93,11 +95,11 @@ class _Quota(BaseModel):
 
 
 class Hub:
-    """Asks the Hub.
+    """Sends requests to the Hub.
 
     Args:
-        settings: The client's.
-        open_client: Makes an HTTP client; one without the Space's cookies.
+        settings: The client's settings.
+        open_client: Makes an HTTP client, without the Space's cookies.
     """
 
     def __init__(self, settings: Settings, open_client: Callable[[], httpx.AsyncClient]) -> None:
@@ -111,14 +113,14 @@ class Hub:
             timeouts=settings.timeouts,
             limits=settings.limits,
         )
-        self._pool = Pool(partial(self._host.client, open_client))
+        self._pool = ClientPool(partial(self._host.client, open_client))
 
     async def runtime(self, address: Address) -> SpaceRuntime:
         """The state of a Space.
 
         Raises:
-            SpaceNotFound: The Hub knows no such Space, or shows it to nobody without a token that may see it.
-            UnexpectedAnswer: The Hub's word cannot be read.
+            SpaceNotFound: There is no such Space, or it is private and the token may not read it.
+            UnexpectedAnswer: The Hub's response cannot be read.
             ConnectionFailed: The Hub cannot be reached.
         """
         try:
@@ -127,32 +129,34 @@ class Hub:
         except (AuthenticationFailed, UnexpectedAnswer) as exc:
             if exc.status not in {401, 403, 404}:
                 raise
-            missing = SpaceNotFound(f"The Hub shows no Space {address}", status=exc.status)
+            missing = SpaceNotFound(
+                f"The Hub has no Space {address} that can be seen from here", status=exc.status
+            )
             missing.locate(step="status", space=str(address))
             raise missing from exc
 
     async def quota(self) -> Quota | None:
-        """What is left of the account's GPU seconds, or None without a token; raises as `runtime` does."""
+        """The account's GPU quota; None without a token. Raises the errors of `runtime`."""
         if self._settings.token is None:
             return None
-        told = await self._get("/api/spaces/zero-gpu/quota", _Quota)
-        return Quota(total=told.base, left=told.current, resets_at=told.resetsAt)
+        report = await self._get("/api/spaces/zero-gpu/quota", _QuotaReport)
+        return Quota(total=report.base, left=report.current, resets_at=report.resetsAt)
 
     async def aclose(self) -> None:
         """Closes the connections to the Hub."""
         await self._pool.aclose()
 
     async def _name_of(self, address: Address) -> str:
-        return (await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _Found)).id
+        return (await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _SpaceName)).id
 
-    async def _get(self, path: str, kind: type[M]) -> M:
-        with self._host.border("status"):
+    async def _get(self, path: str, model: type[M]) -> M:
+        with self._host.translate_errors("status"):
             async with self._pool.borrow() as client:
-                return _read(await self._host.ask(client, "GET", path), kind)
+                return _read(await self._host.ask(client, "GET", path), model)
 
 
-def _read(told: object, kind: type[M]) -> M:
+def _read(payload: object, model: type[M]) -> M:
     try:
-        return kind.model_validate(told)
+        return model.model_validate(payload)
     except ValidationError as exc:
-        raise UnexpectedAnswer(f"The Hub's word cannot be read: {plain(str(exc))}") from exc
+        raise UnexpectedAnswer(f"The Hub's response cannot be read: {strip_markup(str(exc))}") from exc

@@ -1,7 +1,7 @@
-"""JSON as text: read under limits, written, and followed to its end as it grows. Knows no Gradio, no Phi-4.
+"""JSON as text: read under limits, written, and followed to its end as it arrives. Knows no Gradio, no Phi-4.
 
-What is read here is fit for all that follows: it is no deeper than Python can walk, its numbers are finite,
-and its strings can be written as UTF-8.
+Values that were read here are safe to work with: they are not nested too deeply for Python, their numbers are
+finite, and their strings can be written as UTF-8.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from phi4_space._errors import LimitExceeded
 from phi4_space._limits import Limits
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-"""A value as `json.loads` makes it."""
+"""A value as `json.loads` returns it."""
 
 _TOKEN = re.compile(
     r"""[\s,:]*+ (?: (?P<opens> [\[{] ) | (?P<closes> [\]}] ) | (?P<ends> \Z )
@@ -31,29 +31,29 @@ _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 def parse(data: bytes | str, limits: Limits) -> JSON:
     """Reads JSON.
 
-    A half of a surrogate pair, which no UTF-8 can hold, becomes U+FFFD. Of equal keys the last counts.
+    A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD. Of equal keys the last one counts.
 
     Args:
         data: The text, in UTF-8 if it is bytes.
-        limits: How deep it may be nested, and how many values it may hold; both are known before any value
-            is made.
+        limits: How deeply it may be nested, and how many values it may hold; both are checked before any
+            value is made.
 
     Raises:
-        ValueError: It is not JSON, with a short text that says why. `NaN` and `Infinity` are not, as Gradio
-            writes `null` for them; nor are numbers that are infinite as a float.
-        LimitExceeded: It goes beyond the limits.
+        ValueError: It is not JSON; a short message says why. Neither are `NaN` and `Infinity`, for which
+            Gradio writes `null`, and numbers that are infinite as a float.
+        LimitExceeded: It exceeds the limits.
     """
     text = mended(data) if isinstance(data, str) else data.decode()
     _check_size(text, limits)
     try:
         value: JSON = _DECODER.decode(text)
     except RecursionError as exc:  # only where `Limits.depth` was raised beyond what Python can follow
-        raise ValueError("it is nested too deep for Python") from exc
+        raise ValueError("it is nested too deeply for Python") from exc
     return _mended_value(value) if _ESCAPED_SURROGATE.search(text) else value
 
 
 def mended(text: str) -> str:
-    """The text with the halves of surrogate pairs joined, and lone ones replaced by U+FFFD."""
+    """The text with surrogate pairs combined, and lone surrogates replaced by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -62,18 +62,18 @@ def mended(text: str) -> str:
 
 
 def write(value: object, limits: Limits) -> str:
-    """Writes a value as JSON, in its own letters; any mapping will do for an object.
+    """Writes a value as JSON without escaping letters; any mapping is written as an object.
 
     Raises:
-        ValueError: It cannot be written, with a short text that says why: it holds what is not JSON, is
-            nested too deep or in itself, is too large, or has a string that UTF-8 cannot hold.
+        ValueError: It cannot be written; a short message says why. It contains something that is not JSON, is
+            nested too deeply or in itself, is too large, or has a string that UTF-8 cannot hold.
     """
     _check_nesting(value, limits)
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_to_dict)
         text.encode()
     except UnicodeEncodeError as exc:
-        raise ValueError(f"a string in it holds {text[exc.start]!a}, half of a surrogate pair") from exc
+        raise ValueError(f"a string in it contains {text[exc.start]!a}, a lone surrogate") from exc
     except (TypeError, RecursionError) as exc:
         raise ValueError(str(exc)) from exc
     return text
@@ -81,10 +81,10 @@ def write(value: object, limits: Limits) -> str:
 
 @dataclass(slots=True)
 class JsonEnd:
-    """Finds where a list or an object ends in a text that grows, looking at each character once.
+    """Finds the end of a list or an object in a text that grows, reading each character once.
 
     Attributes:
-        seen: Where it begins, or white space before it; then how far it was followed.
+        seen: Where it begins, or white space before it; then how far it was read.
     """
 
     seen: int
@@ -94,7 +94,7 @@ class JsonEnd:
     _escaped: int = -1
 
     def follow(self, text: str, stop: int) -> int | None:
-        """Follows it on, no further than `stop`, and gives the place just behind it, once it has come."""
+        """Reads on, up to `stop`, and returns the position just behind the end once that has arrived."""
         if not self._opener and (found := _NOT_BLANK.search(text, self.seen, stop)):
             self._opener, self.seen = found[0], found.start()
         start, self.seen = self.seen, stop
@@ -119,12 +119,12 @@ class JsonEnd:
 
 _NOT_BLANK = re.compile(r"\S")
 _BRACKETS = {"[": re.compile(r'["\\\[\]]'), "{": re.compile(r'["\\{}]')}
-"""What matters for where each kind ends: its own brackets alone, outside of strings."""
+"""What decides where each kind ends: only its own brackets, outside of strings."""
 
 
 def _check_size(text: str, limits: Limits) -> None:
     if len(text) > limits.values or text.count("[") + text.count("{") > limits.depth:
-        _count(text, limits)  # most messages of a stream are too short to go beyond
+        _count(text, limits)  # most messages of a stream are too short to exceed them
 
 
 def _count(text: str, limits: Limits) -> None:
@@ -138,7 +138,7 @@ def _count(text: str, limits: Limits) -> None:
             case None:
                 values += 1
         if depth < 0:
-            return  # no JSON, which its reader will tell
+            return  # not JSON, which the decoder will report
         if depth > limits.depth:
             raise too_deep("The JSON", limits)
         if values > limits.values:
@@ -146,7 +146,7 @@ def _count(text: str, limits: Limits) -> None:
 
 
 def too_deep(what: str, limits: Limits) -> LimitExceeded:
-    """The error for JSON that is nested too deep."""
+    """The error for JSON that is nested too deeply."""
     return LimitExceeded(
         f"{what} is nested deeper than {limits.depth} levels", which="depth", limit=limits.depth
     )
@@ -158,10 +158,10 @@ def too_many(what: str, limits: Limits) -> LimitExceeded:
 
 
 def _check_nesting(value: object, limits: Limits) -> None:
-    waiting: list[tuple[object, int]] = [(value, 0)]
+    pending: list[tuple[object, int]] = [(value, 0)]
     values = 0
-    while waiting:
-        part, depth = waiting.pop()
+    while pending:
+        part, depth = pending.pop()
         values += 1
         if values > limits.values:
             raise ValueError(f"it holds more than {limits.values} values")
@@ -170,17 +170,17 @@ def _check_nesting(value: object, limits: Limits) -> None:
         if isinstance(part, list | tuple):
             if depth == limits.depth:
                 raise ValueError(f"it is nested deeper than {limits.depth} levels")
-            waiting.extend((inner, depth + 1) for inner in part)
+            pending.extend((inner, depth + 1) for inner in part)
 
 
 def _to_dict(value: object) -> dict[Any, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON type")
+    raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
 def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _to_float(digits: str) -> float:
@@ -191,7 +191,7 @@ def _to_float(digits: str) -> float:
 
 
 def _to_int(digits: str) -> int:
-    _to_float(digits)  # so that each can be made a float, and has no more digits than Python converts
+    _to_float(digits)  # so that it fits a float, and has no more digits than Python converts
     return int(digits)
 
 
@@ -200,8 +200,8 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_to_float, parse
 
 def _mended_value(value: JSON) -> JSON:
     text = json.dumps(value, ensure_ascii=False)
-    fit = mended(text)
-    if fit is text:
-        return value  # the halves were pairs
-    mended_value: JSON = json.loads(fit)
+    mended_text = mended(text)
+    if mended_text is text:
+        return value  # they were pairs
+    mended_value: JSON = json.loads(mended_text)
     return mended_value

@@ -1,6 +1,7 @@
-"""How much a server may send before it is refused. Knows no sockets, no Gradio and no JSON.
+"""How much a server may send. Knows no sockets, no Gradio and no JSON.
 
-A Space is somebody else's program: broken or hostile, it costs an error, not this process's memory.
+A Space is somebody else's program: if it is broken or hostile, it causes an error, and does not use up
+memory.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one server may send. More is a `LimitExceeded` that names the limit.
+    """How much one server may send. More raises a `LimitExceeded` that names the limit.
 
     Attributes:
         body: Bytes in the body of one response; responses are asked for uncompressed.
-        line: Bytes in one line, and in one message, of the event stream.
-        answer: Characters in one answer, thoughts and tool calls included.
+        line: Bytes in one line or one message of the event stream.
+        answer: Characters in one answer, including thoughts and tool calls.
         edits: Edits in one message of the event stream.
         depth: Levels of nesting in any JSON.
-        values: Values in any JSON, keys of objects included.
+        values: Values in any JSON, including keys of objects.
         notices: Notices and progress reports in one turn.
     """
 
@@ -36,12 +37,12 @@ class Limits:
     notices: int = 1_000
 
     def __post_init__(self) -> None:
-        """Refuses what is not a positive whole number.
+        """Refuses invalid values.
 
         Raises:
-            InvalidOption: A value is not a positive whole number.
+            InvalidOption: A value is not a positive integer.
         """
-        for part in dataclasses.fields(self):
-            value = getattr(self, part.name)
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidOption(f"Limits.{part.name} is a whole number from 1, not {value!r}")
+                raise InvalidOption(f"Limits.{field.name} must be an integer of at least 1, not {value!r}")

@@ -1,7 +1,7 @@
-"""What other clients call our arguments. Knows names alone; not what an argument does.
+"""Other clients' names for our arguments. Knows names only; not what an argument does.
 
-Code that is ported from another client brings that client's names along. Those that say who reads a text, or
-as whom it is sent, must never be passed over.
+Code that is ported from another client uses that client's names. Those that decide who receives a text, or
+with whose credentials it is sent, must never be ignored.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _SAMPLING = {
     "max_completion_tokens": "Write max_tokens=.",
 }
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-# In this order, since "proxy_url" is a proxy's, and "api_key" no server's.
-_WORDS = {
+# The order matters: "proxy_url" is about a proxy, and "api_key" not about a server.
+_PATTERNS = {
     "proxy": "proxy|proxies",
     "cookies": "cookies?",
     "client": (
@@ -31,38 +31,38 @@ _WORDS = {
         "src|repo|repository|spaces?|deployment|provider|backend|region"
     ),
 }
-_SYNONYMS = {ours: re.compile(rf"(^|_)({theirs})(_|$)") for ours, theirs in _WORDS.items()}
+_SYNONYMS = {name: re.compile(rf"(^|_)({pattern})(_|$)") for name, pattern in _PATTERNS.items()}
 _MEANINGS = {
     "space": 'the name of a Space, "owner/name", or the URL of a running one',
     "token": "a Hugging Face token",
     "proxy": "the URL of a proxy",
     "cookies": "a mapping of names to values",
-    "client": "a SpaceClient, which brings its own proxy, cookies and the like",
+    "client": "a SpaceClient, which has its own proxy, cookies and so on",
 }
 
 
 def ours(name: str) -> str | None:
-    """Our name for what another client's argument says of who reads a text, or as whom; None if nothing.
+    """Our name for another client's argument about who receives a text, or with whose credentials; else None.
 
     Args:
-        name: The argument, as that client writes it, such as "base_url", "azureEndpoint" or "hf_token".
+        name: The argument, as that client spells it, such as "base_url", "azureEndpoint" or "hf_token".
     """
-    words = _CAPITAL.sub("_", name).lower()
-    return next((own for own, theirs in _SYNONYMS.items() if theirs.search(words)), None)
+    snake_case = _CAPITAL.sub("_", name).lower()
+    return next((own for own, pattern in _SYNONYMS.items() if pattern.search(snake_case)), None)
 
 
 def advice(name: str, known: Collection[str]) -> str | None:
-    """What to write in the place of another client's argument, or of one that we had; None if unknown.
+    """What to write instead of another client's argument, or of one that we had; None if unknown.
 
     Args:
         name: The argument.
-        known: The arguments that are read here.
+        known: The arguments that are accepted here.
     """
     if "temperature" in known and name in _SAMPLING:
         return _SAMPLING[name]
     if (own := ours(name)) is None:
         return None
     if "space" not in known:  # a call's arguments
-        return "Who reads a text, and who asks, is said when the client or model is made: space=, token=."
-    taken = next((name for name in (own, "client") if name in known), None)
-    return taken and f"Write {taken}=: {_MEANINGS[taken]}."
+        return "Pass space= and token= when you make the client or model, not with a call."
+    accepted = next((name for name in (own, "client") if name in known), None)
+    return accepted and f"Use {accepted}=, {_MEANINGS[accepted]}."

@@ -1,4 +1,4 @@
-"""How long each step of a turn may take. Knows the numbers alone."""
+"""How long each step of a turn may take. Knows numbers only."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from phi4_space._errors import InvalidOption
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long each step may take, in seconds; `None` waits for ever.
+    """How long each step may take, in seconds; `None` means no limit.
 
     Attributes:
-        connect: For a connection.
-        request: For the whole answer to one request, from when it was sent; and, while it is being sent, for
-            each next piece of it, so that an upload that moves on is not cut off.
-        idle: Without a word from the Space while it works; it says at least a heartbeat every 15 s.
-        queue: In the Space's queue, until it starts.
-        total: For the whole turn, retries and a second question included; so for an upload, a step by hand,
-            and a status.
+        connect: To open a connection.
+        request: For the complete response to one request, after it was sent; and, while it is being sent, for
+            each chunk of it, so that an upload that makes progress is not cut off.
+        idle: Without anything from the Space while it works; it sends a heartbeat at least every 15 s.
+        queue: In the Space's queue, before the Space starts on the turn.
+        total: For the whole turn, including retries and a second question; also for an upload, a step by
+            hand, and a status.
         wake: For a Space that sleeps or builds to come up; 0 does not wait.
     """
 
@@ -31,14 +31,16 @@ class Timeouts:
     wake: float = 300.0
 
     def __post_init__(self) -> None:
-        """Refuses what is no duration.
+        """Refuses invalid values.
 
         Raises:
-            InvalidOption: A value is negative, or no number.
+            InvalidOption: A value is negative, or not a number.
         """
-        for part in dataclasses.fields(self):
-            value = getattr(self, part.name)
-            if value is None and part.name != "wake":
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is None and field.name != "wake":
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                raise InvalidOption(f"Timeouts.{part.name} is a number of seconds, not {value!r}")
+                raise InvalidOption(
+                    f"Timeouts.{field.name} must be a number of seconds, 0 or more, not {value!r}"
+                )

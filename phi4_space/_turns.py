@@ -1,4 +1,4 @@
-"""The vocabulary: frozen values that travel between the rooms. Knows no wire, no framework, no I/O."""
+"""The values that users and rooms exchange, all of them frozen. Knows no wire, no framework, no I/O."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ Kind = Literal["image", "audio"]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture or a recording, by reference; nothing is read before it is sent.
+    """An image or audio, by reference; nothing is read before it is sent.
 
     Attributes:
-        source: Where its bytes are: a `pathlib.Path`; bytes; an open binary file; a string that is a data
-            URI, an http(s) URL or base64 (never a local path); a PIL image; or a pair of sample rate in Hz
-            and numpy samples (one column a channel).
-        name: A file name to send it under; otherwise one is made. Its extension is corrected from the bytes.
+        source: Where its bytes come from: a `pathlib.Path`; bytes; an open binary file; a string that is a
+            data URI, an http(s) URL or base64 (never a local path); a PIL image; or a pair of sample rate in
+            Hz and numpy samples (one column for each channel).
+        name: The file name to send it under; one is made if it is None. Its extension is corrected to match
+            the bytes.
     """
 
     source: object = field(repr=False)
@@ -29,16 +30,16 @@ class Media:
 
 
 MediaLike = Media | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | str | object
-"""What calls take as media: a `Media`, or anything that its `source` may be."""
+"""What calls accept as media: a `Media`, or anything that its `source` may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A picture or a recording, read and recognised.
+    """An image or audio file that was read, and its format recognised.
 
     Attributes:
-        name: Its file name, with the extension that its bytes call for.
-        mime_type: Its type, from its bytes, such as "image/png".
+        name: Its file name, with the extension of its format.
+        mime_type: Its MIME type, from its bytes, such as "image/png".
         data: Its bytes.
     """
 
@@ -48,12 +49,12 @@ class File:
 
     @property
     def kind(self) -> Kind:
-        """Which of the two kinds Phi-4 takes."""
+        """Which of the kinds that Phi-4 accepts it is."""
         return "image" if self.mime_type.startswith("image/") else "audio"
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the bytes, in hex: what makes two files the same content."""
+        """The SHA-256 of the bytes, in hex, which is equal for files with the same content."""
         return hashlib.sha256(self.data).hexdigest()
 
 
@@ -63,8 +64,8 @@ class ToolSpec:
 
     Attributes:
         name: Its name, as the model will write it.
-        description: What it does and when it helps, for the model.
-        parameters: JSON Schema of its arguments, an object.
+        description: What it does and when to use it, for the model.
+        parameters: The JSON Schema of its arguments, an object.
     """
 
     name: str
@@ -74,10 +75,10 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call that the model asks for.
+    """A tool call that the model asks for.
 
     Attributes:
-        id: Made here when the call was read; unique, so that its result can name it.
+        id: A unique id, made by this client when the call was read; its result refers to it.
         name: The tool's name.
         arguments: Its arguments, parsed.
     """
@@ -89,10 +90,10 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class BrokenCall:
-    """What was marked as a call and cannot be read as one.
+    """Text that is marked as a tool call but cannot be read as one.
 
     Attributes:
-        text: All of it as the model wrote it, marks included.
+        text: The text as the model wrote it, including markers.
         reason: What is wrong with it, in a sentence.
     """
 
@@ -102,15 +103,15 @@ class BrokenCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One thing said in a conversation.
+    """One turn of a conversation.
 
     Attributes:
-        role: Who says it; "tool" is the result of a call.
-        text: The words.
-        media: Pictures and recordings that belong to it, in order.
+        role: Who wrote it; "tool" is for the result of a call.
+        text: The text.
+        media: Images and audio that belong to it, in order.
         offsets: Where in the text each of the media stands, in characters; () puts all of them before it.
-        tool_calls: What an assistant's turn called.
-        tool_call_id: Which call a tool's turn answers.
+        tool_calls: The calls of an assistant's turn.
+        tool_call_id: The id of the call whose result a tool's turn is.
         name: The tool's name, in a tool's turn.
     """
 
@@ -131,13 +132,13 @@ class Turn:
         tool_call_id: str | None = None,
         name: str | None = None,
     ) -> Self:
-        """A turn of words and media in the order in which they are said.
+        """Makes a turn of text and media in a given order.
 
         Args:
-            role: Who says it.
-            *parts: Words, joined as they are, and media among them.
-            tool_calls: What an assistant's turn called.
-            tool_call_id: Which call a tool's turn answers.
+            role: Who wrote it.
+            *parts: Texts, which are joined unchanged, and media among them.
+            tool_calls: The calls of an assistant's turn.
+            tool_call_id: The id of the call whose result a tool's turn is.
             name: The tool's name, in a tool's turn.
         """
         text, media, offsets = "", [], []
@@ -159,7 +160,7 @@ class Turn:
 
     @property
     def parts(self) -> tuple[str | Media, ...]:
-        """Its words and media in the order in which they are said: what `of` takes."""
+        """Its text and media in order, as `of` takes them."""
         edges = (0, *(self.offsets or (0,) * len(self.media)), len(self.text))
         first, *others = (self.text[start:end] for start, end in pairwise(edges))
         placed = (part for pair in zip(self.media, others, strict=True) for part in pair)
@@ -168,10 +169,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Waking:
-    """The Space is not up yet, and is being waited for.
+    """The Space is not up yet, and the client is waiting for it.
 
     Attributes:
-        stage: The Hub's word for its state, such as "BUILDING".
+        stage: The Hub's name for its state, such as "BUILDING".
         waited: Seconds waited so far.
     """
 
@@ -181,12 +182,12 @@ class Waking:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The turn waits in the Space's queue.
+    """The turn is waiting in the Space's queue.
 
     Attributes:
-        position: How many are in front; 0 is next.
-        size: How many wait in all.
-        eta: Seconds until it starts, as the Space guesses, if it does.
+        position: How many turns are ahead of it; 0 is next.
+        size: How many turns are waiting in all.
+        eta: Seconds until it starts, as estimated by the Space; None without an estimate.
     """
 
     position: int
@@ -196,10 +197,10 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The Space works on the turn.
+    """The Space has started to work on the turn.
 
     Attributes:
-        eta: Seconds until it ends, as the Space guesses, if it does.
+        eta: Seconds until it ends, as estimated by the Space; None without an estimate.
     """
 
     eta: float | None = None
@@ -207,13 +208,13 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the Space is, in its own measure.
+    """The progress that the Space reports.
 
     Attributes:
         done: Units done, if it counts them.
         total: Units in all, if it counts them.
         unit: What it counts, such as "steps".
-        fraction: From 0 to 1, if it tells that instead.
+        fraction: The progress from 0 to 1, if it reports that instead.
         description: What it is doing, if it says so.
     """
 
@@ -226,10 +227,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that the Space, or this client, tells the user meanwhile.
+    """A message from the Space, or from this client, to the user.
 
     Attributes:
-        text: The words, without markup.
+        text: The text, without markup.
         level: "info", "warning", "success" or "error".
         title: Its title, if it has one.
     """
@@ -241,17 +242,17 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """New text of the answer, to be appended to what came before."""
+    """New text of the answer, to be appended to the text so far."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The Space took back text that it had sent.
+    """The Space replaced text that it had sent.
 
     Attributes:
-        text: The whole answer as it reads now; it replaces all deltas so far.
+        text: The whole answer so far; it replaces all deltas before it.
     """
 
     text: str
@@ -259,13 +260,13 @@ class Rewritten:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When each step of a turn was reached, in seconds since it began; None for a step not seen.
+    """When each step of a turn was reached, in seconds since it began; None for a step that was not seen.
 
     Attributes:
-        queued: The Space took it into its queue.
-        started: The Space began to work on it.
+        queued: The Space put it into its queue.
+        started: The Space started to work on it.
         first_text: The first text arrived.
-        done: The answer was whole.
+        done: The answer was complete.
     """
 
     queued: float | None = None
@@ -284,14 +285,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent for a turn, to look at when an answer surprises.
+    """What was sent for a turn, to inspect when an answer is surprising.
 
     Attributes:
         prompt: The text as the model received it.
-        files: The names of the files that went with it.
+        files: The names of the files that were sent with it.
         session_hash: The session on the Space.
         event_id: The job on the Space.
-        attempts: How often it was tried, 1 when it went well at once.
+        attempts: How often it was sent; 1 if it succeeded at once.
     """
 
     prompt: str
@@ -303,18 +304,18 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The answer, whole; the last event of every turn.
+    """The complete answer; the last event of every turn.
 
     Attributes:
-        text: The words, without the markup of tool calls.
+        text: The text, without tool calls.
         tool_calls: The calls that the model asks for, in order.
-        broken_calls: What it marked as calls and cannot be read, in order.
-        usage: Token counts, only where the Space counted them.
+        broken_calls: Calls that cannot be read, in order.
+        usage: Token counts; None unless the Space counts tokens.
         timing: When each step was reached.
         sent: What was sent.
         space: The Space that answered, as its URL.
         model: The model's name.
-        stopped_by: The stop string before which the text ends, where one was met.
+        stopped_by: The stop string before which the text ends, if one was found.
         gradio_version: The version of the Space's Gradio.
     """
 
@@ -331,13 +332,13 @@ class Reply:
 
     @property
     def turn(self) -> Turn:
-        """The assistant's turn that it is in a history, broken calls as text at its end."""
+        """The answer as an assistant's turn for a history, with broken calls as text at its end."""
         broken = "".join(call.text for call in self.broken_calls)
         return Turn(role="assistant", text=self.text + broken, tool_calls=self.tool_calls)
 
 
 Event = Waking | Queued | Started | Progress | Notice | Delta | Rewritten | Reply
-"""What `astream` and `stream` yield; a `Reply` comes last, once."""
+"""What `astream` and `stream` yield; the last one, and only that, is a `Reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +348,7 @@ class Quota:
     Attributes:
         total: Seconds in a full quota.
         left: Seconds left now.
-        resets_at: When it is filled again, as the Hub writes it, if it does.
+        resets_at: When the quota is reset, as the Hub writes it, if known.
     """
 
     total: float
@@ -357,22 +358,22 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a Space stands.
+    """The state of a Space.
 
     Attributes:
         space: Its URL.
-        stage: The Hub's word for its state, "RUNNING" for a server outside the Hub that answers, or
+        stage: The Hub's name for its state, "RUNNING" for a server outside the Hub that answers, or
             "UNREACHABLE".
         ready: Whether a turn can be sent to it.
-        problem: What is wrong, in one sentence; None when nothing is.
-        advice: What to do about it; None when nothing is wrong.
-        hardware: What it runs on, if the Hub tells.
+        problem: What is wrong, in one sentence; None if nothing is.
+        advice: What to do about it; None if nothing is wrong.
+        hardware: The hardware that it runs on, if the Hub knows.
         gradio_version: Its Gradio's version, if it answered.
-        endpoints: The endpoints of the contract that were found.
-        missing: The endpoints of the contract that were not.
-        max_file_size: Bytes that a file may have, None for no limit.
-        queue_size: Turns that wait or run, if it told.
-        quota: The account's quota, where a token let the Hub tell.
+        endpoints: The endpoints of the contract that it has.
+        missing: The endpoints of the contract that it lacks.
+        max_file_size: The largest file in bytes; None for no limit.
+        queue_size: How many turns are waiting or running, if known.
+        quota: The account's quota; None without a token.
     """
 
     space: str

@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 import stamina
+from hypothesis import settings
 from servers import KINDS, Servers
 from stage import Stage, Venue, staged, venues
+
+# No deadline: on a busy machine an example may take any time, whatever the code does. In CI the same
+# examples run every time, so that only a change can make a test fail; elsewhere new ones are tried.
+settings.register_profile("local", deadline=None, print_blob=True)
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
+settings.load_profile("ci" if "CI" in os.environ else "local")
 
 HERE = Path(__file__).parent
 STAGES = {kind: kind for kind in KINDS} | {"own_space": "answering"}
@@ -55,7 +62,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         values = [pytest.param(place, id=place.name, marks=_network(place)) for place in places]
         metafunc.parametrize(name, values, indirect=True)
     if "gradio_python" in metafunc.fixturenames:
-        pythons = [told.partition("=") for told in gradios] or [("own", "", sys.executable)]
+        pythons = [choice.partition("=") for choice in gradios] or [("own", "", sys.executable)]
         values = [pytest.param(path, id=name, marks=pytest.mark.loopback) for name, _, path in pythons]
         metafunc.parametrize("gradio_python", values)
 

@@ -382,7 +382,7 @@ def test_a_conversation_remembers_broken_calls_as_what_was_said() -> None:
     assert (reply.text, reply.tool_calls) == ("I look. ", ())
     (broken,) = reply.broken_calls
     assert "I look. " + broken.text == chat.turns[-1].text == reply.turn.text == told
-    assert broken.reason == "its JSON is broken at character 31: Expecting value"
+    assert broken.reason == "its JSON is invalid at character 31: Expecting value"
     sent = space.bodies("predict")[-1]["data"][1]["text"]
     assert "\nAssistant: I look. < |tool_call|>[{" in sent
 
@@ -970,14 +970,14 @@ def test_a_synchronous_call_never_waits_for_the_loop_it_holds_up() -> None:
 
 
 def test_a_conversation_refuses_to_wait_for_itself() -> None:
-    """A plain call that would wait for a turn on the loop it holds up is refused, and that turn goes on."""
+    """A plain call that would wait for a turn on the loop it blocks is refused, and that turn goes on."""
 
     async def cell() -> str:
         chat = client(ScriptedSpace()).conversation()
         turn = asyncio.ensure_future(chat.areply("one"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        with pytest.raises(p4.BlockingCallRefused, match="holds up"):
+        with pytest.raises(p4.BlockingCallRefused, match="blocks"):
             chat.reply("two")
         return (await turn).text
 

@@ -317,7 +317,7 @@ def test_what_is_taken_can_be_sent(token: str, uuid: str, cookie: str) -> None:
 @pytest.mark.parametrize("value", [-1, -0.5, math.nan, "5", True, [], -math.inf])
 def test_no_timeout_is_nonsense(field: str, value: Any) -> None:
     """A timeout is a number of seconds from 0; the refusal names the one that is not."""
-    with pytest.raises(InvalidOption, match=f"Timeouts.{field} is a number of seconds"):
+    with pytest.raises(InvalidOption, match=f"Timeouts.{field} must be a number of seconds"):
         Timeouts(**{field: value})
 
 

@@ -174,7 +174,7 @@ def test_the_text_is_made_of_what_is_known() -> None:
     assert str(nowhere) == "It broke."
     assert str(somewhere) == "It broke [step post]."
     assert str(advised) == "It is paused."
-    assert str(EmptyPrompt("Nothing")) == "Nothing. Give a question, a picture or a recording."
+    assert str(EmptyPrompt("Nothing")) == "Nothing. Pass a question, an image or audio."
 
 
 def test_the_closest_room_tells_the_place() -> None:

@@ -1,4 +1,4 @@
-"""The Hub's word on a Space, and who gets to see the token on the way."""
+"""The Hub's response on a Space, and who gets to see the token on the way."""
 
 from __future__ import annotations
 
@@ -117,18 +117,23 @@ def runtime(answer: Any) -> SpaceRuntime:
 
 def test_a_running_space_has_no_problem() -> None:
     """Stage and hardware are read from the Hub's answer; fields nobody needs are passed over."""
-    told = runtime(RUNNING)
+    report = runtime(RUNNING)
 
-    assert (told.stage, told.hardware, told.is_up, told.problem()) == ("RUNNING", "zero-a10g", True, None)
+    assert (report.stage, report.hardware, report.is_up, report.problem()) == (
+        "RUNNING",
+        "zero-a10g",
+        True,
+        None,
+    )
 
 
 @pytest.mark.parametrize(("stage", "kind"), STAGES.items())
 def test_each_stage_means_something(stage: str, kind: type[Phi4Error] | None) -> None:
     """A stage is up, paused, broken, or, known or not, one that waiting helps with."""
-    told = runtime({"stage": stage})
-    problem = told.problem()
+    report = runtime({"stage": stage})
+    problem = report.problem()
 
-    assert told.is_up == (kind is None)
+    assert report.is_up == (kind is None)
     assert type(problem) is (kind or type(None))
     assert problem is None or getattr(problem, "stage", None) == stage
     assert problem is None or f"({stage})" in problem.what or stage == "PAUSED"
@@ -143,17 +148,17 @@ def test_a_space_asleep_is_told_so() -> None:
 @pytest.mark.parametrize("stage", ["RUNTIME_ERROR", "PAUSED", "BUILDING"])
 def test_the_hubs_own_words_are_passed_on(stage: str) -> None:
     """What the Hub says of the failure is in the error, as text that one can show."""
-    told = runtime({"stage": stage, "errorMessage": "Scheduling failure: <b>unable</b> to schedule"})
+    report = runtime({"stage": stage, "errorMessage": "Scheduling failure: <b>unable</b> to schedule"})
 
-    assert "Scheduling failure: unable to schedule" in str(told.problem())
+    assert "Scheduling failure: unable to schedule" in str(report.problem())
 
 
 @given(st.text())
 def test_a_stage_is_up_only_if_it_is_known_to_be(stage: str) -> None:
     """No stage that this client does not know is taken for up."""
-    told = SpaceRuntime(stage=stage)
+    report = SpaceRuntime(stage=stage)
 
-    assert (told.problem() is None) == told.is_up == (STAGES.get(stage, SpaceNotReady) is None)
+    assert (report.problem() is None) == report.is_up == (STAGES.get(stage, SpaceNotReady) is None)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +186,9 @@ def test_a_space_known_by_its_url_is_found_by_subdomain() -> None:
         }
     )
 
-    told = hub.ask(lambda hub: hub.runtime(to_address("https://own-er-na-me.hf.space")))
+    report = hub.ask(lambda hub: hub.runtime(to_address("https://own-er-na-me.hf.space")))
 
-    assert told.stage == "RUNNING"
+    assert report.stage == "RUNNING"
     assert len(hub.requests) == 2
 
 

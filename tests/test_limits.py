@@ -14,7 +14,7 @@ from phi4_space._limits import Limits
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "8", None])
 def test_senseless_limits(name: str, value: object) -> None:
     """A limit that is not a positive whole number is refused, by the name of the field."""
-    with pytest.raises(InvalidOption, match=rf"Limits\.{name} is"):
+    with pytest.raises(InvalidOption, match=rf"Limits\.{name} must be"):
         Limits(**{name: value})  # type: ignore[arg-type]
 
 

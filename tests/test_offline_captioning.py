@@ -74,7 +74,7 @@ def test_the_client_tells_what_stands_where(style: PromptStyle, tmp_path: Path) 
     blue.write_bytes(media.square(40, 40, 220))
 
     def asked(*parts: str | Media) -> str:
-        text = compose([Turn.of("user", *parts)], kinds=["image", "image"], style=style).text
+        text = compose([Turn.of("user", *parts)], kinds=["image", "image"], style=style)
         return reply([Said(role="user", text=text, files=(red, blue))])
 
     one, other = Media(red), Media(blue)

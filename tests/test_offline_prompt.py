@@ -72,7 +72,7 @@ def test_the_clients_own_prompts_are_understood(style: PromptStyle) -> None:
         Sent(role="tool", text="", tool_call_id="1"),
     ]
 
-    talk = conversation(compose(said, tools=[ToolSpec("f", "d")], tool_choice="required", style=style).text)
+    talk = conversation(compose(said, tools=[ToolSpec("f", "d")], tool_choice="required", style=style))
 
     assert [turn.role for turn in talk.turns] == ["system", "user", "assistant", "tool", "tool"]
     assert "You must call at least one tool." in talk.system

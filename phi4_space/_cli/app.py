@@ -1,29 +1,31 @@
-"""The command `phi4`: its names, options and help. Knows what one may type; other rooms do the work."""
+"""The command `phi4`: its subcommands, options and help. Knows typer; other rooms do the work."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import sys
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 from typing import Annotated, Never
 
 import typer
 
-from phi4_space import __version__
+from phi4_space import Phi4Error, PromptStyle, __version__
+from phi4_space._cli.arguments import read_question, to_media
 from phi4_space._cli.chat import Chat, read_conversation
-from phi4_space._cli.demo import demonstrate
-from phi4_space._cli.doctor import examine
-from phi4_space._cli.failures import EXITS
-from phi4_space._cli.output import JsonLines, Narration, Show, print_json
-from phi4_space._cli.reach import PromptStyle, Target, reached, read_question, reported, to_media
+from phi4_space._cli.connection import SpaceOptions, connect
+from phi4_space._cli.demo import run_demo
+from phi4_space._cli.doctor import diagnose
+from phi4_space._cli.failures import EXITS, to_failure
+from phi4_space._cli.output import Display, JsonDisplay, TextDisplay, print_json
 
 _TERMINATED = 128 + signal.SIGTERM
 
 app = typer.Typer(
-    help="Use Microsoft's Phi-4-multimodal from a Hugging Face Space: text, pictures and sound in, text out.",
-    epilog="\n".join(["\b", "Exit status:", *(f"{one.code:>5}  {one.meaning}" for one in EXITS)]),
+    help="Use Microsoft's Phi-4-multimodal from a Hugging Face Space: text, images and audio in, text out.",
+    epilog="\n".join(["\b", "Exit status:", *(f"{status.code:>5}  {status.meaning}" for status in EXITS)]),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,21 +34,26 @@ app = typer.Typer(
 
 SpaceOption = Annotated[
     str | None,
-    typer.Option("--space", metavar="NAME|URL", help="The Space; else $PHI4_SPACE, else the public one."),
+    typer.Option(
+        "--space", metavar="NAME|URL", help="The Space; by default $PHI4_SPACE, or else the public one."
+    ),
 ]
 EmbeddedOption = Annotated[
-    bool, typer.Option("--embedded", help="Start a Space on this machine, with the rehearsal model.")
+    bool, typer.Option("--embedded", help="Start a Space on this machine, with the offline model.")
 ]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0, help="The longest that a turn may take."),
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="The longest time that a turn may take."),
 ]
 SystemOption = Annotated[
-    str | None, typer.Option("--system", "-s", metavar="TEXT", help="What the model is told about its part.")
+    str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions for the model.")
 ]
 StyleOption = Annotated[
     PromptStyle,
-    typer.Option("--prompt-style", help="How several turns become one prompt; template: Phi-4's own tokens."),
+    typer.Option(
+        "--prompt-style",
+        help="How several turns are written as one prompt; template uses Phi-4's own tokens.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 
@@ -55,25 +62,42 @@ def main() -> int:
     """Runs the command with the process's own arguments.
 
     Raises:
-        SystemExit: It ended; `EXITS` tells how.
+        SystemExit: Always, with one of the statuses in `EXITS`.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A terminal or pipe that has no letter for something gets a question mark, not a traceback.
+        # Characters that a terminal or pipe cannot encode become question marks, not a traceback.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    # Its warnings would stand beside the notices that tell the same.
+    # Its warnings would repeat what the notices say.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     signal.signal(signal.SIGTERM, _terminate)
     app(prog_name="phi4")
     return 0
 
 
+@contextmanager
+def exit_on_error(display: Display) -> Iterator[None]:
+    """Shows an error that is raised in a `with` block, without a traceback, and closes the display.
+
+    Raises:
+        typer.Exit: There was an error; with its exit status.
+    """
+    try:
+        yield
+    except (Phi4Error, ChildProcessError, KeyboardInterrupt) as exc:
+        failure = to_failure(exc)
+        display.show_failure(failure)
+        raise typer.Exit(failure.exit_code) from None
+    finally:
+        display.close()
+
+
 def _terminate(_number: int, _frame: FrameType | None) -> Never:
-    # As an exception, so that the job on the Space is taken back and an embedded Space is stopped.
+    # As an exception, so that the job on the Space is cancelled and an embedded Space is stopped.
     raise SystemExit(_TERMINATED)
 
 
-def _tell_version(*, wanted: bool) -> None:
-    if wanted:
+def _print_version(*, requested: bool) -> None:
+    if requested:
         print(__version__)  # noqa: T201 - what was asked for
         raise typer.Exit
 
@@ -83,10 +107,10 @@ def _phi4(
     *,
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Stands before every command."""
+    """Options of the command itself."""
 
 
 @app.command()
@@ -98,31 +122,33 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
     ] = None,
     media: Annotated[
         list[str] | None,
-        typer.Option("--media", "-m", metavar="FILE|URL", help="A picture or recording; may be repeated."),
+        typer.Option("--media", "-m", metavar="FILE|URL", help="An image or audio file; may be repeated."),
     ] = None,
     system: SystemOption = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Send the text as the prompt, nothing added.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Send the text as the whole prompt, with nothing added.")
+    ] = False,
     space: SpaceOption = None,
     embedded: EmbeddedOption = False,
     timeout: TimeoutOption = None,
     prompt_style: StyleOption = "transcript",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask one question, and watch the answer arrive.
+    """Ask one question, and stream the answer.
 
-    The answer alone goes to standard output, all else to standard error. With --json each event is one
+    Only the answer goes to standard output, everything else to standard error. With --json each event is one
     line of JSON; the last line is the reply or the error.
     """
-    show: Show = JsonLines() if as_json else Narration()
-    target = Target(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
-    with reported(show), reached(target, show) as client:
+    display: Display = JsonDisplay() if as_json else TextDisplay()
+    options = SpaceOptions(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
+    with exit_on_error(display), connect(options, display) as client:
         text = read_question(question)
-        attached = [to_media(argument) for argument in media or ()]
-        show.say(f"Asking {client.space}")
+        sources = [to_media(argument) for argument in media or ()]
+        display.show_status(f"Asking {client.space}")
         message, prompt = ("", text) if raw else (text, None)
-        with closing(client.stream(message, media=attached, system=system, prompt=prompt)) as events:
+        with closing(client.stream(message, media=sources, system=system, prompt=prompt)) as events:
             for event in events:
-                show.tell(event)
+                display.show_event(event)
 
 
 @app.command()
@@ -130,7 +156,7 @@ def chat(
     *,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="FILE", help="Go on with a conversation that /save wrote."),
+        typer.Option("--resume", metavar="FILE", help="Continue a conversation that /save wrote."),
     ] = None,
     system: SystemOption = None,
     space: SpaceOption = None,
@@ -140,26 +166,26 @@ def chat(
 ) -> None:
     """Have a conversation.
 
-    /help in it tells what else can be done. Ctrl-C during an answer cancels that answer; at the prompt it
-    ends the chat.
+    /help lists the commands of the chat. Ctrl-C during an answer cancels that answer; at the prompt it ends
+    the chat.
     """
-    narration = Narration()
-    target = Target(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
-    with reported(narration), ExitStack() as stack:
+    display = TextDisplay()
+    options = SpaceOptions(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
+    with exit_on_error(display), ExitStack() as stack:
         saved = None if resume is None else read_conversation(resume).space.space
-        client = stack.enter_context(reached(target, narration, saved=saved))
-        talk = Chat(client, narration, system=system)
+        client = stack.enter_context(connect(options, display, saved=saved))
+        session = Chat(client, display, system=system)
         if resume is not None:
-            talk.load(resume)
-        talk.run()
+            session.load(resume)
+        session.run()
 
 
 @app.command(
     add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
 def serve(context: typer.Context) -> None:
-    """Run a Space of your own: phi4 serve --help."""
-    from phi4_server.__main__ import main as serve_space  # noqa: PLC0415 - the server stands apart
+    """Run a Space of your own; see phi4 serve --help."""
+    from phi4_server.__main__ import main as serve_space  # noqa: PLC0415 - an extra of its own
 
     raise typer.Exit(serve_space(context.args))
 
@@ -169,17 +195,18 @@ def doctor(
     *,
     space: SpaceOption = None,
     wake: Annotated[
-        float, typer.Option("--wake", metavar="SECONDS", min=0, help="Wait so long for one that is not up.")
+        float,
+        typer.Option("--wake", metavar="SECONDS", min=0, help="Wait so long for a Space that is not up."),
     ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what is wrong with a Space, and what to do.
+    """Check what is wrong with a Space, and what to do about it.
 
-    One line for each thing looked at: ok, a problem, or a note, and what to do about it.
+    Prints one line for each check: ok, a problem or a note, and what to do about it.
     """
-    show: Show = JsonLines() if as_json else Narration()
-    with reported(show):
-        findings = examine(Target(space=space), wake=wake, show=show)
+    display: Display = JsonDisplay() if as_json else TextDisplay()
+    with exit_on_error(display):
+        findings = diagnose(SpaceOptions(space=space), wake=wake, display=display)
     if as_json:
         print_json(findings.to_json())
     else:
@@ -191,8 +218,8 @@ def doctor(
 def demo() -> None:
     """See it work, on this machine.
 
-    Starts a Space with the rehearsal model, asks about a text, a picture and a sound, and ends by itself.
+    Starts a Space with the offline model, asks about a text, an image and audio, and stops it again.
     """
-    narration = Narration(timed=False)
-    with reported(narration):
-        demonstrate(narration)
+    display = TextDisplay(timed=False)
+    with exit_on_error(display):
+        run_demo(display)

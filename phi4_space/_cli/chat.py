@@ -1,4 +1,4 @@
-"""The chat: lines in, answers out, and what begins with a slash. Knows no options of the command."""
+"""The chat: its input, its answers and its slash commands. Knows no options of the command."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from phi4_space import Conversation, InvalidConversation, InvalidInput, Notice, Phi4Error, SpaceClient
+from phi4_space._cli.arguments import to_media
 from phi4_space._cli.failures import to_failure
-from phi4_space._cli.output import Narration
-from phi4_space._cli.reach import to_media
+from phi4_space._cli.output import TextDisplay
 
 HELP = """\
-/media PATH ...  attach pictures or recordings to the next question; alone: list them
-/save FILE       write the conversation down; keep it as private as what was said
-/load FILE       go on with a conversation that was saved
-/new             begin a new conversation
-/help            this
-/quit            end; so do Ctrl-D, and Ctrl-C at the prompt
-Ctrl-C during an answer cancels that answer. Two slashes begin a question with one."""
+/media PATH ...  attach images or audio to the next question; without a path, list them
+/save FILE       save the conversation; keep the file as private as its content
+/load FILE       continue a saved conversation
+/new             start a new conversation
+/help            show this help
+/quit            end the chat; so do Ctrl-D, and Ctrl-C at the prompt
+Ctrl-C during an answer cancels that answer. Start a line with // for a question that begins with a slash."""
 
 
 class Chat:
-    """A conversation at a terminal, or one that is read from a pipe.
+    """A conversation at a terminal, or one whose questions come from a pipe.
 
-    At a terminal a failed turn is shown and the chat goes on; in a pipe, where nobody reacts, it ends there.
+    At a terminal an error is shown and the chat continues; in a pipe the first error ends the chat.
 
     Args:
-        space: The Space to talk with.
-        narration: Shows it.
-        system: What the model is told about its part, in each new conversation.
+        space: The client for the Space.
+        display: Shows the conversation.
+        system: Instructions for the model, in each new conversation.
     """
 
-    def __init__(self, space: SpaceClient, narration: Narration, *, system: str | None = None) -> None:
+    def __init__(self, space: SpaceClient, display: TextDisplay, *, system: str | None = None) -> None:
         self._space = space
-        self._narration = narration
+        self._display = display
         self._system = system
         self._attached: list[str | Path] = []
         self._at_terminal = sys.stdin.isatty()
@@ -48,157 +48,158 @@ class Chat:
             "media": self._attach,
             "save": self._save,
             "load": self.load,
-            "new": self._begin,
-            "help": lambda _: self._note(HELP),
+            "new": self._start,
+            "help": lambda _: self._show(HELP),
             "quit": self._end,
         }
         self._conversation = space.conversation(system=system)
 
     def run(self) -> None:
-        """Talks until the end of the input.
+        """Runs until the input ends.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed at the prompt.
-            Phi4Error: A turn failed, or a slash command did, in a pipe.
+            Phi4Error: A turn or a slash command failed, in a pipe.
         """
         if self._at_terminal:
-            self._note(f"Talking with {self._space.space}. /help lists what else can be done.")
+            self._show(f"Connected to {self._space.space}. /help lists the commands.")
         for line in self._lines():
             try:
-                self._take(line)
+                self._handle(line)
             except Phi4Error as exc:
                 if not self._at_terminal:
                     raise
-                self._narration.fail(to_failure(exc))
+                self._display.show_failure(to_failure(exc))
 
     def load(self, file: str) -> None:
-        """Goes on with a saved conversation.
+        """Continues a saved conversation.
 
         Raises:
-            InvalidInput: The file cannot be read, or holds no conversation.
+            InvalidInput: The file cannot be read, or is not a saved conversation.
         """
         self._conversation = read_conversation(file, space=self._space)
         self._attached.clear()
-        self._note(f"Going on with {file}: {len(self._conversation.turns)} turns.")
+        self._show(f"Continuing {file}, with {len(self._conversation.turns)} turns.")
 
     def _lines(self) -> Iterator[str]:
         if self._at_terminal:
-            with suppress(ImportError):  # it lends input() its arrow keys; Windows has them without
-                import readline  # noqa: F401, PLC0415 - its import is all it takes
+            with suppress(ImportError):  # gives input() line editing; Windows has that already
+                import readline  # noqa: F401, PLC0415 - importing it is enough
         prompt = "> " if self._at_terminal and sys.stdout.isatty() else ""
         while not self._ended:
             try:
                 line = input(prompt).strip()
             except EOFError:
                 if prompt:
-                    print()  # noqa: T201 - the shell's prompt begins on a line of its own
+                    print()  # noqa: T201 - so that the shell's prompt starts on a new line
                 return
             if line:
                 yield line
 
-    def _take(self, line: str) -> None:
+    def _handle(self, line: str) -> None:
         if line.startswith("/") and not line.startswith("//"):
-            word, _, rest = line[1:].partition(" ")
-            if word not in self._commands:
-                raise InvalidInput(f"There is no /{word}", advice="/help lists what there is.")
-            self._commands[word](rest.strip())
+            name, _, argument = line[1:].partition(" ")
+            if name not in self._commands:
+                raise InvalidInput(f"There is no command /{name}", advice="/help lists the commands.")
+            self._commands[name](argument.strip())
         else:
             self._ask(line.removeprefix("/") if line.startswith("//") else line)
 
     def _ask(self, question: str) -> None:
-        """Asks; what was attached stays so when the turn fails for a reason that may pass."""
-        self._narration.say(f"Asking {self._space.space}")
+        """Sends a question. Its media stay attached if the turn fails for a reason that may be temporary."""
+        self._display.show_status(f"Asking {self._space.space}")
         try:
             with closing(self._conversation.stream(question, media=list(self._attached))) as events:
                 for event in events:
-                    self._narration.tell(event)
+                    self._display.show_event(event)
         except InvalidInput:
             self._attached.clear()
             raise
         except KeyboardInterrupt:
             if not self._at_terminal:
                 raise
-            self._note("Cancelled, here and on the Space.", "warning")
+            self._show("Cancelled, here and on the Space.", "warning")
         else:
             self._attached.clear()
 
-    def _attach(self, rest: str) -> None:
-        for argument in [rest] if Path(rest).is_file() else _split(rest):
-            media = to_media(argument)
+    def _attach(self, paths: str) -> None:
+        for path in [paths] if Path(paths).is_file() else _split(paths):
+            media = to_media(path)
             if isinstance(media, Path) and not media.is_file():
-                raise InvalidInput(f"There is no file {argument!r}")
+                raise InvalidInput(f"There is no file {path!r}")
             self._attached.append(media)
         names = [media.name if isinstance(media, Path) else media[:60] for media in self._attached]
-        told = " ".join(", ".join(names).split())  # a name may have line breaks
-        self._note(f"Attached to the next question: {told or 'nothing'}.")
+        listing = " ".join(", ".join(names).split())  # a name may contain line breaks
+        self._show(f"Attached to the next question: {listing or 'nothing'}.")
 
     def _save(self, file: str) -> None:
         try:
             write_privately(Path(file).expanduser(), self._conversation.to_json())
-        except (OSError, RuntimeError, ValueError) as exc:  # no such user's home; a null in the name
-            raise InvalidInput(f"{file!r} cannot be written: {_words(exc)}") from exc
-        self._note(f"Saved {len(self._conversation.turns)} turns in {file}.")
+        except (OSError, RuntimeError, ValueError) as exc:  # no home for ~user; a null in the name
+            raise InvalidInput(f"{file!r} cannot be written: {_reason(exc)}") from exc
+        self._show(f"Saved {len(self._conversation.turns)} turns to {file}.")
 
-    def _begin(self, _rest: str) -> None:
+    def _start(self, _argument: str) -> None:
         self._conversation = self._space.conversation(system=self._system)
         self._attached.clear()
-        self._note("A new conversation.")
+        self._show("Started a new conversation.")
 
-    def _end(self, _rest: str) -> None:
+    def _end(self, _argument: str) -> None:
         self._ended = True
 
-    def _note(self, text: str, level: str = "info") -> None:
-        self._narration.close()
-        self._narration.note(Notice(text, level))
+    def _show(self, text: str, level: str = "info") -> None:
+        self._display.close()
+        self._display.show_notice(Notice(text, level))
 
 
 def read_conversation(file: str, *, space: SpaceClient | None = None) -> Conversation:
     """Reads a conversation that /save wrote.
 
     Args:
-        file: The file's path.
-        space: The client to go on with; one for the Space that it was with when left out.
+        file: The path of the file.
+        space: The client to continue it with; None for one for the Space that the file names.
 
     Raises:
-        InvalidInput: The file cannot be read, or holds no conversation.
+        InvalidInput: The file cannot be read, or is not a saved conversation.
     """
     try:
         text = Path(file).expanduser().read_bytes()
     except (OSError, RuntimeError, ValueError) as exc:
-        raise InvalidInput(f"{file!r} cannot be read: {_words(exc)}") from exc
+        raise InvalidInput(f"{file!r} cannot be read: {_reason(exc)}") from exc
     try:
         return Conversation.from_json(text, space=space)
     except InvalidConversation as exc:
-        raise InvalidConversation(f"{file!r} holds no conversation: {exc.what}") from exc
+        raise InvalidConversation(f"{file!r} is not a saved conversation: {exc.what}") from exc
 
 
-def _words(exc: Exception) -> str:
+def _reason(exc: Exception) -> str:
     return str(getattr(exc, "strerror", None) or exc)
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Writes a file that its owner alone can read, all of it or nothing; whoever could read it before.
+    """Writes a file, completely or not at all, that only its owner can read, even if others could read it
+    before.
 
     Raises:
         OSError: It cannot be written, or is a directory, a pipe or a device.
     """
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # so that a symbolic link remains one
     if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "it is no regular file")
-    # Made with mode 0600, under a name that nobody else has, and then put into the other's place.
-    handle, made = tempfile.mkstemp(dir=path.parent, prefix=".phi4-")
+        raise FileExistsError(errno.EEXIST, "it is not a regular file")
+    # Created with mode 0600 under a unique name, and then moved to its place.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".phi4-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        Path(made).replace(path)
+        Path(temporary).replace(path)
     except BaseException:
-        Path(made).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _split(rest: str) -> list[str]:
-    """Paths as a shell would take them, since terminals quote what is dropped on them."""
+def _split(paths: str) -> list[str]:
+    """Splits paths as a shell does, since terminals quote the paths of files that are dropped on them."""
     try:
-        return shlex.split(rest, posix=os.name == "posix")
-    except ValueError:  # a quote that nothing closes is part of a name
-        return [rest]
+        return shlex.split(paths, posix=os.name == "posix")
+    except ValueError:  # an unbalanced quote is part of a name
+        return [paths]

@@ -1,4 +1,4 @@
-"""What the command says and returns when it fails. Knows errors and numbers; no terminal, no options."""
+"""Errors of the command, and its exit statuses. Knows errors and numbers; no terminal, no options."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Exit:
 
     Attributes:
         code: The number.
-        meaning: What it says, for people.
-        errors: The families of errors that end the command with it.
+        meaning: What it means.
+        errors: The classes of errors that end the command with it.
     """
 
     code: int
@@ -42,35 +42,35 @@ class Exit:
 
 
 EXITS = (
-    Exit(0, "all went well"),
-    Exit(1, "something to install is missing, or a Space of one's own did not start"),
-    Exit(2, "called wrongly, or what was handed in cannot be sent", (InvalidInput,)),
-    Exit(3, "the Space does not run; doctor: no turn can be sent to it", (SpaceUnavailable,)),
-    Exit(4, "no room now: queue full, rate limited, no GPU, quota used up", (SpaceBusy, QuotaExceeded)),
+    Exit(0, "success"),
+    Exit(1, "a package is missing, or the embedded Space did not start"),
+    Exit(2, "invalid arguments, or input that cannot be sent", (InvalidInput,)),
+    Exit(3, "the Space is not running; doctor: no turn can be sent to it", (SpaceUnavailable,)),
+    Exit(4, "no capacity now: queue full, rate limited, no GPU, quota used up", (SpaceBusy, QuotaExceeded)),
     Exit(5, "the token or login was refused", (AuthenticationFailed,)),
-    Exit(6, "it is no Phi-4 Space that this client knows", (ContractNotMet, UnexpectedAnswer)),
-    Exit(7, "no connection, answer lost, or out of time", (ConnectionFailed, StreamLost, DeadlineExceeded)),
+    Exit(6, "it is not a Phi-4 Space that this client knows", (ContractNotMet, UnexpectedAnswer)),
+    Exit(7, "no connection, connection lost, or timeout", (ConnectionFailed, StreamLost, DeadlineExceeded)),
     Exit(8, "the Space's own code or GPU failed", (SpaceError, GpuAborted, UploadRefused, TurnCancelled)),
-    Exit(INTERRUPTED, "interrupted; the job on the Space was taken back", (KeyboardInterrupt,)),
+    Exit(INTERRUPTED, "interrupted; the job on the Space was cancelled", (KeyboardInterrupt,)),
 )
-"""Every exit status; an error that no family claims ends with 1."""
+"""All exit statuses; any other error ends the command with 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What failed, ready to be shown or written as JSON.
+    """An error, ready to be shown or written as JSON.
 
     Attributes:
         error: The error's class, such as "QueueFull".
         what: What happened, in one sentence.
         advice: What to do about it, or "".
-        exit_code: What the command returns.
-        space: The Space, if one was asked.
+        exit_code: The exit status of the command.
+        space: The Space, if a request was sent to one.
         step: The step of the turn that failed, if it was one.
-        status: The HTTP status that told so, if one did.
-        retry_after: Seconds after which trying again makes sense, if that is known.
-        retryable: Whether the same question may succeed when asked again.
-        partial_text: What had arrived of the answer.
+        status: The HTTP status, if the error is about a response.
+        retry_after: Seconds to wait before trying again, if known.
+        retryable: Whether the same question may succeed when it is sent again.
+        partial_text: The part of the answer that had arrived.
     """
 
     error: str
@@ -91,7 +91,7 @@ class Failure:
 
 
 def to_failure(exc: BaseException) -> Failure:
-    """Reads an exception."""
+    """Describes an exception."""
     name, code = type(exc).__name__, exit_code(exc)
     match exc:
         case Phi4Error():
@@ -115,17 +115,17 @@ def to_failure(exc: BaseException) -> Failure:
 
 def exit_code(exc: BaseException) -> int:
     """The exit status that an exception ends the command with."""
-    return next((known.code for known in EXITS if isinstance(exc, known.errors)), 1)
+    return next((status.code for status in EXITS if isinstance(exc, status.errors)), 1)
 
 
 def _advice(exc: Phi4Error) -> str:
-    """The error's advice; in the command's words where its own speak to programs."""
+    """The error's advice, replaced where it is meant for programmers."""
     match exc:
         case DeadlineExceeded(which="total"):
-            return "Give it longer with --timeout."
+            return "Allow more time with --timeout."
         case AuthenticationFailed():
             return "Set HF_TOKEN to a valid Hugging Face token that may use the Space."
         case InvalidConversation():
-            return "Hand in, unchanged, a file that /save wrote."
+            return "Pass a file that /save wrote, unchanged."
         case _:
             return exc.advice

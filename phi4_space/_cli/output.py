@@ -1,4 +1,4 @@
-"""How events and failures look: to a person at a terminal, in a pipe, to a program. Knows no network."""
+"""The output of the command: for a person at a terminal, in a pipe, as JSON. Knows no network."""
 
 from __future__ import annotations
 
@@ -15,92 +15,92 @@ from rich.text import Text
 from phi4_space import Delta, Event, Notice, Progress, Queued, Reply, Rewritten, Started, Timing, Waking
 from phi4_space._cli.failures import INTERRUPTED, Failure
 
-# What a terminal obeys, or shows other letters in another order or on another line for. Joiners are kept:
+# Characters that a terminal obeys, or that change the order or lines of others. Joiners are kept, since
 # scripts and emoji need them.
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the direction of writing
     r"\u2028\u2029\u206a-\u206f\ufff9-\ufffb\ud800-\udfff]"  # lines; long obsolete; halves of letters
 )
-_WORTH_TELLING = 1.0  # seconds; nobody needs to be told of a shorter wait
+_MIN_ETA = 1.0  # seconds; a shorter wait is not worth showing
 _LEVELS = {"info": "cyan", "success": "green", "warning": "yellow", "error": "red"}
 
 
-class Show(Protocol):
-    """What a command shows its work on."""
+class Display(Protocol):
+    """The output of a command."""
 
-    def say(self, doing: str) -> None:
-        """Says what is being done now."""
+    def show_status(self, status: str) -> None:
+        """Shows what is being done now."""
 
-    def note(self, notice: Notice) -> None:
-        """Says something that stays on the screen."""
+    def show_notice(self, notice: Notice) -> None:
+        """Shows a message that stays on the screen."""
 
-    def tell(self, event: Event) -> None:
-        """Shows what happened in a turn."""
+    def show_event(self, event: Event) -> None:
+        """Shows an event of a turn."""
 
-    def fail(self, failure: Failure) -> None:
-        """Shows that and why it ended badly."""
+    def show_failure(self, failure: Failure) -> None:
+        """Shows the error that ended the command or a turn."""
 
     def close(self) -> None:
-        """Leaves the screen as a prompt wants to find it."""
+        """Clears the status line and ends the current line."""
 
 
-class Narration:
-    """For people: the answer on stdout; all else on stderr, at a terminal as one line that changes.
+class TextDisplay:
+    """For people: the answer on stdout; everything else on stderr, at a terminal as one line that changes.
 
     Args:
-        timed: Whether a terminal is told, after each answer, how long its steps took.
+        timed: Whether to show, at a terminal, the time of each step after an answer.
     """
 
     def __init__(self, *, timed: bool = True) -> None:
-        self._aside = console(stderr=True)
+        self._stderr = console(stderr=True)
         self._timed = timed
-        self._line: LiveLine | None = None
-        self._last = ""
-        self._open = False  # whether a line of the answer waits for its end
+        self._live: LiveLine | None = None
+        self._status = ""
+        self._in_line = False  # whether the last line of the answer is not ended yet
 
-    def say(self, doing: str) -> None:
-        """Says what is being done now."""
-        if doing == self._last:
+    def show_status(self, status: str) -> None:
+        """Shows what is being done now."""
+        if status == self._status:
             return
-        self._last = doing
-        if not self._aside.is_terminal:
-            self._aside.print(Text(_one_line(doing)))
-        elif self._line is None:
-            self._line = self._aside.status(_cut(doing))
-            self._line.start()
+        self._status = status
+        if not self._stderr.is_terminal:
+            self._stderr.print(Text(_one_line(status)))
+        elif self._live is None:
+            self._live = self._stderr.status(_cut(status))
+            self._live.start()
         else:
-            self._line.update(_cut(doing))
+            self._live.update(_cut(status))
 
-    def note(self, notice: Notice) -> None:
-        """Says something that stays on the screen."""
-        if sys.stdout.isatty():  # elsewhere the answer shall stay as it is
+    def show_notice(self, notice: Notice) -> None:
+        """Shows a message that stays on the screen."""
+        if sys.stdout.isatty():  # elsewhere nothing is added to the answer
             self._end_line()
         title = f"{notice.title}: " if notice.title else ""
-        self._aside.print(Text(visible(f"{title}{notice.text}"), style=_LEVELS.get(notice.level, "")))
+        self._stderr.print(Text(visible(f"{title}{notice.text}"), style=_LEVELS.get(notice.level, "")))
 
-    def tell(self, event: Event) -> None:
-        """Shows what happened in a turn."""
+    def show_event(self, event: Event) -> None:
+        """Shows an event of a turn."""
         match event:
             case Delta(text):
                 self._write(text)
             case Rewritten(text):
-                self.note(Notice("The Space took that back and answers anew:", "warning"))
+                self.show_notice(Notice("The Space replaced its answer:", "warning"))
                 self._end_line()
                 self._write(text)
             case Notice():
-                self.note(event)
+                self.show_notice(event)
             case Reply():
                 self._finish(event)
             case _:
-                if not self._open:  # a line that changes would overwrite the answer
-                    self.say(describe(event))
+                if not self._in_line:  # a status line would overwrite the answer
+                    self.show_status(describe(event))
 
-    def fail(self, failure: Failure) -> None:
-        """Shows that and why it ended badly."""
+    def show_failure(self, failure: Failure) -> None:
+        """Shows the error that ended the command or a turn."""
         self.close()
         if failure.exit_code == INTERRUPTED:
-            self._aside.print(Text("Interrupted."))
+            self._stderr.print(Text("Interrupted."))
             return
         parts = [("Error: ", "bold red"), (f"{failure.what.rstrip('.')}.", "red")]
         if failure.where:
@@ -108,94 +108,94 @@ class Narration:
         if failure.advice:
             parts.append((f"\n{failure.advice}", ""))
         if failure.space:
-            parts.append((f'\n"phi4 doctor --space {failure.space}" looks at the Space.', "dim"))
-        self._aside.print(Text.assemble(*((visible(text), style) for text, style in parts)))
+            parts.append((f'\nRun "phi4 doctor --space {failure.space}" to check the Space.', "dim"))
+        self._stderr.print(Text.assemble(*((visible(text), style) for text, style in parts)))
 
     def close(self) -> None:
-        """Leaves the screen as a prompt wants to find it."""
+        """Clears the status line and ends the current line."""
         self._clear()
         self._end_line()
 
     def _write(self, text: str) -> None:
         self._clear()
-        self._open = not text.endswith("\n")  # noted first, for whoever is interrupted while writing
+        self._in_line = not text.endswith("\n")  # set first, in case writing is interrupted
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
 
     def _finish(self, reply: Reply) -> None:
         self.close()
         if not reply.text:
-            self.note(Notice("The answer is empty.", "warning"))
-        if self._timed and self._aside.is_terminal:
-            self._aside.print(Text(describe_timing(reply.timing), style="dim"))
+            self.show_notice(Notice("The answer is empty.", "warning"))
+        if self._timed and self._stderr.is_terminal:
+            self._stderr.print(Text(describe_timing(reply.timing), style="dim"))
 
     def _end_line(self) -> None:
-        """Ends an answer's line that is still open."""
-        if self._open:
+        """Ends the current line of the answer, if there is one."""
+        if self._in_line:
             sys.stdout.write("\n")
             sys.stdout.flush()
-            self._open = False
+            self._in_line = False
 
     def _clear(self) -> None:
-        self._last = ""
-        if self._line is not None:
-            self._line.stop()
-            self._line = None
+        self._status = ""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
-class JsonLines:
-    """For programs: one JSON object a line on stdout, for each event; the last is the reply or the error."""
+class JsonDisplay:
+    """For programs: one JSON object a line on stdout for each event; the last is the reply or the error."""
 
-    def say(self, doing: str) -> None:
-        """Programs need not be told."""
+    def show_status(self, status: str) -> None:
+        """Does nothing: programs do not need it."""
 
-    def note(self, notice: Notice) -> None:
+    def show_notice(self, notice: Notice) -> None:
         """Writes the notice as an event."""
-        self.tell(notice)
+        self.show_event(notice)
 
-    def tell(self, event: Event) -> None:
+    def show_event(self, event: Event) -> None:
         """Writes the event, under its name in lower case."""
         print_json({"event": type(event).__name__.lower(), **asdict(event)})
 
-    def fail(self, failure: Failure) -> None:
+    def show_failure(self, failure: Failure) -> None:
         """Writes the failure as an event named "error"."""
         print_json({"event": "error", **asdict(failure)})
 
     def close(self) -> None:
-        """Every line was written whole."""
+        """Does nothing: every line is complete."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that wraps words at a terminal, and leaves lines as they are elsewhere."""
-    made = Console(stderr=stderr, highlight=False)
-    made.soft_wrap = not made.is_terminal
-    return made
+    """A console that wraps lines at a terminal only."""
+    result = Console(stderr=stderr, highlight=False)
+    result.soft_wrap = not result.is_terminal
+    return result
 
 
 def print_json(value: object) -> None:
-    """Writes one line of JSON to stdout, at once; in ASCII, which every pipe takes."""
+    """Writes one line of JSON to stdout and flushes it; in ASCII, which every encoding supports."""
     sys.stdout.write(f"{json.dumps(value)}\n")
     sys.stdout.flush()
 
 
 def visible(text: str) -> str:
-    """The text without control characters: what a Space writes shall not command the terminal.
+    """The text without control characters, so that a Space cannot control the terminal.
 
-    Nor does it turn the direction of writing, by which a text can show other words than it has.
+    Characters that change the direction of writing, and so can disguise a text, are removed as well.
     """
     return _CONTROL.sub("", text)
 
 
 def describe(event: Waking | Queued | Started | Progress) -> str:
-    """One line on how a turn stands."""
+    """The state of a turn, in one line."""
     match event:
         case Waking(stage, waited):
-            return f"The Space is not up yet ({stage}); waiting, {waited:.0f} s so far"
+            return f"The Space is not up yet ({stage}); waited {waited:.0f} s so far"
         case Queued(position, size, eta):
-            place = "next" if position == 0 else f"{position} in front"
+            place = "next" if position == 0 else f"{position} ahead"
             return f"In the queue: {place}, {size} in all{_about(eta)}"
         case Started(eta):
-            return f"The Space is at work{_about(eta)}"
+            return f"The Space is working{_about(eta)}"
         case Progress():
             return _describe_progress(event)
 
@@ -212,17 +212,17 @@ def describe_timing(timing: Timing) -> str:
 
 
 def _describe_progress(progress: Progress) -> str:
-    doing = progress.description or "The Space is at work"
+    activity = progress.description or "The Space is working"
     if progress.fraction is not None:
-        return f"{doing}: {progress.fraction:.0%}"
+        return f"{activity}: {progress.fraction:.0%}"
     if progress.done is None:
-        return doing
+        return activity
     total = "" if progress.total is None else f" of {progress.total:g}"
-    return f"{doing}: {progress.done:g}{total} {progress.unit}"
+    return f"{activity}: {progress.done:g}{total} {progress.unit}"
 
 
 def _about(eta: float | None) -> str:
-    return f", about {eta:.0f} s" if eta is not None and eta >= _WORTH_TELLING else ""
+    return f", about {eta:.0f} s" if eta is not None and eta >= _MIN_ETA else ""
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 
 from phi4_space._errors import UnexpectedAnswer
-from phi4_space._net.error_mapping import label, plain
+from phi4_space._net.error_mapping import label, strip_markup
 from phi4_space._net.origin import is_prefix
 
 
@@ -114,7 +114,7 @@ def to_config(body: object) -> Config:
     try:
         config = _Config.model_validate(body)
     except ValidationError as exc:
-        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {plain(str(exc))}") from exc
+        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {strip_markup(str(exc))}") from exc
     slots = {part.id: _slot(part) for part in config.components}
     return Config(
         gradio_version=label(config.version) or "",
@@ -131,7 +131,7 @@ def _prefix(written: str) -> str:
     prefix = written.removesuffix("/")
     if not is_prefix(prefix):
         raise UnexpectedAnswer(
-            f"The api_prefix in the Space's /config is not a plain path: {plain(repr(written))}"
+            f"The api_prefix in the Space's /config is not a plain path: {strip_markup(repr(written))}"
         )
     return prefix
 

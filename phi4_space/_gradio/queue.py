@@ -16,7 +16,7 @@ from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._gradio.diffs import Outputs
 from phi4_space._json import parse
 from phi4_space._limits import Limits
-from phi4_space._net.error_mapping import label, plain
+from phi4_space._net.error_mapping import label, strip_markup
 from phi4_space._turns import Notice, Progress, Queued, Started
 
 
@@ -185,7 +185,9 @@ class QueueReader:
         except ValidationError as exc:
             if exc.errors()[0]["type"] == "union_tag_invalid":
                 return []
-            raise UnexpectedAnswer(f"A queue message is not as Gradio writes it: {plain(str(exc))}") from exc
+            raise UnexpectedAnswer(
+                f"A queue message is not as Gradio writes it: {strip_markup(str(exc))}"
+            ) from exc
         except ValueError as exc:
             raise UnexpectedAnswer(f"A queue message is not as Gradio writes it: {exc}") from exc
         if message.event_id not in {None, self._event_id}:
@@ -207,7 +209,7 @@ class QueueReader:
         output = message.output
         if not message.success:
             title = output.title or (message.title if isinstance(message, _Completed) else None)
-            return Failed(None if output.error is None else plain(output.error), label(title))
+            return Failed(None if output.error is None else strip_markup(output.error), label(title))
         if output.data is None:
             return Cancelled()
         if isinstance(message, _Completed):
@@ -237,7 +239,7 @@ def _simple(message: _Estimation | _ProcessStarts | _UnexpectedError | _Heartbea
         case _ProcessStarts():
             return Started(message.eta)
         case _UnexpectedError():
-            return SessionLost(plain(message.message or "no reason given"))
+            return SessionLost(strip_markup(message.message or "no reason given"))
     return Heartbeat()
 
 
@@ -247,7 +249,7 @@ def _progress(unit: _ProgressUnit) -> Progress:
 
 def _notice(message: _Log) -> Notice:
     level = message.level if message.level in _LEVELS else "info"
-    return Notice(plain(message.log), level, label(message.title))
+    return Notice(strip_markup(message.log), level, label(message.title))
 
 
 def call_body(

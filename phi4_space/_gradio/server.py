@@ -25,7 +25,7 @@ from phi4_space._media.read import refuse_too_many
 from phi4_space._net.deadlines import within_total
 from phi4_space._net.host import Host
 from phi4_space._net.origin import Origin
-from phi4_space._net.pool import Pool
+from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
 from phi4_space._sync.locks import LoopLock
 from phi4_space._turns import File
@@ -75,7 +75,7 @@ class GradioServer:
             limits=settings.limits,
         )
         self._connections = _Connections()
-        self._pool = Pool(partial(self.host.client, open_client, self._connections.watch))
+        self._pool = ClientPool(partial(self.host.client, open_client, self._connections.watch))
         self._clock = clock
         self._instance: Instance | None = None
         self._seen = -math.inf
@@ -103,7 +103,7 @@ class GradioServer:
                 raise copy.copy(self._failure)  # what one found while the others waited holds for all
             try:
                 with (
-                    self.host.border("connect"),
+                    self.host.translate_errors("connect"),
                     within_total(self.settings.timeouts, "No contract was read"),
                 ):
                     self._instance = await self._look()
@@ -120,7 +120,7 @@ class GradioServer:
             TooManyFiles: There are more.
         """
         most = self.settings.max_files
-        with self.host.border("upload"):
+        with self.host.translate_errors("upload"):
             refuse_too_many(len(files), instance.contract.takes.max_files if most is None else most)
 
     async def upload(self, files: Sequence[File], instance: Instance) -> list[Mapping[str, Any]]:
@@ -138,7 +138,10 @@ class GradioServer:
             UploadRefused: The Space did not take them.
             DeadlineExceeded: They were not there in time; `Timeouts` says what counts.
         """
-        with self.host.border("upload"), within_total(self.settings.timeouts, "The files were not taken"):
+        with (
+            self.host.translate_errors("upload"),
+            within_total(self.settings.timeouts, "The files were not taken"),
+        ):
             return await self._upload(files, instance.config)
 
     async def _upload(self, files: Sequence[File], config: Config) -> list[Mapping[str, Any]]:
@@ -171,7 +174,7 @@ class GradioServer:
 
     async def get(self, path: str, *, step: Step = "connect") -> Any:
         """The JSON at a path of the Space's server."""
-        with self.host.border(step):
+        with self.host.translate_errors(step):
             async with self._pool.borrow() as client:
                 return await self.host.ask(client, "GET", path)
 
@@ -187,7 +190,7 @@ class GradioServer:
                 self.invalidate()
         if self._instance is not None:
             return self._instance
-        with self.host.border("connect"):
+        with self.host.translate_errors("connect"):
             # In one expression: a local would show, in tracebacks, what the server said.
             return self._to_instance(self._checked(to_config(await self.get("/config"))))
 
@@ -203,7 +206,7 @@ class GradioServer:
 
     async def _send(self, files: Sequence[File], config: Config) -> list[str]:
         form = [("files", (file.name, file.data, file.mime_type)) for file in files]
-        with self.host.border("upload"):
+        with self.host.translate_errors("upload"):
             async with self._pool.borrow() as client:
                 return _paths(
                     await self.host.ask(client, "POST", f"{config.api_prefix}/upload", files=form),

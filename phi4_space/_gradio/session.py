@@ -95,7 +95,7 @@ class Session:
         call = self._contract.first(submission)
         if call is None:
             return self._contract.pending(submission, None)
-        with self._host.border("predict"):
+        with self._host.translate_errors("predict"):
             # In one expression: a local would show, in tracebacks, what the server said.
             return self._contract.pending(
                 submission, _field(await self._call("run/predict", call), "data", list)
@@ -139,7 +139,7 @@ class Session:
         deadline = Deadline(self._host.timeouts, "The job was not over")
         async with aclosing(self._events(event_id)) as events:
             while True:
-                with self._host.border("get"):
+                with self._host.translate_errors("get"):
                     event = await deadline.run_within(anext(events, None))
                 if event is None:
                     return
@@ -152,12 +152,12 @@ class Session:
         """
         body = cancel_body(self._contract.fn_index, self.session_hash, event_id)
         quietly = contextlib.suppress(Phi4Error)
-        with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._host.border("get"):
+        with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._host.translate_errors("get"):
             await self._host.ask(self._client, "POST", self._path("cancel"), json=body)
 
     async def _join(self, pending: Any, options: Mapping[str, object]) -> str:
         call = self._contract.ask(pending, options)
-        with self._host.border("post"):
+        with self._host.translate_errors("post"):
             return str(_field(await self._call("queue/join", call), "event_id", str))
 
     async def _call(self, path: str, call: Call) -> Any:

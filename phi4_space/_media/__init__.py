@@ -1,1 +1,1 @@
-"""Images and audio, from whatever form a caller has them in, as files. Knows no network."""
+"""Images and audio, turned into files from whatever form a caller has them in. Knows no network."""

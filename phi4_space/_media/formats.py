@@ -1,4 +1,4 @@
-"""What bytes are, told from the bytes alone. Knows no names, no sources, no I/O and none of our errors."""
+"""File formats, recognised from the bytes alone. Knows no names, no sources, no I/O and no errors of ours."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import filetype
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of pictures or recordings that Phi-4 takes.
+    """A format of images or audio that Phi-4 accepts.
 
     Attributes:
-        mime_type: Its standard type, such as "image/jpeg".
-        extensions: The file name extensions it goes by, with their dots, the usual one first.
+        mime_type: Its standard MIME type, such as "image/jpeg".
+        extensions: Its file name extensions, with their dots, the usual one first.
     """
 
     mime_type: str
     extensions: tuple[str, ...]
 
 
-# Keyed by what _tell() tells, which for the most part are the words of the library filetype.
-_TAKEN = {
+# Keyed by the result of _detect(), which is mostly that of the library filetype.
+_ACCEPTED = {
     "image/jpeg": Format("image/jpeg", (".jpg", ".jpeg")),
     "image/png": Format("image/png", (".png",)),
     "image/apng": Format("image/png", (".png",)),
@@ -38,62 +38,62 @@ _TAKEN = {
     "audio/mpeg": Format("audio/mpeg", (".mp3",)),
     "audio/x-flac": Format("audio/flac", (".flac",)),
     "audio/ogg": Format("audio/ogg", (".ogg",)),
-    "audio/opus": Format("audio/ogg", (".opus", ".ogg")),  # RFC 7845 gives the Ogg file Ogg's type
+    "audio/opus": Format("audio/ogg", (".opus", ".ogg")),  # RFC 7845: the file has Ogg's type
     "audio/mp4": Format("audio/mp4", (".m4a",)),
 }
-_WORDS = {
+_DESCRIPTIONS = {
     "text/plain": "text",
     "text/html": "a web page",
-    "image/svg+xml": "a drawing in the format SVG",
-    "video/ogg": "a video in the format OGG",
+    "image/svg+xml": "an SVG drawing",
+    "video/ogg": "a video in OGG format",
 }
-_NOUNS = {"image": "a picture", "audio": "a recording", "video": "a video"}
+_NOUNS = {"image": "an image", "audio": "audio", "video": "a video"}
 
 _TEXT_HEAD = 4096
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _ID3_HEADER = 10
-# Sync bits, a version that exists, layer III, with or without a checksum; then a bit rate that exists.
+# Sync bits, a valid version, layer III, with or without a checksum; then a valid bit rate.
 _MP3_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x00-\xef]")
 _OGG_PAGE_HEADER = 27
 _OGG_FIRST_PAGE = 0x02
-_MOST_PARTS = 300  # of a file, beyond which it is made to waste time: pages, boxes, tracks
+_MAX_PARTS = 300  # pages, boxes or tracks of a file; one with more was made to waste time
 
 
 def recognise(data: bytes) -> Format | None:
-    """Tells which of the formats that Phi-4 takes the bytes are in; None where they are in none of them."""
-    return _TAKEN.get(_tell(data) or "")
+    """The format of the bytes, among those that Phi-4 accepts; None if it is none of them."""
+    return _ACCEPTED.get(_detect(data) or "")
 
 
 def describe(data: bytes) -> str | None:
-    """Says in plain words what bytes are that Phi-4 does not take, such as "a video in the format MP4".
+    """Describes bytes that Phi-4 does not accept, such as "a video in MP4 format".
 
     Returns:
-        The words; None where Phi-4 does take them, or where nobody can tell.
+        The description; None if Phi-4 does accept them, or if their format is not known.
     """
-    told = _tell(data)
-    if told is None or told in _TAKEN:
+    mime_type = _detect(data)
+    if mime_type is None or mime_type in _ACCEPTED:
         return None
-    if told in _WORDS:
-        return _WORDS[told]
-    noun = _NOUNS.get(told.partition("/")[0], "a file")
-    return f"{noun} in the format {filetype.get_type(mime=told).extension.upper()}"
+    if mime_type in _DESCRIPTIONS:
+        return _DESCRIPTIONS[mime_type]
+    noun = _NOUNS.get(mime_type.partition("/")[0], "a file")
+    return f"{noun} in {filetype.get_type(mime=mime_type).extension.upper()} format"
 
 
-def _tell(data: bytes) -> str | None:
-    """The type of any bytes; where the library's few bytes do not suffice, by looking further in."""
+def _detect(data: bytes) -> str | None:
+    """The MIME type of any bytes; it reads on where the few bytes that the library checks do not suffice."""
     guessed: str | None = filetype.guess_mime(data)
-    if guessed != "application/pdf" and (text := _tell_text(data)):
-        return text  # before the library is believed: it takes a text that starts with "BM" for a bitmap
+    if guessed != "application/pdf" and (text := _detect_text(data)):
+        return text  # checked first, since the library takes a text that starts with "BM" for a bitmap
     if data[4:8] == b"ftyp":
-        return _tell_mp4(data, guessed)
+        return _detect_mp4(data, guessed)
     if data.startswith(b"ID3"):
-        return _tell_tagged(data)
+        return _detect_tagged(data)
     if guessed == "audio/ogg":
-        return _tell_ogg(data)
+        return _detect_ogg(data)
     return guessed or ("audio/mpeg" if _MP3_FRAME.match(data) else None)
 
 
-def _tell_text(data: bytes) -> str | None:
+def _detect_text(data: bytes) -> str | None:
     head = data[:_TEXT_HEAD]
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=len(data) <= _TEXT_HEAD)
@@ -107,8 +107,8 @@ def _tell_text(data: bytes) -> str | None:
     return "text/html" if text.startswith(("<!doctype html", "<html")) else "text/plain"
 
 
-def _tell_tagged(data: bytes) -> str:
-    """What follows an ID3v2 tag: MP3, unless it says that it is another recording."""
+def _detect_tagged(data: bytes) -> str:
+    """The MIME type of what follows an ID3v2 tag: MP3, unless it is recognised as another kind of audio."""
     length = 0
     for byte in data[6:_ID3_HEADER]:
         length = length << 7 | byte
@@ -117,19 +117,19 @@ def _tell_tagged(data: bytes) -> str:
     return guessed if guessed and guessed.startswith("audio/") else "audio/mpeg"
 
 
-def _tell_ogg(data: bytes) -> str:
-    """Which codec the first pages name, one for each stream of the file."""
-    told = "audio/ogg"
-    for page in islice(_first_ogg_pages(data), _MOST_PARTS):
+def _detect_ogg(data: bytes) -> str:
+    """The MIME type by the codecs that the first pages name, one for each stream of the file."""
+    mime_type = "audio/ogg"
+    for page in islice(_first_ogg_pages(data), _MAX_PARTS):
         if page.startswith((b"\x80theora", b"\x01video")):
             return "video/ogg"
         if page.startswith(b"OpusHead"):
-            told = "audio/opus"
-    return told
+            mime_type = "audio/opus"
+    return mime_type
 
 
 def _first_ogg_pages(data: bytes) -> Iterator[bytes]:
-    """The content of the pages that begin the streams; they stand before all others."""
+    """The content of the pages that begin the streams, which precede all others."""
     at = 0
     while data[at : at + 4] == b"OggS" and data[at + 5 : at + 6] == bytes([_OGG_FIRST_PAGE]):
         sizes = at + _OGG_PAGE_HEADER
@@ -138,8 +138,8 @@ def _first_ogg_pages(data: bytes) -> Iterator[bytes]:
         yield data[start:at]
 
 
-def _tell_mp4(data: bytes, guessed: str | None) -> str | None:
-    """Which of the many things that share MP4's boxes it is, by its brand, else by its tracks."""
+def _detect_mp4(data: bytes, guessed: str | None) -> str | None:
+    """The MIME type of one of the many formats that use MP4's boxes, by its brand or else by its tracks."""
     if guessed and guessed.startswith("image/"):
         return guessed
     if data[8:12] in {b"M4A ", b"M4B "}:
@@ -154,18 +154,18 @@ def _track_kinds(data: memoryview) -> Iterator[bytes]:
     """The handler of each track of an MP4 file, such as b"vide" or b"soun"."""
     contents = [data]
     for name in (b"moov", b"trak", b"mdia", b"hdlr"):
-        inside = (box for outer in contents for box in islice(_boxes(outer), _MOST_PARTS))
-        contents = [content for kind, content in inside if kind == name][:_MOST_PARTS]
+        inside = (box for outer in contents for box in islice(_boxes(outer), _MAX_PARTS))
+        contents = [content for kind, content in inside if kind == name][:_MAX_PARTS]
     return (bytes(handler[8:12]) for handler in contents)
 
 
 def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """The type and content of each box that stands in the data side by side, up to a broken one."""
+    """The type and content of each box at the top level of the data, up to a broken one."""
     at = 0
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
         header = 8
-        if size == 1 and at + 16 <= len(data):  # the size did not fit into four bytes
+        if size == 1 and at + 16 <= len(data):  # the size does not fit into four bytes
             header, size = 16, struct.unpack_from(">Q", data, at + 8)[0]
         elif size == 0:  # up to the end
             size = len(data) - at

@@ -1,4 +1,4 @@
-"""References -> named bytes. Knows no sockets (who calls brings the way to load a URL) and no Space."""
+"""References to media -> files. Knows no sockets (the caller passes a function that loads URLs), no Space."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from phi4_space._media.formats import Format, describe, recognise
 from phi4_space._turns import File, Media, MediaLike
 
 Fetch = Callable[[str], Awaitable[bytes]]
-"""Loads what an http(s) URL names, or raises one of our errors."""
+"""Loads the content of an http(s) URL, or raises one of our errors."""
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _DATA_URI = re.compile(r"data:", re.IGNORECASE)
 _IN_BASE64 = re.compile(r";\s*base64\s*$", re.IGNORECASE)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
-_LARGEST = 1 << 29  # bytes of a local file, which is read whole; Spaces take far less
-_NAME_BYTES = 120  # of UTF-8: file systems take 255, and the server may add to it
+_MAX_BYTES = 1 << 29  # of a local file, which is read into memory; Spaces accept far less
+_MAX_NAME_BYTES = 120  # in UTF-8; file systems allow 255, and the server may add to the name
 _SOURCES = (
-    "Hand in a pathlib.Path, bytes, an open binary file, a data URI, an http(s) URL, base64, a PIL image, "
+    "Pass a pathlib.Path, bytes, an open binary file, a data URI, an http(s) URL, base64, a PIL image, "
     "or (sample_rate, samples) with numpy samples."
 )
 
@@ -52,34 +52,36 @@ class _Readable(Protocol):
 
 
 def refuse_too_many(count: int, limit: int | None) -> None:
-    """Refuses more files than one turn may carry.
+    """Refuses more files than one turn may have.
 
     Raises:
         TooManyFiles: There are more.
     """
     if limit is not None and count > limit:
-        raise TooManyFiles(f"The turn has {count} files and may carry {limit}", count=count, limit=limit)
+        raise TooManyFiles(
+            f"The turn has {count} files, but at most {limit} are allowed", count=count, limit=limit
+        )
 
 
-async def read_media(thing: MediaLike, *, fetch: Fetch) -> File:
-    """Reads one picture or recording, and recognises it from its bytes.
+async def read_media(media: MediaLike, *, fetch: Fetch) -> File:
+    """Reads one image or audio file, and recognises its format from its bytes.
 
-    What blocks, such as a disk or an encoder, runs in a thread. Nothing that was handed in is closed, and an
-    open file is read from where it stands.
+    Disk access and encoding, which block, run in a thread. An open file is read from its current position,
+    and is not closed.
 
     Args:
-        thing: A `Media`, or anything that its `source` may be.
+        media: A `Media`, or anything that its `source` may be.
         fetch: Loads an http(s) URL.
 
     Raises:
         MediaNotReadable: It is missing, empty or broken.
-        UnsupportedContent: It is nothing to read media from, or Phi-4 does not take what it holds.
-        InvalidOption: `Media.name` is no string.
+        UnsupportedContent: Media cannot be read from such a source, or Phi-4 does not accept the format.
+        InvalidOption: `Media.name` is not a string.
         UrlRefused: `fetch` refused its URL.
     """
-    media = thing if isinstance(thing, Media) else Media(thing)
+    media = media if isinstance(media, Media) else Media(media)
     if not isinstance(media.name, str | None):
-        raise InvalidOption(f"Media.name is a string, not {type(media.name).__name__}")
+        raise InvalidOption(f"Media.name must be a string, not {type(media.name).__name__}")
     source, name = media.source, media.name
     if isinstance(source, str) and _URL.match(source.lstrip()):
         name = name or _name_in_url(source)
@@ -87,34 +89,34 @@ async def read_media(thing: MediaLike, *, fetch: Fetch) -> File:
     return await to_thread.run_sync(_read, source, name)
 
 
-async def read_all(things: Sequence[MediaLike], *, fetch: Fetch) -> tuple[File, ...]:
-    """Reads several at once.
+async def read_all(media: Sequence[MediaLike], *, fetch: Fetch) -> tuple[File, ...]:
+    """Reads several media at the same time.
 
     Returns:
-        The files, in the order of the things.
+        The files, in the order of the media.
 
     Raises:
-        Phi4Error: As `read_media` does: whichever fails first, and it says which of the things that was.
+        Phi4Error: The first error of `read_media`; the message says for which of the media.
     """
     files: dict[int, File] = {}
     failures: list[Phi4Error] = []
 
-    async def read(place: int) -> None:
+    async def read(index: int) -> None:
         try:
-            files[place] = await read_media(things[place], fetch=fetch)
-        except Exception as exc:  # noqa: BLE001 - what is handed in may raise what it likes when it is looked at
+            files[index] = await read_media(media[index], fetch=fetch)
+        except Exception as exc:  # noqa: BLE001 - a caller's object may raise anything
             failure = exc if isinstance(exc, Phi4Error) else _unreadable(exc)
             failures.append(failure)
-            if len(things) > 1:
-                failure.what = f"media {place + 1} of {len(things)}: {failure.what}"
+            if len(media) > 1:
+                failure.what = f"media {index + 1} of {len(media)}: {failure.what}"
             group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        for place in range(len(things)):
-            group.start_soon(read, place)
+        for index in range(len(media)):
+            group.start_soon(read, index)
     if failures:
         raise failures[0]
-    return tuple(files[place] for place in range(len(things)))
+    return tuple(files[index] for index in range(len(media)))
 
 
 def _unreadable(cause: Exception) -> MediaNotReadable:
@@ -128,22 +130,22 @@ def _read(source: object, name: str | None) -> File:
 
 
 def to_file(data: bytes, name: str | None) -> File:
-    """Recognises a picture or recording from its bytes alone.
+    """Makes a file of bytes, and recognises its format from the bytes alone.
 
     Args:
         data: The bytes.
-        name: What to call it, if it has a name; its extension is corrected.
+        name: A file name, whose extension is corrected; None if there is none.
 
     Raises:
-        MediaNotReadable: It is empty.
-        UnsupportedContent: Phi-4 does not take what it is.
+        MediaNotReadable: There are no bytes.
+        UnsupportedContent: Phi-4 does not accept the format.
     """
     label = repr(name) if name else "The media"
     if not data:
         raise MediaNotReadable(f"{label} is empty")
     form = recognise(data)
     if form is None:
-        raise UnsupportedContent(f"{label} is {describe(data) or 'of no known kind, by its bytes'}")
+        raise UnsupportedContent(f"{label} is {describe(data) or 'in an unknown format'}")
     return File(_file_name(name or "", form), form.mime_type, data)
 
 
@@ -160,53 +162,61 @@ def _load(source: object) -> bytes:
     encoded = encode(source)
     if encoded is not None:
         return encoded
-    raise UnsupportedContent(f"Media cannot be read from a {type(source).__name__}", advice=_SOURCES)
+    raise UnsupportedContent(
+        f"Media cannot be read from an object of type {type(source).__name__}", advice=_SOURCES
+    )
 
 
 def _load_path(path: Path) -> bytes:
-    shown = repr(shortened(str(path)))
+    short_path = repr(shortened(str(path)))
     try:
-        # A pipe or a device might never end, so that neither is opened.
-        _checked_size(path.stat(), shown)
+        # A pipe or a device might never end, so neither is opened.
+        _checked_size(path.stat(), short_path)
         with open(path, "rb", opener=_open) as file:
-            data = file.read(_checked_size(os.fstat(file.fileno()), shown))
+            data = file.read(_checked_size(os.fstat(file.fileno()), short_path))
     except Phi4Error:
         raise
     except (OSError, ValueError) as exc:
-        raise MediaNotReadable(f"{shown} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise MediaNotReadable(
+            f"{short_path} cannot be read: {getattr(exc, 'strerror', None) or exc}"
+        ) from exc
     if not data:
-        raise MediaNotReadable(f"{shown} is empty")
+        raise MediaNotReadable(f"{short_path} is empty")
     return data
 
 
-def _checked_size(found: os.stat_result, shown: str) -> int:
-    """How much is to be read of a file: no more than it says, as one in /proc says that it is empty."""
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "no regular file"
-        raise MediaNotReadable(f"{shown} is {kind}")
-    if found.st_size > _LARGEST:
-        raise FileTooLarge(f"{shown} has {found.st_size} bytes", size=found.st_size, limit=_LARGEST)
-    return found.st_size
+def _checked_size(status: os.stat_result, path: str) -> int:
+    """How many bytes to read of a file: its size, which is 0 for files in /proc."""
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise MediaNotReadable(f"{path} is {kind}")
+    if status.st_size > _MAX_BYTES:
+        raise FileTooLarge(
+            f"{path} has {status.st_size} bytes, but at most {_MAX_BYTES} are allowed",
+            size=status.st_size,
+            limit=_MAX_BYTES,
+        )
+    return status.st_size
 
 
 def _open(path: str, flags: int) -> int:
-    # Should a pipe have come into its place meanwhile, nobody waits for who writes to it.
+    # If a pipe has replaced the file meanwhile, opening it must not wait for a writer.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _load_file(file: _Readable) -> bytes:
     if isinstance(file, io.TextIOBase) or inspect.iscoroutinefunction(file.read):
         raise MediaNotReadable(
-            f"A {type(file).__name__} gives no bytes to who calls read()",
-            advice='Open the file with mode "rb", or await its bytes and hand them in.',
+            f"read() of a {type(file).__name__} does not return bytes",
+            advice='Open the file in mode "rb", or read its bytes yourself and pass them.',
         )
     try:
         data = file.read()
-    except Exception as exc:  # any library's file, with any library's errors
+    except Exception as exc:  # a file of any library, which may raise any error
         raise MediaNotReadable(f"The open file cannot be read: {exc}") from exc
     if not isinstance(data, bytes | bytearray | memoryview):
         raise MediaNotReadable(
-            f"The open file gave {type(data).__name__}, not bytes", advice='Open it with mode "rb".'
+            f"The open file returned {type(data).__name__}, not bytes", advice='Open it in mode "rb".'
         )
     if not data:
         raise MediaNotReadable("The open file is at its end", advice="Rewind it first: file.seek(0).")
@@ -215,15 +225,15 @@ def _load_file(file: _Readable) -> bytes:
 
 def _load_text(text: str) -> bytes:
     if text != mended(text):
-        raise MediaNotReadable("The string holds halves of surrogate pairs, which no data URI or base64 has")
+        raise MediaNotReadable("The string contains lone surrogates, which no data URI or base64 contains")
     if _DATA_URI.match(text):
         return _load_data_uri(text)
     data = _from_base64(text)
-    # Many a path, such as "pictures/cat", is base64 by its letters: what it means would be nothing known.
+    # Many a path, such as "images/cats", is valid base64, but does not decode to a known format.
     if not data or not (recognise(data) or describe(data)):
         raise MediaNotReadable(
-            "The string is neither a data URI, nor an http(s) URL, nor a picture or recording in base64",
-            advice="A string is never a local path: wrap one as pathlib.Path(...).",
+            "The string is neither a data URI, nor an http(s) URL, nor an image or audio file in base64",
+            advice="A string is never read as a local path; pass pathlib.Path(...) instead.",
         )
     return data
 
@@ -231,18 +241,20 @@ def _load_text(text: str) -> bytes:
 def _load_data_uri(uri: str) -> bytes:
     head, comma, body = uri.partition(",")
     if not comma:
-        raise MediaNotReadable('The data URI is broken: no "," stands before its data')
+        raise MediaNotReadable('The data URI is not valid: there is no "," before its data')
     if _BROKEN_ESCAPE.search(body):
-        raise MediaNotReadable("The data URI is broken: a % in it has no two hexadecimal digits after it")
+        raise MediaNotReadable(
+            "The data URI is not valid: a % in it is not followed by two hexadecimal digits"
+        )
     in_base64 = _IN_BASE64.search(head)
     data = _from_base64(unquote(body)) if in_base64 else unquote_to_bytes(body)
     if data is None:
-        raise MediaNotReadable("The data URI is broken: its data is no base64")
+        raise MediaNotReadable("The data URI is not valid: its data is not base64")
     return data
 
 
 def _from_base64(text: str) -> bytes | None:
-    """The bytes that standard or URL-safe base64 means, with or without blanks and padding; None if none."""
+    """Decodes standard or URL-safe base64, with or without white space and padding; None if it is neither."""
     letters = "".join(text.split()).rstrip("=").translate(_FROM_URL_SAFE)
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
@@ -251,7 +263,7 @@ def _from_base64(text: str) -> bytes | None:
 
 
 def _own_name(source: object) -> str | None:
-    """The name that a path, an open file or a PIL image brings along."""
+    """The name of a path, an open file or a PIL image; None if it has none."""
     names = (getattr(source, attribute, None) for attribute in ("name", "filename"))
     return next((name for name in names if isinstance(name, str)), None)
 
@@ -261,12 +273,12 @@ def _name_in_url(url: str) -> str:
     return unquote(path.rpartition("/")[2])
 
 
-def _file_name(given: str, form: Format) -> str:
-    """A name that file systems take: the given one's stem, with the extension that the format calls for."""
-    base = re.split(r"[/\\]", given)[-1]
+def _file_name(name: str, form: Format) -> str:
+    """A name that file systems accept: the stem of a name, with an extension of the format."""
+    base = re.split(r"[/\\]", name)[-1]
     stem, dot, extension = base.rpartition(".")
     printable = "".join(letter for letter in (stem if dot else base) if letter.isprintable())
-    short = printable.strip(". ").encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(". ")
+    short = printable.strip(". ").encode()[:_MAX_NAME_BYTES].decode(errors="ignore").rstrip(". ")
     extension = f".{extension.lower()}"
     kept = extension if extension in form.extensions else form.extensions[0]
     return f"{short or form.mime_type.partition('/')[0]}{kept}"

@@ -1,4 +1,4 @@
-"""What a server sends, read in pieces and no further than is allowed. Knows HTTP bodies; nothing in them."""
+"""Response bodies, read in chunks and only up to a limit. Knows HTTP bodies; not what is in them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._limits import Limits
 
 HEADERS = {"Accept-Encoding": "identity"}
-"""What requests carry so that answers are as large as they look."""
+"""Headers of each request, so that a response is as large as it looks."""
 _LENGTH = re.compile(r"\d{1,30}", re.ASCII)
 _EVENTS = {"Content-Type": "text/event-stream; charset=utf-8"}
 
 
-async def read(response: httpx.Response, limits: Limits) -> bytes:
-    """The body; leave the response afterwards, so that the connection is closed where more would follow.
+async def read_body(response: httpx.Response, limits: Limits) -> bytes:
+    """Reads a body. Close the response afterwards, so that nothing more is read where the body is too large.
 
     Raises:
         LimitExceeded: It is larger than allowed.
@@ -30,32 +30,32 @@ async def read(response: httpx.Response, limits: Limits) -> bytes:
     if _LENGTH.fullmatch(length) and int(length) > limits.body:
         raise _too_large(response, limits)
     body = bytearray()
-    async with aclosing(_pieces(response)) as pieces:
-        async for piece in pieces:
-            body += piece
+    async with aclosing(_chunks(response)) as chunks:
+        async for chunk in chunks:
+            body += chunk
             if len(body) > limits.body:
                 raise _too_large(response, limits)
     return bytes(body)
 
 
-async def messages(response: httpx.Response, limits: Limits) -> AsyncGenerator[str, None]:
-    """The data of each event of an event stream; as UTF-8, whatever the server says, as events always are.
+async def read_events(response: httpx.Response, limits: Limits) -> AsyncGenerator[str, None]:
+    """Yields the data of each event of an event stream, which is always UTF-8, whatever the server declares.
 
     Raises:
         LimitExceeded: A line or an event is larger than allowed; it was not kept.
-        UnexpectedAnswer: It is compressed, or no event stream.
+        UnexpectedAnswer: The body is compressed, or not an event stream.
     """
     if "text/event-stream" not in response.headers.get("Content-Type", ""):
-        raise UnexpectedAnswer("The server answered with no event stream")
+        raise UnexpectedAnswer("The server did not answer with an event stream")
     source = EventSource(httpx.Response(200, headers=_EVENTS, stream=_Bounded(response, limits.line)))
     async with aclosing(source.aiter_sse()) as events:
         async for event in events:
-            if event.data:  # one that only says when to come again is not for us
+            if event.data:  # an event without data only says when to reconnect
                 yield event.data
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """The bytes of an event stream, as long as no event is larger than allowed."""
+    """The bytes of an event stream, up to the first event that is larger than allowed."""
 
     def __init__(self, response: httpx.Response, limit: int) -> None:
         self._response = response
@@ -63,30 +63,30 @@ class _Bounded(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = _EventSize()
-        async with aclosing(_pieces(self._response)) as pieces:
-            async for piece in pieces:
-                if size.largest(piece) > self._limit:
+        async with aclosing(_chunks(self._response)) as chunks:
+            async for chunk in chunks:
+                if size.largest(chunk) > self._limit:
                     raise LimitExceeded(
                         f"A message of the event stream is larger than {self._limit} bytes",
                         which="line",
                         limit=self._limit,
                     )
-                yield piece
+                yield chunk
 
 
 class _EventSize:
-    """How large the events of a stream are; an event ends with an empty line."""
+    """Measures the events of a stream; an event ends with an empty line."""
 
     def __init__(self) -> None:
         self._size = 0
         self._last = b"\n"
 
-    def largest(self, piece: bytes) -> int:
-        """The size of the largest event that the piece ends, or that it goes on with."""
+    def largest(self, chunk: bytes) -> int:
+        """The size of the largest event that the chunk completes or continues."""
         largest = self._size
-        if self._last == b"\r" and piece.startswith(b"\n"):
-            piece, self._last = piece[1:], b"\n"  # the second half of one line's end
-        for line in piece.splitlines(keepends=True):
+        if self._last == b"\r" and chunk.startswith(b"\n"):
+            chunk, self._last = chunk[1:], b"\n"  # the second half of one line end
+        for line in chunk.splitlines(keepends=True):
             empty = self._last in b"\r\n" and line[:1] in b"\r\n"
             self._size = 0 if empty else self._size + len(line)
             self._last = line[-1:]
@@ -94,19 +94,21 @@ class _EventSize:
         return largest
 
 
-async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
-        # It was asked for none, and a small body may unpack to any size.
-        raise UnexpectedAnswer("The server answered with compressed content", status=response.status_code)
-    async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes())) as pieces:
-        async for piece in pieces:
-            yield piece
+        # The request asked for no compression, and a small body may unpack to any size.
+        raise UnexpectedAnswer(
+            "The server sent a compressed response, which was not asked for", status=response.status_code
+        )
+    async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes())) as chunks:
+        async for chunk in chunks:
+            yield chunk
 
 
 def _too_large(response: httpx.Response, limits: Limits) -> LimitExceeded:
     return LimitExceeded(
-        f"The server's answer is larger than {limits.body} bytes",
+        f"The server's response is larger than {limits.body} bytes",
         which="body",
         limit=limits.body,
         status=response.status_code,

@@ -1,4 +1,4 @@
-"""How credentials get into requests: at the last moment, and into nothing else. Knows httpx; no Gradio."""
+"""How credentials get into requests: at the last moment, and nowhere else. Knows httpx; no Gradio."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pydantic import SecretStr
 if TYPE_CHECKING:
     from urllib.request import Request
 
-_MOST_COOKIES = 50  # that a server may set, as many as browsers keep of a site
-_LARGEST_COOKIE = 4096  # characters
+_MAX_COOKIES = 50  # that a server may set; browsers keep as many for a site
+_MAX_COOKIE_SIZE = 4096  # characters
 
 
 class HeaderAuth(httpx.Auth):
-    """Puts headers with credentials on a request.
+    """Adds headers with credentials to a request.
 
-    Only what is sent has them: no argument and no local of whoever asks.
+    They are on the request alone: no argument and no local variable of the caller holds them.
 
     Args:
         headers: Their names and values.
@@ -29,14 +29,14 @@ class HeaderAuth(httpx.Auth):
         self._headers = headers
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """The request with the headers; what is answered changes nothing."""
+        """Yields the request with the headers; the response changes nothing."""
         for name, value in self._headers:
             request.headers[name] = value.get_secret_value()
         yield request
 
 
-class _FewCookies(DefaultCookiePolicy):
-    """Keeps few cookies of a server, and none that are large."""
+class _BoundedCookies(DefaultCookiePolicy):
+    """Keeps a limited number of a server's cookies, and none that is large."""
 
     def __init__(self, jar: CookieJar) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class _FewCookies(DefaultCookiePolicy):
 
     def set_ok(self, cookie: Cookie, request: Request) -> bool:
         size = len(cookie.name) + len(cookie.value or "")
-        return len(self._jar) < _MOST_COOKIES and size <= _LARGEST_COOKIE and super().set_ok(cookie, request)
+        return len(self._jar) < _MAX_COOKIES and size <= _MAX_COOKIE_SIZE and super().set_ok(cookie, request)
 
 
 class _Jar(CookieJar):
@@ -53,22 +53,22 @@ class _Jar(CookieJar):
     def make_cookies(self, response: Any, request: Request) -> Sequence[Cookie]:
         headers = response.info()
         sizes = map(len, headers.get_all("Set-Cookie", []))
-        is_plain = "Set-Cookie2" not in headers and all(size <= 2 * _LARGEST_COOKIE for size in sizes)
+        is_plain = "Set-Cookie2" not in headers and all(size <= 2 * _MAX_COOKIE_SIZE for size in sizes)
         return super().make_cookies(response, request) if is_plain else []
 
 
 def to_jar(cookies: Mapping[str, str]) -> CookieJar:
-    """A jar with these cookies, in which a server may put some more."""
+    """A jar with these cookies, to which a server may add some more."""
     jar = _Jar()
-    holder = httpx.Cookies(jar)
+    cookie_store = httpx.Cookies(jar)
     for name, value in cookies.items():
-        holder.set(name, value)
-    jar.set_policy(_FewCookies(jar))
+        cookie_store.set(name, value)
+    jar.set_policy(_BoundedCookies(jar))
     return jar
 
 
-class _Hidden(bytes):
-    """Bytes that do not show: httpcore logs what it opens a SOCKS proxy with."""
+class _MaskedBytes(bytes):
+    """Bytes whose repr is masked: httpcore logs the credentials that it sends to a SOCKS proxy."""
 
     __slots__ = ()
 
@@ -77,10 +77,10 @@ class _Hidden(bytes):
 
 
 class Proxy(httpx.Proxy):
-    """A proxy whose user and password are in no log line."""
+    """A proxy whose user and password never appear in a log."""
 
     @property
     def raw_auth(self) -> tuple[bytes, bytes] | None:
         """The user and password, encoded."""
-        told = super().raw_auth
-        return told and (_Hidden(told[0]), _Hidden(told[1]))
+        auth = super().raw_auth
+        return auth and (_MaskedBytes(auth[0]), _MaskedBytes(auth[1]))

@@ -1,4 +1,4 @@
-"""How long a piece of work may take. Knows clocks and timeouts; no requests and no Space."""
+"""Deadlines for a request and for a whole piece of work. Knows clocks and timeouts; no HTTP and no Space."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Deadline:
 
 @contextmanager
 def within_total(timeouts: Timeouts, what: str) -> Iterator[None]:
-    """Ends the work inside after `Timeouts.total`.
+    """Ends the `with` block after `Timeouts.total`.
 
     Args:
         timeouts: The client's.
-        what: What was not done, if the time runs out, as the beginning of a sentence.
+        what: The beginning of the error's sentence: what was not done in time.
 
     Raises:
         DeadlineExceeded: The time ran out.
@@ -61,7 +61,8 @@ def within_request(timeouts: Timeouts) -> Iterator[Callable[[], None]]:
     """Ends one request after `Timeouts.request`, or after `Timeouts.total` if that is sooner.
 
     Yields:
-        What to call when a piece of the request was sent: its seconds begin anew, those of the total do not.
+        A function to call whenever a chunk of the request was sent: it restarts the time of the request, not
+        that of the total.
 
     Raises:
         DeadlineExceeded: The time ran out.
@@ -76,7 +77,7 @@ def within_request(timeouts: Timeouts) -> Iterator[Callable[[], None]]:
         yield sent
     if scope.cancelled_caught:
         which = "total" if scope.deadline == latest else "request"
-        raise _exceeded(which, timeouts, "There was no whole answer")
+        raise _exceeded(which, timeouts, "There was no complete response")
 
 
 def _seconds(timeout: float | None) -> float:

@@ -1,7 +1,7 @@
-"""What a server's words about a failure mean. Knows texts, titles and statuses; no sockets, no turns.
+"""A server's error messages, mapped to our errors. Knows texts, titles and statuses; no sockets, no turns.
 
-Gradio reports a handler's failure as a title and a text, with HTTP 200. ZeroGPU's wordings were read in
-the `spaces` package 0.32.0 and 0.51.3; both are matched, title first.
+Gradio reports a handler's failure as a title and a text, with HTTP 200. ZeroGPU's wordings are those of the
+`spaces` package 0.32.0 and 0.51.3; both are matched, title first.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from phi4_space._errors import (
 from phi4_space._json import JSON, parse
 from phi4_space._limits import Limits
 
-_LONGEST = 600
-_LONGEST_LABEL = 100
-_READ = 2_000  # characters that are looked at, at either end of a longer text
-_LAYERS = 8  # of escapes within escapes; nobody who means well writes three
+_MAX_TEXT = 600
+_MAX_LABEL = 100
+_EDGE = 2_000  # characters that are examined at either end of a longer text
+_MAX_LAYERS = 8  # of escapes within escapes; an honest server hardly nests three
 _TAG = re.compile(r"</?[a-z!][^<>]*>", re.IGNORECASE)
-# A terminal would obey the controls; those of direction show a text as another; half a pair cannot be shown.
+# Terminals obey control characters; bidi controls disguise a text; lone surrogates cannot be shown.
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _MARKUP = str.maketrans("", "", "<&(")
 _TRACEBACK = "Traceback (most recent call last)"
-# The lengths of the numbers are bounded, since a server's words may be anything.
+# The lengths of the numbers are bounded, since a server may send anything.
 _SECONDS = re.compile(
     r"\((?:(\d{1,9})s requested vs\. (\d{1,9})s left|(\d{1,9})s left vs\. (\d{1,9})s requested)\)"
 )
-_AGAIN = re.compile(r"(?:try again|retry) in (?:(\d{1,4}) days?, )?(\d{1,4}):(\d\d):(\d\d)", re.IGNORECASE)
+_RETRY_IN = re.compile(r"(?:try again|retry) in (?:(\d{1,4}) days?, )?(\d{1,4}):(\d\d):(\d\d)", re.IGNORECASE)
 _QUOTA_TITLES = frozenset({"ZeroGPU quota exceeded", "ZeroGPU pending credits exceeded"})
 _QUOTA = re.compile(
     r"exceeded your (?:\w{1,20} ){0,4}(?:Zero)?GPU (?:quota|runs limit)|has reached its GPU limit",
@@ -53,38 +53,39 @@ _QUOTA = re.compile(
 _NO_GPU = re.compile(r"No GPU (?:was|is) (?:currently )?available", re.IGNORECASE)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _LIMIT = re.compile(r"maximum allowed size of (\d+) bytes")
-_SHORTEST_WAIT = 1.0  # ZeroGPU was seen to say "Try again in 0:00:00"
+_MIN_WAIT = 1.0  # seconds; ZeroGPU has been seen to say "Try again in 0:00:00"
 
 
-def plain(text: str) -> str:
-    """A server's text as one can show it: no markup, no controls, no traceback, no more than a paragraph.
+def strip_markup(text: str) -> str:
+    """Makes a server's text fit to be shown: no markup, control characters or traceback, at most a paragraph.
 
-    What is plain stays as it is. Of a text that is too long to be shown the ends alone are looked at.
+    Plain text is returned as it is. Of a text that is too long to be shown, only the two ends are examined.
     """
-    told = text if len(text) <= 2 * _READ else f"{text[:_READ]}…{text[-_READ:]}"
-    for _ in range(_LAYERS):
-        before, told = told, _without_traceback(_CONTROL.sub("", _TAG.sub("", html.unescape(told)))).strip()
-        if told == before:
+    result = text if len(text) <= 2 * _EDGE else f"{text[:_EDGE]}…{text[-_EDGE:]}"
+    for _ in range(_MAX_LAYERS):
+        before = result
+        result = _strip_traceback(_CONTROL.sub("", _TAG.sub("", html.unescape(result)))).strip()
+        if result == before:
             break
-    else:  # whoever wrote this wants some of it to come through
-        told = told.translate(_MARKUP).strip()
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+    else:  # nested on purpose, so that some markup is left: remove its characters
+        result = result.translate(_MARKUP).strip()
+    return result if len(result) <= _MAX_TEXT else f"{result[:_MAX_TEXT]}…"
 
 
 def label(text: str | None) -> str | None:
-    """A server's word for something, such as a title, as one can show it in a line; None for none."""
-    told = " ".join(plain(text or "").split())
-    return (told if len(told) <= _LONGEST_LABEL else f"{told[:_LONGEST_LABEL]}…") or None
+    """Makes a server's short text, such as a title, fit to be shown on a line; None where nothing is left."""
+    line = " ".join(strip_markup(text or "").split())
+    return (line if len(line) <= _MAX_LABEL else f"{line[:_MAX_LABEL]}…") or None
 
 
-def _without_traceback(text: str) -> str:
+def _strip_traceback(text: str) -> str:
     before, *tracebacks = text.split(_TRACEBACK)
     if not tracebacks:
         return text
-    # The last line tells what failed; in a group of failures lines begin with bars, and bars end it.
+    # The last line says what failed; in an exception group lines begin with bars, and bars end it.
     lines = (line.strip(" |+-:") for line in reversed(tracebacks[-1].splitlines()))
-    said = before.rstrip().removesuffix("Exception Group").rstrip(" |+")
-    return f"{said} {next(filter(None, lines), '')}"
+    message = before.rstrip().removesuffix("Exception Group").rstrip(" |+")
+    return f"{message} {next(filter(None, lines), '')}"
 
 
 def from_handler(  # noqa: PLR0911 - a table of wordings, one row each
@@ -94,18 +95,18 @@ def from_handler(  # noqa: PLR0911 - a table of wordings, one row each
 
     Args:
         text: The Space's message, or None where it hides it (`show_error=False`).
-        title: Its title; ZeroGPU's tell what is wrong.
+        title: Its title, by which ZeroGPU's errors are told apart.
     """
     if text is None:
         return SpaceError(
-            "The Space's code failed, and it keeps the reason to itself",
+            "The Space's code failed, and the Space does not say why",
             title=title,
             hidden=True,
-            advice="Look into the Space's logs, or ask its owner to; a Space of your own shows it.",
+            advice="Look into the Space's logs, or ask its owner to. A Space of your own shows the reason.",
         )
     if title in _QUOTA_TITLES or _QUOTA.search(text):
         return _quota(text)
-    if title == "Queue is full":  # a turn that waited, and had to give way to others
+    if title == "Queue is full":  # a turn that was already waiting, and was removed to make room
         return QueueFull(text)
     if title == "ZeroGPU queue timeout" or _NO_GPU.search(text):
         return NoGpuAvailable(text, retry_after=_wait(text))
@@ -130,70 +131,74 @@ def _quota(text: str) -> QuotaExceeded:
 
 
 def _wait(text: str) -> float | None:
-    found = _AGAIN.search(text)
+    found = _RETRY_IN.search(text)
     if found is None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return max(_SHORTEST_WAIT, ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds)
+    return max(_MIN_WAIT, ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds)
 
 
 def from_response(  # noqa: PLR0911 - a table of statuses, one row each
     status: int, body: bytes, headers: Mapping[str, str]
 ) -> Phi4Error:
-    """The error for an HTTP answer that is no success.
+    """The error for an HTTP response other than a success.
 
     Args:
         status: Its status.
         body: Its body.
         headers: Its headers, names in lower case.
     """
-    answer = _json(body)
-    told = _told(answer, body, headers)
+    payload = _parse_json(body)
+    message = _message(payload, body, headers)
     retry_after = _retry_after(headers)
     match status:
         case 401 | 403:
-            return AuthenticationFailed(f"The server refused the credentials: {told}", status=status)
+            return AuthenticationFailed(f"The server refused the credentials: {message}", status=status)
         case 413:
-            limit = _LIMIT.search(told)
+            limit = _LIMIT.search(message)
             return FileTooLarge(
-                f"The server refused the size: {told}", limit=int(limit[1]) if limit else None, status=status
+                f"The server refused the file because of its size: {message}",
+                limit=int(limit[1]) if limit else None,
+                status=status,
             )
         case 429:
-            return RateLimited(f"Too many requests: {told}", status=status, retry_after=retry_after)
-        case 500 if (failure := _handler_failure(answer)) is not None:
+            return RateLimited(f"Too many requests: {message}", status=status, retry_after=retry_after)
+        case 500 if (failure := _handler_failure(payload)) is not None:
             failure.status = status
             return failure
-        case 503 if told.startswith("Queue is full"):
-            return QueueFull(told, status=status, retry_after=retry_after)
+        case 503 if message.startswith("Queue is full"):
+            return QueueFull(message, status=status, retry_after=retry_after)
         case 502 | 503 | 504:
             return SpaceBusy(
-                f"The server is not able to answer now: {told}", status=status, retry_after=retry_after
+                f"The server cannot answer now: {message}", status=status, retry_after=retry_after
             )
         case _:
-            return UnexpectedAnswer(f"The server answered {status}: {told}", status=status)
+            return UnexpectedAnswer(
+                f"The server answered with HTTP status {status}: {message}", status=status
+            )
 
 
-def _handler_failure(answer: JSON) -> Phi4Error | None:
-    """`run/predict` reports a handler's failure as a 500 whose JSON has an `error`, perhaps null."""
-    if not isinstance(answer, dict) or "error" not in answer:
+def _handler_failure(payload: JSON) -> Phi4Error | None:
+    """`run/predict` reports a handler's failure as a 500 whose JSON has an `error`, which may be null."""
+    if not isinstance(payload, dict) or "error" not in payload:
         return None
-    text, title = answer["error"], answer.get("title")
+    text, title = payload["error"], payload.get("title")
     return from_handler(
-        None if text is None else plain(str(text)), label(title) if isinstance(title, str) else None
+        None if text is None else strip_markup(str(text)), label(title) if isinstance(title, str) else None
     )
 
 
-def _told(answer: JSON, body: bytes, headers: Mapping[str, str]) -> str:
+def _message(payload: JSON, body: bytes, headers: Mapping[str, str]) -> str:
     if "html" in headers.get("content-type", ""):
-        return plain(headers.get("x-error-message", "")) or "a web page, not an answer"
-    if isinstance(answer, dict):
-        detail = answer.get("detail", answer.get("error", answer))
+        return strip_markup(headers.get("x-error-message", "")) or "a web page"
+    if isinstance(payload, dict):
+        detail = payload.get("detail", payload.get("error", payload))
         detail = detail.get("error", detail) if isinstance(detail, dict) else detail
-        return plain(detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False))
-    return plain(body.decode("utf-8", "replace")) or "nothing"
+        return strip_markup(detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False))
+    return strip_markup(body.decode("utf-8", "replace")) or "no message"
 
 
-def _json(body: bytes) -> JSON:
+def _parse_json(body: bytes) -> JSON:
     try:
         return parse(body, Limits())
     except (ValueError, LimitExceeded):
@@ -201,5 +206,5 @@ def _json(body: bytes) -> JSON:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    told = headers.get("retry-after", "")
-    return max(_SHORTEST_WAIT, float(told)) if _DIGITS.fullmatch(told) else None
+    value = headers.get("retry-after", "")
+    return max(_MIN_WAIT, float(value)) if _DIGITS.fullmatch(value) else None

@@ -1,8 +1,8 @@
-"""Media behind URLs, loaded under a policy. Knows no Space, no token, no cookie and no proxy.
+"""Media behind URLs, downloaded under a policy. Knows no Space, no token, no cookie and no proxy.
 
-The addresses of a host are checked, and one of those very addresses is connected to: the name is not asked
-for twice, since a second answer may differ. That also is why the environment's proxies are not used: they
-would resolve the name once more, elsewhere. TLS is verified against the name all the same.
+The addresses of a host are checked, and the connection is made to one of those very addresses: the name is
+not resolved twice, since the second result may differ. This is also why proxies from the environment are not
+used: they would resolve the name once more, elsewhere. TLS is still verified against the name.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from phi4_space._net.pool import ssl_context
 from phi4_space._net.urls import FetchPolicy, Target, check_addresses, to_target
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Finds the IP addresses of a host, for a port; OSError where there are none."""
+"""Resolves a host to its IP addresses, for a port; raises OSError where there are none."""
 OpenTransport = Callable[[], httpx.AsyncBaseTransport]
-"""Makes what carries one request."""
+"""Makes the transport for one request."""
 
-_LONGEST_LENGTH = 30  # digits; more are no length that anything has
+_MAX_LENGTH_DIGITS = 30  # of a Content-Length; no real one has more
 _HEADERS = {"User-Agent": "phi4-space", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class Budget:
-    """What the URLs of one turn may cost together. Made for one turn, on the loop that takes it.
+    """What the URLs of one turn may use together: time, bytes, connections. Made for one turn, on its loop.
 
     Args:
         policy: What is allowed.
@@ -38,31 +38,31 @@ class Budget:
 
     def __init__(self, policy: FetchPolicy) -> None:
         self._policy = policy
-        self._places = anyio.CapacityLimiter(policy.at_a_time)
+        self._slots = anyio.CapacityLimiter(policy.at_a_time)
         self._bytes_left = policy.total_bytes
         self._deadline = math.inf
 
     @asynccontextmanager
-    async def place(self) -> AsyncGenerator[None]:
-        """Waits until one more may be loaded, and holds it to the time that is left to all.
+    async def slot(self) -> AsyncGenerator[None]:
+        """Waits until one more URL may be loaded, and ends the `with` block when the time for all is up.
 
         Raises:
-            UrlRefused: The time is over.
+            UrlRefused: The time is up.
         """
         total = self._policy.total_timeout
         self._deadline = min(self._deadline, anyio.current_time() + total)
         try:
             with anyio.fail_after(self._deadline - anyio.current_time()):
-                async with self._places:
+                async with self._slots:
                     yield
         except TimeoutError as exc:
             raise UrlRefused(
-                f"The URLs of one turn took longer than {total:g} s together",
-                advice="Hand in fewer, or raise FetchPolicy.total_timeout.",
+                f"The URLs of one turn took longer than {total:g} s in total",
+                advice="Pass fewer URLs, or raise FetchPolicy.total_timeout.",
             ) from exc
 
     def spend(self, count: int) -> None:
-        """Takes so many bytes off what is left to all.
+        """Takes a number of bytes off what all URLs may still use.
 
         Raises:
             UrlRefused: Fewer are left.
@@ -70,8 +70,8 @@ class Budget:
         self._bytes_left -= count
         if self._bytes_left < 0:
             raise UrlRefused(
-                f"The URLs of one turn hold more than {self._policy.total_bytes} bytes together",
-                advice="Hand in fewer or smaller files, or raise FetchPolicy.total_bytes.",
+                f"The URLs of one turn hold more than {self._policy.total_bytes} bytes in total",
+                advice="Pass fewer or smaller files, or raise FetchPolicy.total_bytes.",
             )
 
 
@@ -83,24 +83,24 @@ async def fetch(
     resolve: Resolve | None = None,
     open_transport: OpenTransport | None = None,
 ) -> bytes:
-    """Loads what a URL names.
+    """Loads the content of a URL.
 
     Args:
         url: An http(s) URL without user and password.
         policy: What is allowed.
-        budget: What is left to the URLs of its turn; without it, it is alone.
-        resolve: Finds the addresses of a host; otherwise the system does.
-        open_transport: Makes what carries one request; otherwise a plain connection does.
+        budget: What the URLs of the turn share; None for a URL on its own.
+        resolve: Resolves a host; the system's resolver by default.
+        open_transport: Makes the transport for one request; a plain connection by default.
 
     Raises:
-        UrlRefused: The policy does not allow it, or it could not be loaded. URLs in its text are without
+        UrlRefused: The policy does not allow it, or it could not be loaded. The message shows URLs without
             their query.
     """
     if not policy.enabled:
-        raise UrlRefused("URLs are not loaded: FetchPolicy.enabled is False")
+        raise UrlRefused("URLs are not loaded, because FetchPolicy.enabled is False")
     target = to_target(url, policy)
     budget = budget or Budget(policy)
-    async with budget.place():
+    async with budget.slot():
         return await _follow(
             target,
             policy,
@@ -113,24 +113,24 @@ async def fetch(
 async def _follow(
     target: Target, policy: FetchPolicy, budget: Budget, *, resolve: Resolve, open_transport: OpenTransport
 ) -> bytes:
-    """What the target holds, or whatever it redirects to."""
+    """The content of the target, or of what it redirects to."""
     try:
         with anyio.fail_after(policy.timeout):
             for _ in range(policy.max_redirects + 1):
-                addresses = await _find(target, policy, resolve)
-                # One transport for each hop: a kept connection was verified for the name of the hop before.
+                addresses = await _resolve_target(target, policy, resolve)
+                # One transport for each hop: a kept connection was verified for the previous hop's name.
                 async with open_transport() as transport:
-                    found = await _load(transport, target, addresses, policy, budget)
-                if isinstance(found, bytes):
-                    return found
-                target = to_target(found, policy, came_from=target)
+                    content = await _load(transport, target, addresses, policy, budget)
+                if isinstance(content, bytes):
+                    return content
+                target = to_target(content, policy, redirected_from=target)
     except TimeoutError as exc:
         raise UrlRefused(f"{target} took longer than {policy.timeout:g} s") from exc
     raise UrlRefused(f"There were more than {policy.max_redirects} redirects, the last to {target}")
 
 
-async def _find(target: Target, policy: FetchPolicy, resolve: Resolve) -> Sequence[str]:
-    """The addresses of a target's host, each of them allowed; at least one."""
+async def _resolve_target(target: Target, policy: FetchPolicy, resolve: Resolve) -> Sequence[str]:
+    """The addresses of a target's host; at least one, and each of them allowed."""
     try:
         addresses = await resolve(target.host, target.port)
     except OSError as exc:
@@ -146,7 +146,7 @@ async def _load(
     policy: FetchPolicy,
     budget: Budget,
 ) -> bytes | str:
-    """What the target holds, or where it redirects to."""
+    """The content of the target, or the URL that it redirects to."""
     try:
         async with aclosing(await _send(transport, target, addresses, policy)) as response:
             if response.has_redirect_location:
@@ -160,7 +160,7 @@ async def _load(
 async def _send(
     transport: httpx.AsyncBaseTransport, target: Target, addresses: Sequence[str], policy: FetchPolicy
 ) -> httpx.Response:
-    """Asks the first of the addresses that can be connected to."""
+    """Sends the request to the first address that accepts a connection."""
     timeout = httpx.Timeout(policy.timeout, connect=policy.timeout / len(addresses))
     requests = [
         httpx.Request(
@@ -178,12 +178,12 @@ async def _send(
 
 
 def _check(response: httpx.Response, target: Target, policy: FetchPolicy) -> None:
-    status, length = response.status_code, response.headers.get("Content-Length", "")[:_LONGEST_LENGTH]
+    status, length = response.status_code, response.headers.get("Content-Length", "")[:_MAX_LENGTH_DIGITS]
     if status != httpx.codes.OK:
         raise UrlRefused(f"{target} answered with HTTP status {status}", status=status)
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        # It was asked for none, and a small body may unpack to any size.
-        raise UrlRefused(f"{target} answered with compressed content")
+        # The request asked for no compression, and a small body may unpack to any size.
+        raise UrlRefused(f"{target} sent a compressed response, which was not asked for")
     if length.isdecimal() and int(length) > policy.max_bytes:
         raise _too_large(target, policy)
 
@@ -202,15 +202,15 @@ async def _read(response: httpx.Response, target: Target, policy: FetchPolicy, b
 def _too_large(target: Target, policy: FetchPolicy) -> UrlRefused:
     return UrlRefused(
         f"{target} is larger than {policy.max_bytes} bytes",
-        advice="Hand in a smaller file, or raise FetchPolicy.max_bytes.",
+        advice="Pass a smaller file, or raise FetchPolicy.max_bytes.",
     )
 
 
 async def _resolve(host: str, port: int) -> Sequence[str]:
-    found = await anyio.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(address[0] for *_, address in found))
+    entries = await anyio.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(address[0] for *_, address in entries))
 
 
 def _open_transport() -> httpx.AsyncBaseTransport:
-    # Not a client: it would add cookies, follow redirects, ask the environment, and log the whole URL.
+    # Not a client, which would add cookies, follow redirects, read the environment and log the whole URL.
     return httpx.AsyncHTTPTransport(verify=ssl_context(), trust_env=False)

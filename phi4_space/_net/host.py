@@ -1,6 +1,6 @@
-"""One server and how it is asked: where, with what credentials, for how long and how much. Knows no Gradio.
+"""One server, and how requests to it are sent: URL, credentials, timeouts and limits. Knows no Gradio.
 
-All requests are made here, but those for media behind URLs.
+All requests are sent here, except those for media behind URLs.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pydantic import SecretStr
 from phi4_space._errors import InvalidOption, LimitExceeded, Step, UnexpectedAnswer
 from phi4_space._json import parse
 from phi4_space._limits import Limits
-from phi4_space._net.bodies import HEADERS, messages, read
+from phi4_space._net.bodies import HEADERS, read_body, read_events
 from phi4_space._net.credentials import HeaderAuth
 from phi4_space._net.deadlines import within_request
-from phi4_space._net.error_mapping import plain
-from phi4_space._net.http import Border, check, to_httpx
+from phi4_space._net.error_mapping import strip_markup
+from phi4_space._net.http import ErrorTranslation, check, to_httpx
 from phi4_space._net.origin import Origin
 from phi4_space._net.redaction import Redaction
 from phi4_space._timeouts import Timeouts
 
-_PIECE = 64 * 1024  # bytes of a request that are sent at once
+_CHUNK = 64 * 1024  # bytes of a request that are sent at once
 Hook = Callable[[httpx.Request], Awaitable[None]]
 
 
@@ -35,13 +35,13 @@ class Host:
     """One server.
 
     Attributes:
-        origin: Where it is.
-        name: What it is called in errors.
-        headers: What each request carries.
-        credentials: What lets each request in, as headers.
-        redaction: Cuts credentials out of what is shown of its words.
+        origin: Its URL.
+        name: Its name in error messages.
+        headers: Headers of each request.
+        credentials: Headers with credentials, added to each request as it is sent.
+        redaction: Removes credentials from errors.
         timeouts: How long each request may take.
-        limits: How much it may send.
+        limits: How much the server may send.
     """
 
     origin: Origin
@@ -52,12 +52,12 @@ class Host:
     timeouts: Timeouts
     limits: Limits
 
-    def border(self, step: Step) -> Border:
-        """Translates what is raised while the server is asked."""
-        return Border(step, space=self.name, timeouts=self.timeouts, redaction=self.redaction)
+    def translate_errors(self, step: Step) -> ErrorTranslation:
+        """Translates, in a `with` block, what is raised while a request is made."""
+        return ErrorTranslation(step, space=self.name, timeouts=self.timeouts, redaction=self.redaction)
 
     def client(self, open_client: Callable[[], httpx.AsyncClient], *hooks: Hook) -> httpx.AsyncClient:
-        """A client that sends nothing to any other server, whoever built the request.
+        """Makes a client that sends nothing to any other server, whoever built the request.
 
         Args:
             open_client: Makes the client.
@@ -80,17 +80,17 @@ class Host:
         json: object = None,
         files: Sequence[tuple[str, tuple[str, bytes, str]]] | None = None,
     ) -> Any:
-        """Sends one request and reads the JSON it is answered with.
+        """Sends one request and returns the JSON of the response.
 
         Args:
-            client: Carries it; one that is the server's own, from `client`.
-            method: Its method.
-            path: Where on the server, segments behind slashes.
-            json: What to send as JSON.
-            files: What to send as a form, each as its field, and its name, content and media type.
+            client: Sends it; made by `client`.
+            method: The HTTP method.
+            path: The path on the server, each segment behind a slash.
+            json: A body to send as JSON.
+            files: Files to send as a form: for each the field, and its name, content and media type.
 
         Raises:
-            Phi4Error: The answer is no success, too late, too large, or no JSON; the class says which.
+            Phi4Error: The response is not a success, too late, too large, or not JSON; the class says which.
         """
         request = client.build_request(
             method,
@@ -104,8 +104,8 @@ class Host:
             files=files,
             timeout=to_httpx(self.timeouts, read=self.timeouts.request),
         )
-        with within_request(self.timeouts) as sent:
-            response = await self._send(client, request, sent)
+        with within_request(self.timeouts) as on_chunk_sent:
+            response = await self._send(client, request, on_chunk_sent)
             try:
                 body = await self._body(response)
             finally:
@@ -116,15 +116,15 @@ class Host:
     async def listen(
         self, client: httpx.AsyncClient, path: str, *, params: Mapping[str, str]
     ) -> AsyncGenerator[str, None]:
-        """Asks for an event stream, and yields the data of its events.
+        """Requests an event stream, and yields the data of its events.
 
         Args:
-            client: Carries the request; one that is the server's own, from `client`.
-            path: Where on the server, segments behind slashes.
+            client: Sends the request; made by `client`.
+            path: The path on the server, each segment behind a slash.
             params: The query.
 
         Raises:
-            Phi4Error: The answer is no success, or no event stream, or more of it than is allowed.
+            Phi4Error: The response is not a success, not an event stream, or larger than allowed.
         """
         request = client.build_request(
             "GET",
@@ -133,51 +133,53 @@ class Host:
             headers={**self.headers, **HEADERS, "Accept": "text/event-stream"},
             timeout=to_httpx(self.timeouts, read=self.timeouts.idle),
         )
-        with within_request(self.timeouts) as sent:
-            response = await self._send(client, request, sent)
+        with within_request(self.timeouts) as on_chunk_sent:
+            response = await self._send(client, request, on_chunk_sent)
         try:
             if not response.is_success:
                 with within_request(self.timeouts):
                     check(response, await self._body(response))
-            async with aclosing(messages(response, self.limits)) as found:
-                async for message in found:
+            async with aclosing(read_events(response, self.limits)) as events:
+                async for message in events:
                     yield message
         finally:
             with suppress(httpx.HTTPError):
                 await response.aclose()
 
     async def _send(
-        self, client: httpx.AsyncClient, request: httpx.Request, sent: Callable[[], None]
+        self, client: httpx.AsyncClient, request: httpx.Request, on_chunk_sent: Callable[[], None]
     ) -> httpx.Response:
-        request.stream = _Pieces(request.stream, sent)
+        request.stream = _ChunkedBody(request.stream, on_chunk_sent)
         return await client.send(
             request, stream=True, auth=HeaderAuth(self.credentials), follow_redirects=False
         )
 
     async def _body(self, response: httpx.Response) -> bytes:
-        return b"" if response.has_redirect_location else await read(response, self.limits)
+        return b"" if response.has_redirect_location else await read_body(response, self.limits)
 
 
-class _Pieces(httpx.AsyncByteStream):
-    """A request's body in small pieces, so that one sees it move on."""
+class _ChunkedBody(httpx.AsyncByteStream):
+    """A request's body in small chunks, so that the progress of an upload is known."""
 
-    def __init__(self, whole: httpx.SyncByteStream | httpx.AsyncByteStream, sent: Callable[[], None]) -> None:
-        assert isinstance(whole, httpx.AsyncByteStream)  # noqa: S101 - as all are that httpx makes of bytes
-        self._whole = whole
-        self._sent = sent
+    def __init__(
+        self, body: httpx.SyncByteStream | httpx.AsyncByteStream, on_chunk_sent: Callable[[], None]
+    ) -> None:
+        assert isinstance(body, httpx.AsyncByteStream)  # noqa: S101 - httpx makes both kinds in one from bytes
+        self._body = body
+        self._on_chunk_sent = on_chunk_sent
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._whole:
-            for start in range(0, len(part), _PIECE):
-                yield part[start : start + _PIECE]
-                self._sent()
+        async for part in self._body:
+            for start in range(0, len(part), _CHUNK):
+                yield part[start : start + _CHUNK]
+                self._on_chunk_sent()
 
 
 def _to_content(json: object) -> bytes:
     try:
         return jsons.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as exc:
-        raise InvalidOption(f"What was handed in cannot be written as JSON: {exc}") from None
+        raise InvalidOption(f"What was passed in cannot be written as JSON: {exc}") from None
 
 
 def _from_content(response: httpx.Response, body: bytes, limits: Limits) -> Any:
@@ -187,7 +189,7 @@ def _from_content(response: httpx.Response, body: bytes, limits: Limits) -> Any:
         exc.status = response.status_code
         raise
     except ValueError:
-        kind = plain(response.headers.get("content-type", "")) or "nothing that says its type"
+        kind = strip_markup(response.headers.get("content-type", "")) or "a response without a content type"
         raise UnexpectedAnswer(
             f"The server answered with {kind}, not JSON", status=response.status_code
         ) from None

@@ -1,7 +1,7 @@
-"""The border to httpx: what it raises, and what a status means, in this package's errors. Knows no Gradio.
+"""httpx's exceptions and HTTP statuses, translated into this package's errors. Knows no Gradio.
 
-Nothing foreign gets out, and nothing that crosses tells a credential: neither its words nor its causes do,
-nor the locals of the frames below.
+No foreign exception gets out, and nothing that does contains a credential: neither its message, nor its
+causes, nor the local variables of the frames in its traceback.
 """
 
 from __future__ import annotations
@@ -21,24 +21,27 @@ from phi4_space._errors import (
     StreamLost,
     UnexpectedAnswer,
 )
-from phi4_space._net.error_mapping import from_response, plain
+from phi4_space._net.error_mapping import from_response, strip_markup
 from phi4_space._net.redaction import Redaction
 from phi4_space._timeouts import Timeouts
 
 
 def to_httpx(timeouts: Timeouts, *, read: float | None) -> httpx.Timeout:
-    """The timeouts of one request whose answer may take `read` seconds between two pieces."""
+    """The timeouts of one request whose response may pause for `read` seconds between two chunks."""
     return httpx.Timeout(read, connect=timeouts.connect, pool=timeouts.connect)
 
 
-class Border:
-    """Lets nothing foreign out of a `with` block but what is nobody's: cancellation, interrupts, no memory.
+class ErrorTranslation:
+    """Translates what a `with` block raises into this package's errors.
+
+    Cancellation, interrupts and MemoryError pass unchanged. So do RuntimeErrors, which come from the caller's
+    loop or client.
 
     Args:
-        step: What is done inside.
-        space: Whom it is done with.
-        timeouts: How long it may take.
-        redaction: Cuts credentials out of all that crosses.
+        step: The step that the block carries out.
+        space: The server, as errors name it.
+        timeouts: The timeouts that apply to it.
+        redaction: Removes credentials from whatever is raised.
     """
 
     def __init__(self, step: Step, *, space: str, timeouts: Timeouts, redaction: Redaction) -> None:
@@ -55,7 +58,7 @@ class Border:
     ) -> None:
         if exc is None or isinstance(exc, GeneratorExit):
             return
-        error = _meaning(exc, self._step, self._timeouts)
+        error = _translate(exc, self._step, self._timeouts)
         if error is None or error is exc:
             self._redaction.error(exc, outer=self._outer)
         if error is None:
@@ -67,74 +70,78 @@ class Border:
             raise error from error.__cause__  # which the redaction may have dropped
 
 
-def _meaning(  # noqa: C901, PLR0911, PLR0912 - a table of foreign errors, one row each
+def _translate(  # noqa: C901, PLR0911, PLR0912 - a table of foreign errors, one row each
     exc: BaseException, step: Step, timeouts: Timeouts
 ) -> Phi4Error | None:
-    """The error of ours for what came to the border; None for what passes it as it is."""
-    told = str(exc) or type(exc).__name__
+    """This package's error for an exception; None for one that passes unchanged."""
+    message = str(exc) or type(exc).__name__
     match exc:
         case Phi4Error():
             return exc
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            return _deadline("connect", timeouts, "There was no connection")
+            return _deadline("connect", timeouts, "No connection was made")
         case httpx.TimeoutException() if step == "get":
-            return _deadline("idle", timeouts, "The Space said nothing")
+            return _deadline("idle", timeouts, "The Space sent nothing")
         case httpx.TimeoutException():
-            return _deadline("request", timeouts, "There was no answer")
+            return _deadline("request", timeouts, "There was no response")
         case httpx.ProxyError():
-            return ConnectionFailed(f"The proxy let nothing through: {told}", advice="Check the proxy's URL.")
+            return ConnectionFailed(
+                f"The proxy refused the connection: {message}", advice="Check the proxy's URL."
+            )
         case httpx.ConnectError():
-            return ConnectionFailed(f"There is no connection: {told}")
+            return ConnectionFailed(f"The connection failed: {message}")
         case httpx.UnsupportedProtocol() | httpx.InvalidURL():
-            return InvalidOption(f"That URL cannot be asked: {told}")
-        case httpx.LocalProtocolError():  # whose words may repeat a header, and with it a credential
-            return InvalidOption("The request cannot be written in HTTP")
+            return InvalidOption(f"No request can be sent to that URL: {message}")
+        case httpx.LocalProtocolError():  # its message may repeat a header, and with it a credential
+            return InvalidOption("The request is not valid HTTP")
         case httpx.TransportError() | OSError() if step == "get":
-            return StreamLost(f"The answer's stream broke off: {told}")
+            return StreamLost(f"The response stream broke off: {message}")
         case httpx.TransportError() | OSError():
-            return ConnectionFailed(f"The connection broke off: {told}")
+            return ConnectionFailed(f"The connection was lost: {message}")
         case httpx.HTTPError() | httpx.CookieConflict() | httpx.StreamError():
-            return UnexpectedAnswer(f"The answer cannot be read: {told}")
+            return UnexpectedAnswer(f"The response cannot be read: {message}")
         case MemoryError():
             return None
         case RuntimeError() if not isinstance(exc, RecursionError):
-            return None  # a client that is closed, a loop of another kind: the caller's, not the server's
+            return None  # a closed client, or a loop of another kind: the caller's fault, not the server's
         case Exception():
-            return _unforeseen(exc)
+            return _unexpected(exc)
         case _:
             return None
 
 
-def _unforeseen(exc: Exception) -> UnexpectedAnswer:
-    """The error for what nobody thought that a server's bytes could cause."""
-    error = UnexpectedAnswer(f"The answer cannot be read: {type(exc).__name__}: {plain(str(exc))}")
+def _unexpected(exc: Exception) -> UnexpectedAnswer:
+    """The error for an exception that nobody expected a server's bytes to cause."""
+    error = UnexpectedAnswer(f"The response cannot be read: {type(exc).__name__}: {strip_markup(str(exc))}")
     *_, (frame, line) = traceback.walk_tb(exc.__traceback__)
-    error.add_note(f"Noticed in {frame.f_code.co_qualname}, line {line} of {frame.f_code.co_filename}.")
+    error.add_note(f"Raised in {frame.f_code.co_qualname}, line {line} of {frame.f_code.co_filename}.")
     return error
 
 
 def _deadline(which: str, timeouts: Timeouts, what: str) -> DeadlineExceeded:
     seconds: float | None = getattr(timeouts, which)
-    told = what if seconds is None else f"{what} for {seconds:g} s"  # the system has timeouts of its own
-    return DeadlineExceeded(told, which=which, seconds=seconds)
+    message = (
+        what if seconds is None else f"{what} within {seconds:g} s"
+    )  # the system has timeouts of its own
+    return DeadlineExceeded(message, which=which, seconds=seconds)
 
 
 def check(response: httpx.Response, body: bytes = b"") -> None:
-    """Raises what an answer other than a success means.
+    """Raises the error for a response other than a success.
 
     Args:
-        response: The answer; of a redirect no body is needed.
-        body: Its body.
+        response: The response.
+        body: Its body; not needed for a redirect.
 
     Raises:
-        Phi4Error: It is no success; the class says which failure it is.
+        Phi4Error: It is not a success; the class says which failure it is.
     """
     if response.has_redirect_location:
-        # A redirect is not followed: httpx would carry the token's header to whatever host it names.
+        # A redirect is not followed: httpx would send the token's header to whatever host it names.
         target = response.url.join(response.headers["location"])
         raise UnexpectedAnswer(
-            f"The server sends one on to {target.scheme}://{target.netloc.decode()}",
-            advice="Use that URL as the Space's, if you trust it.",
+            f"The server redirects to {target.scheme}://{target.netloc.decode()}",
+            advice="If you trust that URL, use it as the Space's.",
             status=response.status_code,
         )
     if not response.is_success:

@@ -1,7 +1,7 @@
-"""Credentials cut out of what is shown: a server's words, errors and their causes. Knows texts; no sockets.
+"""Credentials removed from what is shown: server messages, errors and their causes. Knows texts; no sockets.
 
-A server may repeat what it was sent, as it was sent or encoded, and cut short anywhere. So a text is searched
-for runs of characters that a credential has, too. What a model answers is not touched: it is the caller's.
+A server may repeat what it received, verbatim or encoded, and truncated anywhere. A text is therefore
+searched for parts of a credential as well. A model's answer is not touched: it belongs to the caller.
 """
 
 from __future__ import annotations
@@ -30,16 +30,21 @@ class _Dataclass(Protocol):
 D = TypeVar("D", bound=_Dataclass)
 P = ParamSpec("P")
 T = TypeVar("T")
-CUT = "[redacted]"
-_RUN = 8  # characters of a credential, in a row, that are cut out
-_SHORTEST = 6  # a credential that is shorter could be any word
-_LONGEST = 10_000  # characters of a server's words, in whatever is shown
-_HOLDERS = ("_request", "request", "response", "doc")  # where foreign errors keep what was sent and received
-_OURS = frozenset({"partial_text", "space", "step"})  # attributes of our errors that no server words are in
+REDACTED = "[redacted]"
+_RUN = 8  # consecutive characters of a credential that are removed
+_MIN_SECRET = 6  # characters; a shorter credential could be any word
+_MAX_TEXT = 10_000  # characters of a server's message that are shown
+_HTTP_ATTRIBUTES = (
+    "_request",
+    "request",
+    "response",
+    "doc",
+)  # where other libraries' errors keep what was sent and received
+_SAFE_ATTRIBUTES = frozenset({"partial_text", "space", "step"})  # of our errors: not from a server message
 
 
 class Redaction:
-    """Cuts known credentials out.
+    """Removes known credentials.
 
     Args:
         secrets: The credentials.
@@ -49,49 +54,51 @@ class Redaction:
         self._secrets = tuple(secrets)
 
     def text(self, text: str) -> str:
-        """The text without credentials, nor parts of them; no longer than an error's words may be."""
-        if len(text) > _LONGEST:
-            text = f"{text[:_LONGEST]}…"
-        for word in self._words:
-            text = text.replace(word, CUT)
-        kept, end = [], 0
+        """The text without credentials or parts of them, and no longer than an error message may be."""
+        if len(text) > _MAX_TEXT:
+            text = f"{text[:_MAX_TEXT]}…"
+        for form in self._short_forms:
+            text = text.replace(form, REDACTED)
+        parts, end = [], 0
         for start in (at for at in range(len(text) - _RUN + 1) if text[at : at + _RUN] in self._runs):
             if start >= end:
-                kept += [text[end:start], CUT]
+                parts += [text[end:start], REDACTED]
             end = start + _RUN
-        return "".join([*kept, text[end:]]) if kept else text
+        return "".join([*parts, text[end:]]) if parts else text
 
     def fields(self, value: D) -> D:
-        """The dataclass's instance without credentials in its strings; lists and mappings stay."""
-        found = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        changes = {name: clean for name, old in found.items() if (clean := self._clean(old)) != old}
+        """A dataclass instance without credentials in its strings; lists and mappings are left alone."""
+        values = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        changes = {name: clean for name, old in values.items() if (clean := self._clean(old)) != old}
         return dataclasses.replace(value, **changes) if changes else value
 
     def error(self, error: BaseException, *, outer: BaseException | None = None) -> None:
-        """Takes credentials, requests and responses from an error and its causes, and their frames' locals.
+        """Removes credentials, requests and responses from an error and its causes, and clears their frames.
 
         Args:
-            error: The error, where it leaves this package's code.
-            outer: What the caller was handling before; it and its causes are the caller's own.
+            error: The error, as it leaves this package's code.
+            outer: The exception that the caller was handling before, which is left alone with its causes.
         """
         for one in _chain(error, outer):
-            traceback.clear_frames(one.__traceback__)  # those that run on keep theirs: the caller's
+            traceback.clear_frames(
+                one.__traceback__
+            )  # frames that are still running, the caller's, are not cleared
             self._strip(one)
         for one in _chain(error, outer):
-            if any(self._tells(cause) for cause in (one.__cause__, one.__context__) if cause is not outer):
-                one.__cause__ = one.__context__ = None  # its words cannot be changed
+            if any(self._exposes(cause) for cause in (one.__cause__, one.__context__) if cause is not outer):
+                one.__cause__ = one.__context__ = None  # a foreign message cannot be changed
 
     def _strip(self, error: BaseException) -> None:
         own = vars(error)
         if isinstance(error, Phi4Error):
-            own |= {name: self._clean(value) for name, value in own.items() if name not in _OURS}
+            own |= {name: self._clean(value) for name, value in own.items() if name not in _SAFE_ATTRIBUTES}
         else:
-            own |= {name: None for name in _HOLDERS if name in own}
+            own |= {name: None for name in _HTTP_ATTRIBUTES if name in own}
         error.args = self._clean(error.args)
         if error.__suppress_context__:
-            error.__context__ = error.__cause__  # nobody is shown another one
+            error.__context__ = error.__cause__  # the only one that a traceback shows
 
-    def _tells(self, cause: BaseException | None) -> bool:
+    def _exposes(self, cause: BaseException | None) -> bool:
         return cause is not None and self.text(str(cause)) != str(cause)
 
     def _clean(self, value: Any) -> Any:
@@ -108,8 +115,8 @@ class Redaction:
                 return value
 
     @cached_property
-    def _words(self) -> tuple[str, ...]:
-        return tuple(form for form in self._forms() if _SHORTEST <= len(form) < _RUN)
+    def _short_forms(self) -> tuple[str, ...]:
+        return tuple(form for form in self._forms() if _MIN_SECRET <= len(form) < _RUN)
 
     @cached_property
     def _runs(self) -> frozenset[str]:
@@ -117,38 +124,38 @@ class Redaction:
 
     def _forms(self) -> Iterator[str]:
         for secret in self._secrets:
-            if len(secret.get_secret_value()) >= _SHORTEST:
+            if len(secret.get_secret_value()) >= _MIN_SECRET:
                 yield from set(_forms(secret.get_secret_value()))
 
 
 def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
-    """An error and its causes, but for what the caller was handling before."""
-    seen, waiting = {id(outer)}, [error]
-    while waiting:
-        one = waiting.pop()
+    """An error and its causes, except what the caller was handling before."""
+    seen, pending = {id(outer)}, [error]
+    while pending:
+        one = pending.pop()
         seen.add(id(one))
         yield one
         causes = [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-        waiting += [cause for cause in causes if cause is not None and id(cause) not in seen]
+        pending += [cause for cause in causes if cause is not None and id(cause) not in seen]
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A credential as servers may write it."""
+    """The ways in which servers may write a credential."""
     quoted = (quote(secret, safe=""), quote_plus(secret))
     yield from (secret, html.escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1])
     yield from (*quoted, *(re.sub("%..", lambda found: found[0].lower(), form) for form in quoted))
-    for lead in range(3):  # where it may begin in what base64 takes for a group
+    for lead in range(3):  # its offset in a group of base64
         size = lead + len(secret.encode())
         first, last = (
             (8 * lead + 5) // 6,
             8 * size // 6,
-        )  # the characters that hold no bits of its neighbours'
+        )  # only the characters that encode no bits of the neighbours
         for encode in (b64encode, urlsafe_b64encode):
             yield encode(b"\0" * lead + secret.encode()).decode()[first:last]
 
 
 def discreet(function: Callable[P, T]) -> Callable[P, T]:
-    """Has no traceback show what a function was called with, when it fails with an error of ours."""
+    """Keeps the arguments of a function out of the traceback when it raises an error of this package."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:

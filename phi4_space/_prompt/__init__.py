@@ -1,1 +1,1 @@
-"""What the model reads, and what is read in its answer. Pure."""
+"""What the model reads, and how its answer is parsed. Pure."""

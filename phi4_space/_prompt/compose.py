@@ -1,4 +1,4 @@
-"""Turns to one prompt and its media. Knows Phi-4's template and a plain transcript; no Space, no I/O."""
+"""Turns, written as one prompt. Knows Phi-4's template and a plain transcript; no Space, no I/O."""
 
 from __future__ import annotations
 
@@ -21,24 +21,11 @@ _ROLES = get_args(Role)
 _KINDS = get_args(Kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What is sent.
-
-    Attributes:
-        text: The text.
-        media: The pictures and recordings of all turns, in order.
-    """
-
-    text: str
-    media: tuple[Media, ...] = ()
-
-
 class _Line(NamedTuple):
-    """A turn, its words as they are sent."""
+    """A turn, and its text as it is sent."""
 
     role: Role
-    words: str
+    text: str
 
 
 def compose(
@@ -49,62 +36,62 @@ def compose(
     style: PromptStyle = "transcript",
     kinds: Sequence[Kind] | None = None,
     remembered: bool = False,
-) -> Prompt:
+) -> str:
     """Writes turns as one prompt.
 
-    In a transcript, one user turn alone stands as it is, unless one of its media stands between words, or the
-    Space remembers turns, so that a line of it could pose as one: such lines are quoted. Otherwise each turn
-    is a line such as `User: ...`, and an empty `Assistant:` comes last. Media are told at their places as
-    `[image 1]`, counted by kind, or as `[file 1]` where kinds are not given; the result of a call as
-    `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text` where several calls were made at once. The template
-    says the same with Phi-4's tokens.
+    In a transcript, a single user turn is sent as it is, with two exceptions: it is written as a line if one
+    of its media stands between words; and if the Space remembers earlier turns, lines in it that look like a
+    turn are quoted. Otherwise each turn is a line such as `User: ...`, and an empty `Assistant:` comes last.
+    Media are marked where they stand as `[image 1]`, counted by kind, or as `[file 1]` where kinds are not
+    given. The result of a call is `Tool: NAME -> text`, or `Tool: NAME (call 2) -> text` where several calls
+    were made at once. The template style writes the same with Phi-4's own tokens.
 
-    Turns that say nothing are left out, and system turns in a row are made one. The tools end the system turn
-    at the front, which is added where there is none. No text can begin a turn of its own: guards see to that.
+    Empty turns are left out, and consecutive system turns are merged. The tools come last in the system turn
+    at the front, which is added where there is none. No text can start a turn of its own; see `escape`.
 
     Args:
-        turns: What was said, oldest first; or only what is new, where the Space remembers the rest.
+        turns: The turns, oldest first; only the new ones where the Space remembers the rest.
         tools: The tools that the model may call.
         tool_choice: "auto", "none", "required" or the name of a tool.
-        style: How to write it.
-        kinds: The kind of each of the media, in order; the template needs them.
-        remembered: Whether the Space remembers turns before these.
+        style: How the turns are written.
+        kinds: The kind of each of the media, in order; the template style needs them.
+        remembered: Whether the Space remembers earlier turns.
 
     Raises:
-        EmptyPrompt: No turn says anything.
-        InvalidOption: A turn, the tools, the choice, the style or the kinds make no sense.
+        EmptyPrompt: All turns are empty.
+        InvalidOption: A turn, the tools, the choice, the style or the kinds are invalid.
     """
-    said = [turn for turn in _checked(turns) if _says_something(turn)]
-    if not said:
-        raise EmptyPrompt("There is nothing to send: no words, and no media.")
+    turns = [turn for turn in _checked(turns) if not _is_empty(turn)]
+    if not turns:
+        raise EmptyPrompt("There is nothing to send: no text and no media.")
     form = _form(style)
-    media = tuple(part for turn in said for part in turn.media)
+    media = tuple(part for turn in turns for part in turn.media)
     marks = iter(_marks(form, media, kinds))
     offered = render(tools, choice=tool_choice)
-    if form.leaves_one_turn and not offered and _is_one_question(said):
+    if form.leaves_one_turn and not offered and _is_single_question(turns):
         guards = form.guards if remembered else (TOKENS,)
-        return Prompt("".join(guarded([said[0].text], guards)), media)
-    labels = _call_labels(said)
-    written = _merged([turn if turn.text.strip() else replace(turn, text="", offsets=()) for turn in said])
-    lines = [_Line(turn.role, _words(turn, form, marks, labels)) for turn in written]
+        return "".join(guarded([turns[0].text], guards))
+    labels = _call_labels(turns)
+    merged = _merged([turn if turn.text.strip() else replace(turn, text="", offsets=()) for turn in turns])
+    lines = [_Line(turn.role, _line_text(turn, form, marks, labels)) for turn in merged]
     if offered:
         lines = _with_tools(lines, offered)
-    told = (form.line.format(role=role, title=role.title(), words=words) for role, words in lines)
-    return Prompt("".join(told) + form.last, media)
+    written = (form.line.format(role=role, title=role.title(), text=text) for role, text in lines)
+    return "".join(written) + form.last
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a style writes.
+    """How a style writes turns.
 
     Attributes:
-        line: A turn, of `role` or `title`, and `words`.
-        last: What stands last, for the model to go on from.
-        mark: One of the media, of `kind` and `number`.
-        gap: What stands between marks, text and calls that no white space keeps apart.
-        guards: What takes from text what could begin a turn.
-        needs_kinds: Whether media cannot be told without their kind.
-        leaves_one_turn: Whether one user turn alone stands as it is.
+        line: The format of a turn, with `role` or `title`, and `text`.
+        last: The end of the prompt, which the model continues.
+        mark: The format of the mark of one of the media, with `kind` and `number`.
+        gap: What separates marks, text and calls that have no white space between them.
+        guards: What keeps a text from starting a turn of its own.
+        needs_kinds: Whether media cannot be marked without their kind.
+        leaves_one_turn: Whether a single user turn is sent as it is.
     """
 
     line: str
@@ -118,16 +105,16 @@ class _Form:
 
 _FORMS: Mapping[str, _Form] = {
     "transcript": _Form(
-        line="{title}: {words}\n",
+        line="{title}: {text}\n",
         last="Assistant:",
         mark="[{kind} {number}]",
         gap=" ",
-        guards=(ROLE_LINES, TOKENS),  # a quotation's mark could end a token
+        guards=(ROLE_LINES, TOKENS),  # in this order: the mark of a quotation could complete a token
         needs_kinds=False,
         leaves_one_turn=True,
     ),
     "template": _Form(
-        line="<|{role}|>{words}<|end|>",
+        line="<|{role}|>{text}<|end|>",
         last="<|assistant|>",
         mark="<|{kind}_{number}|>",
         gap="",
@@ -140,7 +127,7 @@ _FORMS: Mapping[str, _Form] = {
 
 def _form(style: str) -> _Form:
     if style not in tuple(_FORMS):
-        raise InvalidOption(f"There is no prompt style {style!r}.", advice=f"Choose from {[*_FORMS]}.")
+        raise InvalidOption(f"There is no prompt style {style!r}.", advice=f"Choose one of {[*_FORMS]}.")
     return _FORMS[style]
 
 
@@ -161,47 +148,51 @@ def _all_are(kind: type, values: object) -> bool:
 
 def _checked(turns: Sequence[Turn]) -> Sequence[Turn]:
     if not _all_are(Turn, turns):
-        raise InvalidOption(f"Turns are a list of Turn, not {reprlib.repr(turns)}.")
+        raise InvalidOption(f"Turns must be a list of Turn, not {reprlib.repr(turns)}.")
     for turn in turns:
-        for field, (is_sound, expected) in _FIELDS.items():
+        for field, (is_valid, expected) in _FIELDS.items():
             value = getattr(turn, field)
-            if not is_sound(value):
-                raise InvalidOption(f"A turn's {field} is {expected}, not {reprlib.repr(value)}.")
+            if not is_valid(value):
+                raise InvalidOption(f"A turn's {field} must be {expected}, not {reprlib.repr(value)}.")
         if turn.tool_calls and turn.role != "assistant":
-            raise InvalidOption(f"Only the assistant calls tools, not the {turn.role}.")
-        _check_places(turn)
+            raise InvalidOption(
+                f"Only a turn of the assistant can have tool calls, not one of the {turn.role}."
+            )
+        _check_offsets(turn)
     return turns
 
 
-def _check_places(turn: Turn) -> None:
+def _check_offsets(turn: Turn) -> None:
     ascends = all(before <= after for before, after in pairwise((0, *turn.offsets, len(turn.text))))
     if turn.offsets and not (ascends and len(turn.offsets) == len(turn.media)):
         raise InvalidOption(
             f"A turn's offsets are {reprlib.repr(turn.offsets)}, for {len(turn.media)} media in a text of"
             f" {len(turn.text)} characters.",
-            advice="Give an offset in the text for each, in ascending order; or write Turn.of(role, ...).",
+            advice="Give one offset in the text for each, in ascending order; or use Turn.of(role, ...).",
         )
 
 
-def _says_something(turn: Turn) -> bool:
-    # A result without text still says that its call is over; left out, the model would call again.
+def _is_empty(turn: Turn) -> bool:
+    # A result without text still shows that its call is done; left out, the model would call again.
     is_result = turn.role == "tool" and (turn.name or turn.tool_call_id)
-    return bool(turn.text.strip() or turn.media or turn.tool_calls or is_result)
+    return not (turn.text.strip() or turn.media or turn.tool_calls or is_result)
 
 
-def _is_one_question(said: Sequence[Turn]) -> bool:
-    """Whether all is one user's words, and no medium stands between them."""
-    return [turn.role for turn in said] == ["user"] and not any(
-        said[0].text[:place].strip() and said[0].text[place:].strip() for place in said[0].offsets
+def _is_single_question(turns: Sequence[Turn]) -> bool:
+    """Whether there is one user turn alone, without media between its words."""
+    return [turn.role for turn in turns] == ["user"] and not any(
+        turns[0].text[:place].strip() and turns[0].text[place:].strip() for place in turns[0].offsets
     )
 
 
 def _marks(form: _Form, media: Sequence[Media], kinds: Sequence[Kind] | None) -> list[str]:
-    """What tells each of the media, in order."""
+    """The mark of each of the media, in order."""
     if kinds is None and media and form.needs_kinds:
-        raise InvalidOption("The template tells media by their kinds, and none are given.")
+        raise InvalidOption("The template style needs the kinds of the media, and none are given.")
     if kinds is not None and (len(kinds) != len(media) or not all(kind in _KINDS for kind in kinds)):
-        raise InvalidOption(f"Kinds are {_KINDS}, one for each of {len(media)} media, not {kinds!r}.")
+        raise InvalidOption(
+            f"Kinds must be from {_KINDS}, one for each of {len(media)} media, not {kinds!r}."
+        )
     counts: Counter[str] = Counter()
     marks = []
     for kind in ["file"] * len(media) if kinds is None else kinds:
@@ -211,7 +202,7 @@ def _marks(form: _Form, media: Sequence[Media], kinds: Sequence[Kind] | None) ->
 
 
 def _call_labels(turns: Sequence[Turn]) -> dict[str, str]:
-    """How to name each call, by its id. Phi-4's form of calls has no ids, so that they are counted."""
+    """The name of each call in the prompt, by id. Phi-4's calls have no ids, so they are numbered."""
     return {
         call.id: call.name if len(turn.tool_calls) == 1 else f"{call.name} (call {number})"
         for turn in turns
@@ -220,43 +211,43 @@ def _call_labels(turns: Sequence[Turn]) -> dict[str, str]:
 
 
 def _merged(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns, with runs of system turns made one."""
+    """The turns, with consecutive system turns merged into one."""
     runs = [[*run] for _, run in groupby(turns, key=lambda turn: turn.role == "system")]
-    return [turn for run in runs for turn in ([_one_system_turn(run)] if run[0].role == "system" else run)]
+    return [turn for run in runs for turn in ([_merge_system(run)] if run[0].role == "system" else run)]
 
 
-def _one_system_turn(turns: Sequence[Turn]) -> Turn:
+def _merge_system(turns: Sequence[Turn]) -> Turn:
     parts: list[str | Media] = []
-    has_words = False
+    has_text = False
     for turn in turns:
-        parts += ["\n", *turn.parts] if has_words and turn.text else turn.parts
-        has_words = has_words or bool(turn.text)
+        parts += ["\n", *turn.parts] if has_text and turn.text else turn.parts
+        has_text = has_text or bool(turn.text)
     return Turn.of("system", *parts)
 
 
-def _words(turn: Turn, form: _Form, marks: Iterator[str], labels: Mapping[str, str]) -> str:
+def _line_text(turn: Turn, form: _Form, marks: Iterator[str], labels: Mapping[str, str]) -> str:
     texts = iter(guarded([part for part in turn.parts if isinstance(part, str)], form.guards))
     parts = [next(texts) if isinstance(part, str) else next(marks) for part in turn.parts]
-    words = _spaced([*parts, render_calls(turn.tool_calls)], form.gap)
+    text = _spaced([*parts, render_calls(turn.tool_calls)], form.gap)
     if turn.role != "tool":
-        return words
+        return text
     label = labels.get(turn.tool_call_id or "", turn.name or "")
-    # A name may come from the model or a server, and stays on its line.
+    # A name may come from the model or a server, and must stay on its line.
     label = break_tokens(" ".join(label.split()))
-    return f"{label} -> {words or '(no output)'}" if label else words or "(no output)"
+    return f"{label} -> {text or '(no output)'}" if label else text or "(no output)"
 
 
 def _spaced(parts: Sequence[str], gap: str) -> str:
-    """The parts in a row, with a gap between two that no white space keeps apart."""
-    row = ""
+    """Joins the parts, with a gap between two that have no white space between them."""
+    joined = ""
     for part in filter(None, parts):
-        apart = not row or row[-1].isspace() or part[0].isspace()
-        row += part if apart else gap + part
-    return row
+        separated = not joined or joined[-1].isspace() or part[0].isspace()
+        joined += part if separated else gap + part
+    return joined
 
 
 def _with_tools(lines: list[_Line], offered: str) -> list[_Line]:
     first, *others = lines
     if first.role == "system":
-        return [_Line("system", f"{first.words}\n{offered}"), *others]
+        return [_Line("system", f"{first.text}\n{offered}"), *others]
     return [_Line("system", offered), *lines]

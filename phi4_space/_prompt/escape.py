@@ -1,15 +1,16 @@
-"""Guards: take from a text the power to pose as a turn. Knows Phi-4's tokens and roles; no turn, no prompt.
+"""Guards, which keep a text from passing for a turn. Knows Phi-4's tokens and roles; no turn, no prompt.
 
-What they put in is seen: an invisible change may be lost on the way, and puzzles who compares the texts.
+What they insert is visible: an invisible change may get lost on the way, and puzzles anyone who compares
+texts.
 
-They look at a text's skeleton, so that no disguise helps which a reader, or a server in between, would take
-off. The tokenizer itself knows its tokens by their exact letters. What passes all the same, knowingly:
+They examine a text's skeleton, so that a disguise which a reader or a server would undo does not help. The
+tokenizer itself recognises its tokens by their exact characters. What is let through on purpose:
 
-- letters of other scripts, such as Cyrillic ones that look like Latin (see `_skeleton`);
-- other words for a role, such as "Human:" or "Benutzer:", since a transcript has four words alone;
+- letters of other scripts, such as Cyrillic ones that look like Latin (see `skeleton`);
+- other words for a role, such as "Human:" or "Benutzer:", since a transcript uses four words only;
 - a role behind other marks, such as "- User:", "**User:**" or "User 2:", which no line of a transcript has;
-- what is a line only when it is decoded once more, such as an escaped line break or an HTML one;
-- a mark such as "[image 1]" in a text, which names a picture and brings none.
+- what becomes a line only when it is decoded once more, such as an escaped line break or an HTML one;
+- a mark such as "[image 1]" in a text, which refers to an image but adds none.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from phi4_space._turns import Role
 
 
 class Guard(NamedTuple):
-    """What takes its power from a text.
+    """What keeps a text from passing for something else.
 
     Attributes:
-        pattern: Finds where it has power, in a skeleton. What is put in stands behind what is found, and in
-            front of a character that is seen.
-        added: What is put in there.
+        pattern: Finds, in a skeleton, what has to be broken up. The insertion goes behind each match, in
+            front of a visible character.
+        inserted: The text that is inserted there.
     """
 
     pattern: re.Pattern[str]
-    added: str
+    inserted: str
 
 
 TOKENS = Guard(re.compile(r"<(?=\|[^\s<>|]+\|>)"), " ")
@@ -50,7 +51,7 @@ ROLE_LINES = Guard(
     ),
     "> ",
 )
-"""Lines that begin like a turn of the transcript."""
+"""Lines that start like a turn of the transcript."""
 
 _JSON_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in LINE_ENDS}
 
@@ -58,41 +59,33 @@ _JSON_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in LINE_ENDS}
 def break_tokens(text: str) -> str:
     """The text with `< |end|>` for `<|end|>` and the like, which only this client may write.
 
-    A model reads it as before, but its tokenizer no longer takes it for the token. Other text stays as it is.
+    A model reads it as before, but the tokenizer no longer takes it for the token. Other text is unchanged.
     """
     return "".join(guarded([text], [TOKENS]))
 
 
-def quote_role_lines(text: str) -> str:
-    """The text with `> Assistant: ...` for a line that begins like a turn of the transcript.
-
-    A model reads the line as the quotation that it is. Other text stays as it is.
-    """
-    return "".join(guarded([text], [ROLE_LINES]))
-
-
 def escape_json(text: str) -> str:
-    """The same JSON, in which no control token and no line can stand: an escape is read as its character.
+    """The same JSON with control tokens and line ends escaped, which JSON reads as the same characters.
 
     Args:
         text: JSON on one line.
     """
     text = _encodable(text).replace("<|", "<\\u007c").translate(_JSON_LINE_ENDS)
-    edges = [0, *(edge for bar in _places(text, TOKENS) for edge in (bar, bar + 1)), len(text)]
+    edges = [0, *(edge for bar in _positions(text, TOKENS) for edge in (bar, bar + 1)), len(text)]
     parts = [text[start:end] for start, end in pairwise(edges)]
     parts[1::2] = [f"\\u{ord(bar):04x}" for bar in parts[1::2]]
     return "".join(parts)
 
 
 def guarded(texts: Sequence[str], guards: Sequence[Guard]) -> list[str]:
-    """The texts without power: each alone, and all in a row.
+    """The texts with all guards applied, to each on its own and to all of them joined.
 
-    So nothing comes to power by what is put between them, or by its being taken out again. Surrogates, which
-    could not be sent, are joined to the characters that they mean, or replaced.
+    So they stay harmless whatever is put between them, and when that is taken out again. Surrogates, which
+    could not be sent, are combined into the characters that they stand for, or replaced.
 
     Args:
-        texts: What is said in a row, cut where something else will stand.
-        guards: What to take the power from; a later one looks at what an earlier one put in, too.
+        texts: A text, cut where something else will stand.
+        guards: The guards, in order; each examines what the ones before it inserted as well.
     """
     texts = [_encodable(text) for text in texts]
     for guard in guards:
@@ -101,25 +94,27 @@ def guarded(texts: Sequence[str], guards: Sequence[Guard]) -> list[str]:
 
 
 def _guarded(texts: Sequence[str], guard: Guard) -> list[str]:
-    row = "".join(texts)
+    joined = "".join(texts)
     edges = [0, *accumulate(map(len, texts))]
-    spans = {(0, len(row)), *pairwise(edges)}
-    added = {start + at: guard.added for start, end in spans for at in _places(row[start:end], guard)}
-    if guard.added.isspace():
-        # Where something stands between, it would be taken for a part of that, and be taken out with it.
-        added |= {edge: 2 * guard.added for edge in edges[1:-1] if edge in added}
-    places = sorted(added)
+    spans = {(0, len(joined)), *pairwise(edges)}
+    inserted = {
+        start + at: guard.inserted for start, end in spans for at in _positions(joined[start:end], guard)
+    }
+    if guard.inserted.isspace():
+        # Next to something that stands between the texts, it would pass for part of that, and go with it.
+        inserted |= {edge: 2 * guard.inserted for edge in edges[1:-1] if edge in inserted}
+    positions = sorted(inserted)
     cuts = [
-        sorted({start, end, *places[bisect_right(places, start) : bisect_left(places, end)]})
+        sorted({start, end, *positions[bisect_right(positions, start) : bisect_left(positions, end)]})
         for start, end in pairwise(edges)
     ]
-    return ["".join(added.get(at, "") + row[at:to] for at, to in pairwise(cut)) for cut in cuts]
+    return ["".join(inserted.get(at, "") + joined[at:to] for at, to in pairwise(cut)) for cut in cuts]
 
 
-def _places(text: str, guard: Guard) -> list[int]:
-    """Where a guard puts in what it adds, in order."""
+def _positions(text: str, guard: Guard) -> list[int]:
+    """Where a guard inserts its text, in order."""
     skeleton = Skeleton.of(text)
-    return skeleton.origins([found.end() for found in guard.pattern.finditer(skeleton.text)])
+    return skeleton.origins([match.end() for match in guard.pattern.finditer(skeleton.text)])
 
 
 def _encodable(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Whether a JSON value fits a JSON Schema, in bounded work. Knows jsonschema; no answer, no tool.
+"""JSON values, validated against a JSON Schema in bounded work. Knows jsonschema; no answer, no tool.
 
-The value comes from a model, by way of a server: a schema that is harmless by itself, such as that of an
-expression, may take years to hold a value to that was made for it.
+The value comes from a model, by way of a server. Even with a harmless schema, such as one of arithmetic
+expressions, a value that was made for the purpose may take years to validate.
 """
 
 from __future__ import annotations
@@ -21,123 +21,123 @@ from phi4_space._errors import shortened
 from phi4_space._json import write
 from phi4_space._limits import Limits
 
-_VALUES = 20_000  # in a schema
-_WORK = 30_000  # steps, each some microseconds
-_BEGINNING = 10  # steps that it takes to begin with a value
-_ERROR = 5  # steps that it takes to make an error
-_SHOWN = 100  # characters or parts that are shown in a step
-_COMPARED = 10  # comparisons of two items in a step
-# Calls that are under way at once. Where Python stops at too many, what jsonschema stands on may break in a
-# way that is no Exception; so it never comes to that.
-_SPARE = 100
-_CALLS_IN_SCHEMA = 10  # for each level of JSON in a schema that is checked
-_CALLS_IN_VALUE = 5  # for each keyword within another
+_MAX_VALUES = 20_000  # in a schema
+_MAX_STEPS = 30_000  # each takes some microseconds
+_START_COST = 10  # steps to start with a value
+_ERROR_COST = 5  # steps to make an error
+_ITEMS_PER_STEP = 100  # characters or items that are handled in a step
+_COMPARISONS_PER_STEP = 10  # of two items
+# Nested calls. Where Python reaches its recursion limit, a library below jsonschema may fail with something
+# that is not an Exception, so that the limit must never be reached.
+_SPARE_CALLS = 100
+_CALLS_PER_LEVEL = 10  # of JSON in a schema that is checked
+_CALLS_PER_KEYWORD = 5  # within another, when a value is validated
 _Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Makes sure that a mapping is a JSON Schema.
+    """Makes sure that a mapping is a valid JSON Schema.
 
     Raises:
-        ValueError: It is none; the text says why.
+        ValueError: It is not; the message says why.
     """
-    depth = min(Limits().depth, max(1, _room() // _CALLS_IN_SCHEMA))
-    plain = json.loads(write(schema, Limits(values=_VALUES, depth=depth)))
+    depth = min(Limits().depth, max(1, _calls_left() // _CALLS_PER_LEVEL))
+    copied = json.loads(write(schema, Limits(values=_MAX_VALUES, depth=depth)))
     try:
-        _dialect(plain).check_schema(plain)
+        _validator_class(copied).check_schema(copied)
     except SchemaError as exc:
         raise ValueError(shortened(exc.message)) from exc
 
 
 class Validation:
-    """Holds values to JSON Schemas, and gives up where that is too much work in all."""
+    """Validates values against JSON Schemas, and gives up when it takes too much work in all."""
 
     def __init__(self) -> None:
-        self._left = _WORK
+        self._steps_left = _MAX_STEPS
         self._levels = 0
-        self._kinds: dict[type[Validator], type[Validator]] = {}
+        self._counting: dict[type[Validator], type[Validator]] = {}
 
     def mismatch(self, schema: Mapping[str, Any], value: Any) -> str | None:
-        """How a JSON value does not fit a schema, in at most a paragraph; None where it does.
+        """Why a JSON value does not match a schema, in at most a paragraph; None if it does.
 
-        What is too much work to check does not fit.
+        A value that is too much work to check does not match.
 
         Args:
-            schema: The schema, which was checked.
+            schema: The schema; `check_schema` accepted it.
             value: The value.
 
         Raises:
-            referencing.exceptions.Unresolvable: The schema refers to something outside of it.
+            referencing.exceptions.Unresolvable: The schema refers to something outside itself.
         """
-        self._levels = _room() // _CALLS_IN_VALUE
+        self._levels = _calls_left() // _CALLS_PER_KEYWORD
         try:
-            self._work(_BEGINNING)
-            # An empty registry: a schema may come from anywhere, and must not make us load what it names.
-            validator = self._kind(schema)(_undeclared(schema), registry=Registry())
+            self._spend(_START_COST)
+            # An empty registry: a schema may come from anywhere, and must not make us load a URL.
+            validator = self._counting_validator(schema)(_without_dialects(schema), registry=Registry())
             worst = best_match(validator.iter_errors(value))
         except _TooMuchError:
-            return "it is too large to be checked"
+            return "it is too large to check"
         except (_TooDeepError, RecursionError):
-            return "it is nested too deep to be checked"
+            return "it is nested too deeply to check"
         return worst and f"{shortened(worst.message)} (at {shortened(worst.json_path)})"
 
-    def _kind(self, schema: Mapping[str, Any]) -> type[Validator]:
-        """The validator of the schema's dialect, such that it counts its work."""
-        kind = _dialect(schema)
-        if kind not in self._kinds:
-            counted = {name: self._counted(name, check) for name, check in kind.VALIDATORS.items()}
-            self._kinds[kind] = extend(kind, counted)  # type: ignore[no-untyped-call]  # the stubs' gap
-        return self._kinds[kind]
+    def _counting_validator(self, schema: Mapping[str, Any]) -> type[Validator]:
+        """The validator class of the schema's dialect, extended to count its steps."""
+        validator = _validator_class(schema)
+        if validator not in self._counting:
+            counted = {name: self._counted(name, check) for name, check in validator.VALIDATORS.items()}
+            self._counting[validator] = extend(validator, counted)  # type: ignore[no-untyped-call]  # the stubs' gap
+        return self._counting[validator]
 
     def _counted(self, name: str, check: _Keyword) -> _Keyword:
-        def counted(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-            self._work(_steps(name, value))
+        def counted(validator: Any, keyword: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+            self._spend(_steps(name, value))
             self._levels -= 1
             if self._levels < 0:
                 raise _TooDeepError
             try:
-                for error in check(validator, wanted, value, schema) or ():
-                    self._work(_ERROR + len(error.message) // _SHOWN)
+                for error in check(validator, keyword, value, schema) or ():
+                    self._spend(_ERROR_COST + len(error.message) // _ITEMS_PER_STEP)
                     yield error
             finally:
                 self._levels += 1
 
         return counted
 
-    def _work(self, steps: int) -> None:
-        self._left -= steps
-        if self._left < 0:
+    def _spend(self, steps: int) -> None:
+        self._steps_left -= steps
+        if self._steps_left < 0:
             raise _TooMuchError
 
 
 class _TooMuchError(Exception):
-    """There is no work left."""
+    """No steps are left."""
 
 
 class _TooDeepError(Exception):
-    """There is no room for more keywords within keywords."""
+    """Keywords are nested too deeply."""
 
 
-def _room() -> int:
-    """How many more calls may be under way here."""
-    return sys.getrecursionlimit() - _SPARE - sum(1 for _ in walk_stack(None))
+def _calls_left() -> int:
+    """How many more nested calls Python allows here."""
+    return sys.getrecursionlimit() - _SPARE_CALLS - sum(1 for _ in walk_stack(None))
 
 
 def _steps(name: str, value: Any) -> int:
-    """About how many steps it takes to look at a value by one keyword, its parts by others left out."""
+    """About how many steps one keyword takes for a value, not counting other keywords for its parts."""
     if name == "uniqueItems" and isinstance(value, list) and not all(isinstance(part, str) for part in value):
-        return 1 + len(value) ** 2 // _COMPARED
-    return 1 + len(value) // _SHOWN if isinstance(value, str | list | dict) else 1
+        return 1 + len(value) ** 2 // _COMPARISONS_PER_STEP
+    return 1 + len(value) // _ITEMS_PER_STEP if isinstance(value, str | list | dict) else 1
 
 
-def _dialect(schema: Mapping[str, Any]) -> type[Validator]:
+def _validator_class(schema: Mapping[str, Any]) -> type[Validator]:
     return validator_for(dict(schema), default=Draft202012Validator)
 
 
-def _undeclared(schema: Mapping[str, Any]) -> Any:
-    """The schema without the names of dialects, at which jsonschema would go on without counting."""
-    return json.loads(write(schema, Limits(values=_VALUES)), object_hook=_without_dialect)
+def _without_dialects(schema: Mapping[str, Any]) -> Any:
+    """The schema without `$schema`, at which jsonschema would switch to a validator that does not count."""
+    return json.loads(write(schema, Limits(values=_MAX_VALUES)), object_hook=_drop_dialect)
 
 
-def _without_dialect(part: dict[str, Any]) -> dict[str, Any]:
+def _drop_dialect(part: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part.items() if key != "$schema" or not isinstance(value, str)}

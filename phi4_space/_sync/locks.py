@@ -1,4 +1,4 @@
-"""One at a time: on each loop for itself, or over all loops and threads. Knows asyncio; no Space."""
+"""Locks: one for each loop, or one across all loops and threads. Knows asyncio; no Space."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextvars import ContextVar
 
 from phi4_space._errors import BlockingCallRefused
 
-held_up: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("held_up", default=None)
-"""The loop that cannot run on before this work is done, since a synchronous call on it waits for it."""
+blocked_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("blocked_loop", default=None)
+"""The loop that is blocked until this work is done, because a synchronous call on it waits for the work."""
 
 
 class LoopLock:
-    """A lock for each loop, for work that two loops may do at once, though no two tasks of one loop need to.
+    """A lock for each loop, for work that two loops may do at once but two tasks of one loop need not.
 
-    No loop waits for another, which may be held up by a synchronous call.
+    No loop waits for another, which may be blocked by a synchronous call.
     """
 
     def __init__(self) -> None:
@@ -32,65 +32,66 @@ class LoopLock:
         return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
-class Turnstile:
-    """Lets one through at a time, in order of arrival, whatever loops they come on.
+class CrossLoopLock:
+    """A lock that tasks of any loop may take, in order of arrival.
 
     asyncio's own lock serves one loop; a conversation may be used from synchronous code and from a loop.
     """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._inside: asyncio.AbstractEventLoop | None = None
+        self._holder: asyncio.AbstractEventLoop | None = None
         self._waiting: deque[tuple[Future[None], asyncio.AbstractEventLoop]] = deque()
 
-    def passage(self) -> AbstractAsyncContextManager[None]:
-        """Waits for its turn and keeps the others waiting until left.
+    def acquire(self) -> AbstractAsyncContextManager[None]:
+        """Holds the lock for as long as an `async with` block.
 
         Raises:
-            BlockingCallRefused: It would wait for a loop that itself waits for this.
+            BlockingCallRefused: The wait would never end: the lock is held, or waited for, on a loop that is
+                itself blocked until this call returns.
         """
-        return _Passage(self)
+        return _Acquired(self)
 
-    async def enter(self) -> None:
-        """Waits for its turn."""
+    async def wait(self) -> None:
+        """Waits until the lock is free, and takes it."""
         here = asyncio.get_running_loop()
         with self._guard:
-            if self._inside is None:
-                self._inside = here
+            if self._holder is None:
+                self._holder = here
                 return
-            if held_up.get() in {self._inside, *(loop for _, loop in self._waiting)}:
+            if blocked_loop.get() in {self._holder, *(loop for _, loop in self._waiting)}:
                 raise BlockingCallRefused(
-                    "A synchronous call waits for another turn, on the loop that it holds up itself"
+                    "A synchronous call would wait for another turn on the very event loop that it blocks"
                 )
-            place: Future[None] = Future()
-            self._waiting.append((place, here))
+            ready: Future[None] = Future()
+            self._waiting.append((ready, here))
         try:
-            await asyncio.wrap_future(place)
+            await asyncio.wrap_future(ready)
         except asyncio.CancelledError:
-            # Called in the moment of giving up: the next one's turn, then.
-            if not place.cancel():
-                self.leave()
+            # If the lock was handed over in the same moment, it goes on to the next one.
+            if not ready.cancel():
+                self.release()
             raise
 
-    def leave(self) -> None:
-        """Lets the next one in."""
+    def release(self) -> None:
+        """Hands the lock to the next one that waits."""
         with self._guard:
             while self._waiting:
-                place, self._inside = self._waiting.popleft()
-                if place.set_running_or_notify_cancel():
-                    place.set_result(None)
+                ready, self._holder = self._waiting.popleft()
+                if ready.set_running_or_notify_cancel():
+                    ready.set_result(None)
                     return
-            self._inside = None
+            self._holder = None
 
 
-class _Passage:
-    """One way through; a class, since a loop that shuts down ends generators before the turns they serve."""
+class _Acquired:
+    """Holds the lock; a class, since a loop that shuts down closes generators before the turns they serve."""
 
-    def __init__(self, turnstile: Turnstile) -> None:
-        self._turnstile = turnstile
+    def __init__(self, lock: CrossLoopLock) -> None:
+        self._lock = lock
 
     async def __aenter__(self) -> None:
-        await self._turnstile.enter()
+        await self._lock.wait()
 
     async def __aexit__(self, *_: object) -> None:
-        self._turnstile.leave()
+        self._lock.release()

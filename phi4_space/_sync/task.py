@@ -10,19 +10,20 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def relay(work: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
-    """Yields what a generator yields, as it comes; the generator runs, whole, in one task.
+async def run_in_task(make_generator: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+    """Runs an async generator in one task, from start to end, and yields its items as they arrive.
 
-    A loop that shuts down ends all generators at once, inner ones before those that still need them. Tasks
-    it cancels before that, one by one: so a generator that was left open can clean up in order.
+    A loop that shuts down closes all its generators at once, inner ones before the outer ones that still need
+    them. It cancels tasks before that, one by one, so a generator that was left open can clean up in order.
 
     Args:
-        work: Makes the generator; when this one is left early, that one is closed, and waited for.
+        make_generator: Makes the generator. If this one is closed early, that one is closed too, and this one
+            waits until it has cleaned up.
     """
     items: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
 
     async def drain() -> None:
-        async with aclosing(work()) as source:
+        async with aclosing(make_generator()) as source:
             async for item in source:
                 items.put_nowait((item,))
 
@@ -36,4 +37,4 @@ async def relay(work: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # looked at, so that nobody complains of one that a caller did not wait for
+            task.exception()  # retrieved, or asyncio would log that nobody did

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from phi4_space._limits import Limits
 from phi4_space._prompt.stop import StopReader
-from phi4_space._prompt.tools import CallReader, Piece
+from phi4_space._prompt.tools import AnswerPiece, CallReader
 from phi4_space._turns import BrokenCall, Delta, Rewritten, ToolCall
 
 _STEP = 16_384
@@ -91,7 +91,7 @@ class Answer:
         self._reader = CallReader(self._tools, new_id=self._new_call_id, limits=self._limits)
         self._stops = StopReader[ToolCall | BrokenCall](self._stop)
 
-    def _take(self, pieces: Sequence[Piece]) -> None:
+    def _take(self, pieces: Sequence[AnswerPiece]) -> None:
         texts = [self.text]
         for piece in pieces:
             match piece:

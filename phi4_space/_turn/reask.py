@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from phi4_space._errors import Phi4Error, ResponseFormatNotMet, ToolChoiceNotMet
 from phi4_space._limits import Limits
 from phi4_space._prompt.json_answer import JsonReader, correct_json
-from phi4_space._prompt.tools import correct_call, misfit
+from phi4_space._prompt.tools import argument_error, correct_call
 from phi4_space._turn.request import Request
 from phi4_space._turns import Delta, Event, Reply, Rewritten
 
@@ -78,7 +78,7 @@ class AnswerCheck:
             return Rejection(_RETRY_CALL.format(reply.broken_calls[0].reason), None)
         if request.response_format is None or self._reader is None or reply.tool_calls:
             return None
-        complaint = request.response_format.complaint(self._reader.text, self._limits)
+        complaint = request.response_format.validation_error(self._reader.text, self._limits)
         return None if complaint is None else self._reject_json(complaint)
 
     def close(self) -> list[Event]:
@@ -113,7 +113,7 @@ class AnswerCheck:
 
         Where any call will do, one that still does not fit is for the caller: an agent tells its model.
         """
-        complaint = misfit(self.reply.tool_calls, self._request.tools)
+        complaint = argument_error(self.reply.tool_calls, self._request.tools)
         if complaint is None:
             return None
         error = None if self._request.tool_choice == "required" else ToolChoiceNotMet(complaint)

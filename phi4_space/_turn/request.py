@@ -229,7 +229,7 @@ def to_prepared(
             kinds=[file.kind for file in files],
             remembered=remembered,
         )
-        return Payload(prompt.text, files)
+        return Payload(prompt, files)
 
     return PreparedTurn(
         full=payload([*history, *new_turns], remembered=False),

@@ -13,7 +13,7 @@ from phi4_space._errors import InvalidConversation, InvalidInput, LimitExceeded
 from phi4_space._json import mended, parse, write
 from phi4_space._limits import Limits
 from phi4_space._media.read import to_file
-from phi4_space._net.error_mapping import plain
+from phi4_space._net.error_mapping import strip_markup
 from phi4_space._turn.request import LoadedTurn
 from phi4_space._turn.state import SessionState
 from phi4_space._turns import File, Media, Role, ToolCall, Turn
@@ -92,7 +92,9 @@ def to_json(space: str, state: SessionState, turns: Sequence[LoadedTurn]) -> str
             turns=[_to_saved(turn) for turn in turns],
         ).model_dump_json()
     except (ValueError, TypeError, AttributeError) as exc:  # each of pydantic's errors is a ValueError
-        raise InvalidConversation(f"The conversation cannot be written as JSON: {plain(str(exc))}") from exc
+        raise InvalidConversation(
+            f"The conversation cannot be written as JSON: {strip_markup(str(exc))}"
+        ) from exc
 
 
 def from_json(text: str | bytes) -> SavedConversation:
@@ -105,7 +107,7 @@ def from_json(text: str | bytes) -> SavedConversation:
         _check(text)
         saved = _Saved.model_validate_json(text)
     except ValidationError as exc:
-        raise InvalidConversation(f"This is no saved conversation: {plain(str(exc))}") from exc
+        raise InvalidConversation(f"This is no saved conversation: {strip_markup(str(exc))}") from exc
     state = SessionState(session_hash=saved.session_hash, app_id=saved.app_id, history=saved.history)
     return SavedConversation(saved.space, state, tuple(_to_loaded(turn) for turn in saved.turns))
 

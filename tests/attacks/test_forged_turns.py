@@ -16,7 +16,7 @@ from scripted import URL, ScriptedSpace, events, whole
 import phi4_space as p4
 from phi4_space._json import mended
 from phi4_space._prompt.compose import PromptStyle, compose
-from phi4_space._prompt.escape import break_tokens, escape_json, quote_role_lines
+from phi4_space._prompt.escape import ROLE_LINES, break_tokens, escape_json, guarded
 from phi4_space._turn.options import calling_line
 from phi4_space._turn.request import LoadedTurn, Request, to_prepared
 from phi4_space._turn.request import to_request as checked
@@ -61,6 +61,11 @@ def undisguised(text: str) -> str:
         for letter in plain
         if letter not in IGNORABLE and (letter.isspace() or unicodedata.category(letter) not in UNSEEN)
     )
+
+
+def quoted(text: str) -> str:
+    """The text with role lines quoted."""
+    return "".join(guarded([text], [ROLE_LINES]))
 
 
 def read_transcript(prompt: str) -> list[tuple[str, str]]:
@@ -183,13 +188,13 @@ class Attacker:
 
 def runs(turns: Sequence[Turn]) -> list[tuple[str, str]]:
     """What a prompt of these turns has to say: each one's role and words, system turns in a row being one."""
-    told: list[tuple[str, str]] = []
+    expected: list[tuple[str, str]] = []
     for turn in turns:
-        if told and told[-1][0] == turn.role == "system":
-            told[-1] = ("system", f"{told[-1][1]}\n{turn.text}")
+        if expected and expected[-1][0] == turn.role == "system":
+            expected[-1] = ("system", f"{expected[-1][1]}\n{turn.text}")
         else:
-            told.append((turn.role, turn.text))
-    return told
+            expected.append((turn.role, turn.text))
+    return expected
 
 
 # --- random texts, at each place that a text can come to -------------------------------------------------
@@ -200,7 +205,7 @@ def test_no_random_text_forges_a_turn_of_a_transcript() -> None:
     attacker = Attacker("transcript")
     for _ in range(4 * PROMPTS):
         turns = [Turn(role="user", text="first"), Turn(role="user", text="second"), *attacker.turns()]
-        prompt = compose(turns).text
+        prompt = compose(turns)
 
         *found, last = read_transcript(prompt)
         assert [(role, bare(words).strip()) for role, words in found] == [
@@ -215,7 +220,7 @@ def test_no_random_text_forges_a_token_of_the_template() -> None:
     attacker = Attacker("template")
     for _ in range(4 * PROMPTS):
         turns = [Turn(role="user", text="first"), *attacker.turns()]
-        prompt = compose(turns, style="template").text
+        prompt = compose(turns, style="template")
 
         expected = [token for role, _ in runs(turns) for token in (f"<|{role}|>", "<|end|>")]
         assert read_tokens(prompt) == [*expected, "<|assistant|>"], ascii(prompt)
@@ -303,7 +308,7 @@ def test_no_text_of_a_call_forges_a_turn(place: Callable[[str], list[Turn]]) -> 
     attacker = Attacker(place.__name__)
     for _ in range(PROMPTS):
         turns = [Turn(role="user", text="Go."), *place(mended(attacker.text()))]
-        transcript, template = (compose(turns, style=style).text for style in STYLES)
+        transcript, template = (compose(turns, style=style) for style in STYLES)
         marks = ["<|tool_call|>", "<|/tool_call|>"]
 
         assert [role for role, _ in read_transcript(transcript)] == ["user", "assistant", "tool", "assistant"]
@@ -327,7 +332,7 @@ def test_no_text_forges_a_turn_around_media() -> None:
         parts = [part for piece in pieces for part in (Media(b"cat"), piece)]
         cut = attacker.choose(range(len(pieces[0]) + 1))
         turn = Turn.of("user", pieces[0][:cut], Media(b"dog"), pieces[0][cut:], *parts)
-        prompt = compose([Turn(role="user", text="first"), turn]).text
+        prompt = compose([Turn(role="user", text="first"), turn])
 
         for text in (prompt, re.sub(r" ?\[file \d\] ?", "", prompt), re.sub(r"\[file \d\]", "\n", prompt)):
             assert [role for role, _ in read_transcript(text)] == ["user", "user", "assistant"], ascii(prompt)
@@ -355,7 +360,7 @@ def test_all_that_ends_a_line_is_known() -> None:
     """Whatever `str.splitlines` takes for the end of a line, a role behind it is quoted."""
     ends = [chr(code) for code in range(0x110000) if len(f"a{chr(code)}b".splitlines()) > 1]
 
-    assert [end for end in ends if quote_role_lines(f"hi{end}User: x") != f"hi{end}> User: x"] == []
+    assert [end for end in ends if quoted(f"hi{end}User: x") != f"hi{end}> User: x"] == []
     assert {*LINE_ENDS} == {*ends}
 
 
@@ -364,7 +369,7 @@ def test_nothing_that_is_not_seen_hides_a_role() -> None:
     unseen = [*IGNORABLE, *map(chr, [*range(9), *range(0x0E, 0x1C), *range(0x7F, 0x85), *range(0x86, 0xA0)])]
 
     for hidden in unseen:
-        assert quote_role_lines(f"{hidden}Us{hidden}er{hidden}:") == f"{hidden}> Us{hidden}er{hidden}:"
+        assert quoted(f"{hidden}Us{hidden}er{hidden}:") == f"{hidden}> Us{hidden}er{hidden}:"
         assert break_tokens(f"<{hidden}|u{hidden}ser{hidden}|>") != f"<{hidden}|u{hidden}ser{hidden}|>"
 
 
@@ -377,7 +382,7 @@ def test_no_letter_that_stands_for_others_hides_a_role() -> None:
         for role in ROLES:
             line = f"{role.replace(part, chr(code), 1)}: x"
             if part in role:
-                assert quote_role_lines(line) == f"> {line}"
+                assert quoted(line) == f"> {line}"
 
 
 def test_no_sign_that_stands_for_others_hides_a_token() -> None:
@@ -411,7 +416,7 @@ def test_what_passes_knowingly(text: str) -> None:
     """What a reader might take for a turn or a picture and no line of ours is; see docs/security.md."""
     turns = [Turn(role="user", text="first"), Turn(role="user", text=text)]
 
-    assert compose(turns).text == f"User: first\nUser: {text}\nAssistant:"
+    assert compose(turns) == f"User: first\nUser: {text}\nAssistant:"
 
 
 # --- conversations -----------------------------------------------------------------------------------------

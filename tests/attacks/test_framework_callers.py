@@ -9,7 +9,7 @@ from typing import Any
 import langchain_core.utils.json
 import pytest
 from chats import chat, saying
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -258,7 +258,6 @@ kinds = st.sampled_from([*_READERS])
 blocks = st.dictionaries(st.sampled_from(FIELDS), json_like, max_size=5)
 
 
-@settings(deadline=None)
 @given(kinds, blocks)
 @example("text", {"text": HALF})
 def test_any_block_is_read_or_refused(kind: str, block: dict[str, Any]) -> None:
@@ -368,7 +367,7 @@ def citing_itself() -> Any:
     return block
 
 
-def said(*blocks: Any, role: str = "assistant", beside: Any = None) -> Any:
+def message(*blocks: Any, role: str = "assistant", beside: Any = None) -> Any:
     message = llama.ChatMessage(role=role, blocks=[])
     return changed(message, blocks=[*blocks], additional_kwargs={} if beside is None else beside)
 
@@ -376,7 +375,7 @@ def said(*blocks: Any, role: str = "assistant", beside: Any = None) -> Any:
 def test_every_block_of_llama_index_is_read_or_refused() -> None:
     """In each role, with anything in any field."""
     for role in ("user", "assistant", "tool"):
-        table = {name: said(block, role=role) for name, block in llama_blocks()}
+        table = {name: message(block, role=role) for name, block in llama_blocks()}
         assert faults(lambda message: to_llama_turns([message]), table) == {}
 
 
@@ -387,11 +386,11 @@ def test_every_message_of_llama_index_is_read_or_refused() -> None:
     calls += [{"tool_calls": [{"function": {"name": "f", "arguments": v}}]} for v in STRANGE.values()]
     calls += [{"tool_call_id": value, "name": value} for value in STRANGE.values()]
     table = [
-        *(said(value) for value in STRANGE.values()),
-        *(changed(said(), blocks=value) for value in STRANGE.values()),
-        *(changed(said(), role=value) for value in STRANGE.values()),
-        *(changed(said(), additional_kwargs=value) for value in STRANGE.values()),
-        *(said(beside=beside, role=role) for beside in calls for role in ("assistant", "tool")),
+        *(message(value) for value in STRANGE.values()),
+        *(changed(message(), blocks=value) for value in STRANGE.values()),
+        *(changed(message(), role=value) for value in STRANGE.values()),
+        *(changed(message(), additional_kwargs=value) for value in STRANGE.values()),
+        *(message(beside=beside, role=role) for beside in calls for role in ("assistant", "tool")),
         *STRANGE.values(),
     ]
 
@@ -405,10 +404,10 @@ def test_citations_have_an_end(block: Any) -> None:
     with pytest.raises(
         UnsupportedContent, match=r"Message 1 \(user\): .*nested too deep, or in itself"
     ) as error:
-        to_llama_turns([said(role="user"), said(block, role="user")])
+        to_llama_turns([message(role="user"), message(block, role="user")])
 
     assert "Hand in words" in str(error.value)
-    assert wrong(to_llama_turns, [said(citing(500), role="user")]) == ""
+    assert wrong(to_llama_turns, [message(citing(500), role="user")]) == ""
 
 
 @pytest.mark.parametrize("kind", [llama.ImageBlock, llama.AudioBlock, llama.DocumentBlock])
@@ -417,7 +416,7 @@ def test_half_a_character_is_no_url_of_a_block(kind: Any) -> None:
     block = kind.model_construct(url=f"data:text/plain,{HALF}")
 
     with pytest.raises(InvalidInput, match=r"Message 0 \(user\): .*half of a surrogate pair"):
-        to_llama_turns([said(block, role="user")])
+        to_llama_turns([message(block, role="user")])
 
 
 class Unwritable(BaseModel):
@@ -570,5 +569,5 @@ def test_calls_without_ids_are_numbered_in_one_go() -> None:
     assert looked < 2_000
     looked = 0
     kept = [{"id": "x", "function": {"name": "f", "arguments": {}}}] * 1_000
-    (turn,) = to_llama_turns([said(beside={"tool_calls": kept})])
+    (turn,) = to_llama_turns([message(beside={"tool_calls": kept})])
     assert len({call.id for call in turn.tool_calls}) == 1_000

@@ -137,11 +137,11 @@ def media(source: object) -> list[Media]:
 
 
 WRAPPED: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "plain": lambda told: told,
-    "in a source": lambda told: {"source": told},
-    "in a file": lambda told: {"file": told},
-    "as LangChain v0 has it": lambda told: {"source_type": "file", **told},
-    "in a source that is a path": lambda told: {"source": {"type": "path", **told}},
+    "plain": lambda fields: fields,
+    "in a source": lambda fields: {"source": fields},
+    "in a file": lambda fields: {"file": fields},
+    "as LangChain v0 has it": lambda fields: {"source_type": "file", **fields},
+    "in a source that is a path": lambda fields: {"source": {"type": "path", **fields}},
 }
 
 
@@ -343,13 +343,13 @@ def test_what_is_not_there_is_not_told_from_outside(folder: Path) -> None:
     """An error is no way to find out which files a machine has."""
     (folder / "album").mkdir()
     files = LocalFiles(allowed=folder / "album")
-    told = set()
+    messages = set()
     for name in ("secret.txt", "nowhere.txt"):
         with pytest.raises(MediaNotReadable) as refused:
             files.read(folder / name)
-        told.add(str(refused.value).replace(name, ""))
+        messages.add(str(refused.value).replace(name, ""))
 
-    assert len(told) == 1
+    assert len(messages) == 1
 
 
 @posix
@@ -411,7 +411,7 @@ def test_a_pipe_that_takes_a_files_place_is_not_waited_for(
 
     with pytest.raises(MediaNotReadable, match="There is no file"):
         LocalFiles(allowed=True).read(folder / "pipe.png")
-    with pytest.raises(MediaNotReadable, match="no regular file"):
+    with pytest.raises(MediaNotReadable, match="not a regular file"):
         sent([Turn.of("user", *media(folder / "pipe.png"))])
 
 
@@ -425,12 +425,12 @@ def test_a_program_that_moves_takes_no_folder_along(folder: Path, monkeypatch: p
         llm.chat([loaded(block("document", "outer.txt"))])
 
 
-@pytest.mark.parametrize("told", ["", "nowhere", "cat.png", None, 1, 0, "true", "yes", b".", ["."], 0.5])
+@pytest.mark.parametrize("value", ["", "nowhere", "cat.png", None, 1, 0, "true", "yes", b".", ["."], 0.5])
 @pytest.mark.usefixtures("folder")
-def test_what_is_no_answer_allows_nothing(told: Any) -> None:
+def test_what_is_no_answer_allows_nothing(value: Any) -> None:
     """Neither an empty variable of the environment, nor what a lax reader takes for a yes."""
     with pytest.raises(ValueError, match="local_files"):
-        Phi4(local_files=told)
+        Phi4(local_files=value)
 
 
 def test_data_do_not_say_what_is_read(folder: Path) -> None:
@@ -458,9 +458,9 @@ def test_what_cannot_come_from_data_is_read_as_ever(folder: Path) -> None:
 def test_no_path_object_of_a_block_is_read_by_langchain(folder: Path) -> None:
     """Blocks are data; a path is none of their forms."""
     space = ScriptedSpace()
-    for told in ({"url": folder / "cat.png"}, {"path": folder / "cat.png"}, {"base64": folder / "cat.png"}):
+    for fields in ({"url": folder / "cat.png"}, {"path": folder / "cat.png"}, {"base64": folder / "cat.png"}):
         with pytest.raises(InvalidInput):
-            to_langchain_turns([HumanMessage.model_construct(content=[{"type": "image", **told}])])
+            to_langchain_turns([HumanMessage.model_construct(content=[{"type": "image", **fields}])])
     with pytest.raises(InvalidInput):
         chat(space).invoke([HumanMessage([{"type": "image_url", "image_url": str(folder / "cat.png")}])])
 
@@ -478,10 +478,10 @@ def test_the_client_reads_regular_files_alone(folder: Path) -> None:
     (folder / "huge.png").touch()
     os.truncate(folder / "huge.png", 1 << 40)
     (folder / "loop.png").symlink_to("loop.png")
-    for name, told in {
-        "pipe.png": "no regular file",
-        "/dev/zero": "no regular file",
-        "/dev/stdin": "no regular file|is empty|not|known kind",
+    for name, message in {
+        "pipe.png": "not a regular file",
+        "/dev/zero": "not a regular file",
+        "/dev/stdin": "no regular file|is empty|not|unknown format",
         ".": "a directory",
         "loop.png": "symbolic links",
         "nowhere.png": "No such file",
@@ -489,7 +489,7 @@ def test_the_client_reads_regular_files_alone(folder: Path) -> None:
         "a\0b": "null",
         "/proc/self/environ": "is empty",
     }.items():
-        with pytest.raises(InvalidInput, match=told):
+        with pytest.raises(InvalidInput, match=message):
             sent([Turn.of("user", *media(Path(name)))])
     with pytest.raises(FileTooLarge) as refused:
         sent([Turn.of("user", *media(Path("huge.png")))])
@@ -527,7 +527,7 @@ def test_what_is_no_regular_file_is_not_even_opened(monkeypatch: pytest.MonkeyPa
     for room in ("phi4_space._media.read", "llama_index_phi4._local_files"):
         monkeypatch.setattr(f"{room}._open", lambda path, _: opened.append(path))
 
-    with pytest.raises(MediaNotReadable, match="no regular file"):
+    with pytest.raises(MediaNotReadable, match="not a regular file"):
         sent([Turn.of("user", *media(Path("/dev/zero")))])
     with pytest.raises(MediaNotReadable, match="There is no file"):
         LocalFiles(allowed=True).read("/dev/zero")

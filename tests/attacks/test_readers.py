@@ -16,10 +16,10 @@ from growth import assert_independent, assert_proportional
 import phi4_space as p4
 from phi4_space._json import JsonEnd, parse
 from phi4_space._limits import Limits
-from phi4_space._net.error_mapping import from_handler, from_response, label, plain
+from phi4_space._net.error_mapping import from_handler, from_response, label, strip_markup
 from phi4_space._prompt.json_answer import JsonReader, ResponseFormat
 from phi4_space._prompt.stop import StopReader
-from phi4_space._prompt.tool_calls import Block
+from phi4_space._prompt.tool_calls import CallBlock
 from phi4_space._prompt.tools import CallReader
 from phi4_space._turn.answer import Answer
 
@@ -164,11 +164,11 @@ def test_each_character_of_a_call_is_looked_at_once() -> None:
             return super().follow(text, stop)
 
     text = "x" * 100_000
-    block = Block("marked", 0)
+    block = CallBlock("marked", 0)
     block._json = Counted(0)  # to count
     for end in range(1_000, len(text) + 1, 1_000):
         assert block.follow(text[:end]) == 0
-    near = Block("marked", 0)
+    near = CallBlock("marked", 0)
     near._json = Counted(0)  # to count
     assert near.follow(f"x{OPEN}{text}") == 1
 
@@ -246,11 +246,11 @@ def test_json_takes_work_in_proportion(form: str) -> None:
     text = TEXTS[form]
 
     def work(size: int) -> Callable[[], object]:
-        told = text(size)
+        source = text(size)
 
         def both() -> None:
-            try_to_parse(told, Limits())
-            try_to_parse(told, all_of(told))
+            try_to_parse(source, Limits())
+            try_to_parse(source, all_of(source))
 
         return both
 
@@ -323,12 +323,12 @@ def test_words_of_a_server_take_work_in_proportion(form: str) -> None:
         text = words(size)
         bodies = text.encode(), json.dumps({"detail": text}).encode(), json.dumps({"error": text}).encode()
 
-        def tell() -> None:
+        def parse_wait() -> None:
             label(text)
-            from_handler(plain(text), None)
+            from_handler(strip_markup(text), None)
             for body in bodies:
                 from_response(500, body, {})
 
-        return tell
+        return parse_wait
 
     assert_proportional(work, 1_000, 10_000, 100_000, 1_000_000)

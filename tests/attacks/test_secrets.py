@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 import pytest
 from hostile import Answer, Asked, for_ever, head, hostile, once, response
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from rich.console import Console
@@ -30,7 +30,7 @@ from scripted import ESTIMATION, ScriptedSpace, config, events, failed, generati
 
 import phi4_space as p4
 from phi4_space._net.credentials import Proxy
-from phi4_space._net.redaction import CUT, Redaction
+from phi4_space._net.redaction import REDACTED, Redaction
 from phi4_space._runtime import Environment
 from phi4_space.session import Session
 
@@ -384,8 +384,8 @@ def test_no_echo_becomes_a_notice() -> None:
 
     *others, reply = asyncio.run(ask())
 
-    assert p4.Notice(f"got {CUT}", "info", f"for {CUT}") in others
-    assert p4.Progress(None, None, CUT, None, f"with {CUT}") in others
+    assert p4.Notice(f"got {REDACTED}", "info", f"for {REDACTED}") in others
+    assert p4.Progress(None, None, REDACTED, None, f"with {REDACTED}") in others
     assert isinstance(reply, p4.Reply)
     assert reply.text == f"It is {TOKEN}."
 
@@ -393,10 +393,10 @@ def test_no_echo_becomes_a_notice() -> None:
 @pytest.mark.parametrize("known", [True, False])
 def test_no_echo_becomes_a_status(*, known: bool) -> None:
     """What a Space or the Hub says of itself is shown to people, too."""
-    told = {**config(), "version": TOKEN} if known else {"dependencies": TOKEN}
+    payload = {**config(), "version": TOKEN} if known else {"dependencies": TOKEN}
     space = ScriptedSpace(
         {
-            "config": [httpx.Response(200, json=told)],
+            "config": [httpx.Response(200, json=payload)],
             "runtime": [httpx.Response(200, json={"stage": TOKEN, "hardware": {"current": TOKEN}})],
             "quota": [httpx.Response(200, json={"base": 1, "current": 1, "resetsAt": TOKEN})],
         }
@@ -413,7 +413,7 @@ def test_no_echo_becomes_a_part_of_a_reply() -> None:
     space = ScriptedSpace(config=config(version=f"6 {TOKEN}"))
     one = p4.SpaceClient("https://phi.example", **SECRETS, environment=Environment(transport=space))
 
-    assert one.reply("hi").gradio_version == f"6 {CUT}"
+    assert one.reply("hi").gradio_version == f"6 {REDACTED}"
 
 
 def test_no_echo_becomes_a_url() -> None:
@@ -430,7 +430,6 @@ def test_no_echo_becomes_a_url() -> None:
     assert space.steps() == ["config"]
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), min_size=8, max_size=200),
     st.text(max_size=50),
@@ -441,8 +440,8 @@ def test_no_run_of_a_credential_is_left(secret: str, before: str, after: str) ->
     redaction = Redaction([SecretStr(secret)])
 
     for text in (f"{before}{secret}{after}", f"{before}{secret[3:]}", f"{secret[:-3]}{after}"):
-        told = redaction.text(text).replace(CUT, "\0")
-        assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in told]
+        redacted = redaction.text(text).replace(REDACTED, "\0")
+        assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in redacted]
         assert redaction.text(redaction.text(text)) == redaction.text(text) or "[redacted" in secret
 
 
@@ -466,11 +465,11 @@ def test_causes_whose_words_cannot_be_changed_are_dropped() -> None:
 
     stubborn, plain = fail(Stubborn()), fail(KeyError(f"no {TOKEN}"))
 
-    assert (stubborn.what, stubborn.args) == (f"It said {CUT}", (f"It said {CUT}",))
-    assert repr(plain.__cause__) == f"ValueError('got {CUT}', '{len(TOKEN)} bytes')"
+    assert (stubborn.what, stubborn.args) == (f"It said {REDACTED}", (f"It said {REDACTED}",))
+    assert repr(plain.__cause__) == f"ValueError('got {REDACTED}', '{len(TOKEN)} bytes')"
     assert plain.__cause__ is not None
     assert stubborn.__cause__ is not None
-    assert repr(plain.__cause__.__context__) == f"KeyError('no {CUT}')"
+    assert repr(plain.__cause__.__context__) == f"KeyError('no {REDACTED}')"
     assert stubborn.__cause__.__context__ is None
 
 
@@ -485,7 +484,7 @@ def test_what_could_be_any_word_is_left(secret: str) -> None:
 @pytest.mark.parametrize("secret", ["sesame", "sesame1"])
 def test_short_credentials_are_cut_out_whole(secret: str) -> None:
     """Those of six or seven characters have no runs of eight."""
-    assert Redaction([SecretStr(secret)]).text(f"open {secret}!") == f"open {CUT}!"
+    assert Redaction([SecretStr(secret)]).text(f"open {secret}!") == f"open {REDACTED}!"
 
 
 def test_much_text_is_no_more_than_an_errors_words() -> None:
@@ -705,10 +704,10 @@ def test_the_environments_proxy_does_not_see_this_machine(name: str, monkeypatch
 
 def test_what_opens_a_socks_proxy_does_not_show() -> None:
     """At DEBUG, httpcore logs it with the arguments of what it does."""
-    told = Proxy(f"socks5://ada:{PROXY_PASSWORD}@127.0.0.1:9").raw_auth
+    auth = Proxy(f"socks5://ada:{PROXY_PASSWORD}@127.0.0.1:9").raw_auth
 
-    assert told == (b"ada", b"Pr0xy/Passw0rd")
-    assert found(f"{told} {[told]}") == []
+    assert auth == (b"ada", b"Pr0xy/Passw0rd")
+    assert found(f"{auth} {[auth]}") == []
     assert Proxy("socks5://127.0.0.1:9").raw_auth is None
 
 
@@ -745,19 +744,19 @@ def test_no_retry_logs_an_echo(caplog: pytest.LogCaptureFixture) -> None:
 
     async def main() -> list[str]:
         async with hostile(predict=busy) as server, trusted(server.url, max_retries=1) as space:
-            told: list[str] = []
+            events: list[str] = []
             try:
                 async for event in space.astream("hi"):
-                    told.append(repr(event))  # noqa: PERF401 - it ends with an error
+                    events.append(repr(event))  # noqa: PERF401 - it ends with an error
             except p4.SpaceBusy:
-                return told
+                return events
         raise AssertionError
 
-    told = asyncio.run(main())
+    events = asyncio.run(main())
 
-    assert any("trying again" in event for event in told)
+    assert any("trying again" in event for event in events)
     assert any(record.name == "stamina" for record in caplog.records)
-    assert found(caplog.text + " ".join(told)) == []
+    assert found(caplog.text + " ".join(events)) == []
 
 
 # --- where they go ----------------------------------------------------------------------------------------

@@ -139,10 +139,10 @@ def test_chat_that_grows(text: str, files: int, bound: str, arrive: Arrive) -> N
     """A chat is full at some point, says so, and a new session begins anew."""
     visitor = arrive(POLITE)
     paths = [str(visitor.keep(b"%d" % number)) for number in range(files)]
-    said = [visitor.file(text, paths) for _ in range(7)]
-    statuses = [response.status_code for response in said]
+    responses = [visitor.file(text, paths) for _ in range(7)]
+    statuses = [response.status_code for response in responses]
     assert statuses == sorted(statuses)
-    assert said[-1].json()["error"] == f"This chat is full: a chat may hold {bound}. Start a new one."
+    assert responses[-1].json()["error"] == f"This chat is full: a chat may hold {bound}. Start a new one."
     assert visitor.again().file(text, paths).status_code == 200
 
 
@@ -286,8 +286,8 @@ def test_answers_that_nobody_reads(arrive: Arrive) -> None:
         visitor.join().raise_for_status()  # there is no question, and it is told so
         await_true(lambda: visitor.http.get(f"{API}/queue/status").json()["queue_size"] == 0)
         time.sleep(0.1)
-    told = [event for event in visitor.events() if event["msg"] == "process_completed"]
-    assert 1 <= len(told) <= 10
+    completed = [event for event in visitor.events() if event["msg"] == "process_completed"]
+    assert 1 <= len(completed) <= 10
 
 
 # More than its share

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import gradio as gr
 import httpx
 import pytest
+from gradio.utils import get_upload_folder
 from growth import assert_independent
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -374,7 +375,7 @@ NAMED = (
 
 
 @given(outer=JSON, named=NAMED, at=st.lists(st.booleans(), max_size=9))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_no_nesting_hides_a_file(outer: Any, named: dict[str, Any], at: list[bool]) -> None:
     """Whatever stands around it, and however deep, a file that was not uploaded is found."""
     value: Any = named
@@ -396,7 +397,7 @@ def test_depth_is_no_hiding_place() -> None:
 @pytest.mark.parametrize("step", ["a/", "./", "../", "//", "é/"])
 def test_a_long_path_is_not_followed(step: str) -> None:
     """Each folder in a path is looked up: work that does not grow with what a client sends."""
-    folder = uploads.get_upload_folder()
+    folder = get_upload_folder()
 
     def work(size: int) -> Callable[[], object]:
         value = [file_data(f"{folder}/{step * size}n.png")]

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.datastructures import Headers
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from servers import Servers
 
@@ -147,7 +147,6 @@ def test_one_host_is_named() -> None:
 
 
 @given(st.from_regex(r"[a-z0-9.-]+\.[a-z-]+\Z", fullmatch=True))
-@settings(deadline=None)
 @example("localhost")
 def test_no_name_that_needs_a_resolver_is_taken(name: str) -> None:
     """Whatever has to be looked up is refused, unless it was allowed."""
@@ -155,7 +154,6 @@ def test_no_name_that_needs_a_resolver_is_taken(name: str) -> None:
 
 
 @given(st.ip_addresses(), st.none() | st.integers(0, 65535))
-@settings(deadline=None)
 def test_every_address_is_taken(address: IPv4Address | IPv6Address, port: int | None) -> None:
     """An address needs no look-up, so that nobody can have it lead elsewhere."""
     host = f"[{address}]" if address.version == 6 else str(address)

@@ -169,7 +169,7 @@ SLOWEST = PLACES["json"]("a").partition("{")[0] + json.dumps({"$ref": "#/$defs/L
 """What takes as long as anything may."""
 
 
-def told(url: str, text: str) -> str:
+def reply_to(url: str, text: str) -> str:
     """A Space's answer on a session of its own."""
     with SpaceClient(url) as space:
         try:
@@ -182,9 +182,9 @@ def told(url: str, text: str) -> str:
 def test_others_are_served_meanwhile() -> None:
     """While three turns take as long as a turn may, somebody else is answered."""
     with running_space([sys.executable, "-m", "phi4_server"]) as url, ThreadPoolExecutor(3) as pool:
-        slow = [pool.submit(told, url, SLOWEST) for _ in range(3)]
+        slow = [pool.submit(reply_to, url, SLOWEST) for _ in range(3)]
 
-        assert told(url, "My name is Ada.") == "Noted: Your name is Ada."
+        assert reply_to(url, "My name is Ada.") == "Noted: Your name is Ada."
         assert not all(turn.done() for turn in slow)
         assert {turn.result(100) for turn in slow} == {"refused"}
 

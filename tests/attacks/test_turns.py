@@ -190,21 +190,21 @@ def test_the_steps_of_a_snapshot_are_the_answer() -> None:
     """Read one after the other, or as one, they tell the same text."""
     text = "a" * 50_000
 
-    def shown(snapshots: list[str], *, in_steps: bool) -> tuple[str, int]:
-        answer, told, count = Answer((), lambda: "id"), "", 0
+    def read(snapshots: list[str], *, in_steps: bool) -> tuple[str, int]:
+        answer, text, count = Answer((), lambda: "id"), "", 0
         for snapshot in snapshots:
             for step in answer.steps(snapshot) if in_steps else [snapshot]:
                 for event in answer.read(step):
                     count += 1
                     assert isinstance(event, Delta | Rewritten)
-                    told = told + event.text if isinstance(event, Delta) else event.text
-        return told, count
+                    text = text + event.text if isinstance(event, Delta) else event.text
+        return text, count
 
     snapshots = ["a", text, text + "b", "c" * 50_000, ""]
 
     for end in range(1, len(snapshots) + 1):
-        assert shown(snapshots[:end], in_steps=True)[0] == shown(snapshots[:end], in_steps=False)[0]
-    assert shown(snapshots[:2], in_steps=True)[1] == 5
+        assert read(snapshots[:end], in_steps=True)[0] == read(snapshots[:end], in_steps=False)[0]
+    assert read(snapshots[:2], in_steps=True)[1] == 5
 
 
 LONG = "x" * 2_000_000
@@ -264,4 +264,4 @@ def test_many_calls_that_have_to_fit_are_checked_in_bounded_work() -> None:
     happened = asyncio.run(turn(space, tools=[p4.ToolSpec("add", parameters=SCHEMA)], tool_choice="required"))
 
     assert [call.name for call in happened[-1].tool_calls] == ["add"]
-    assert "too large to be checked" in space.bodies("predict")[1]["data"][1]["text"]
+    assert "too large to check" in space.bodies("predict")[1]["data"][1]["text"]

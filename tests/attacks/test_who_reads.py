@@ -64,9 +64,9 @@ class City(BaseModel):
 
 def written(**fields: Any) -> str:
     """A ChatPhi4 as core writes it, with fields that somebody added."""
-    told = json.loads(dumps(ChatPhi4()))
-    told["kwargs"] |= fields
-    return json.dumps(told)
+    fields = json.loads(dumps(ChatPhi4()))
+    fields["kwargs"] |= fields
+    return json.dumps(fields)
 
 
 def read(text: str) -> Any:
@@ -74,41 +74,41 @@ def read(text: str) -> Any:
 
 
 CONSTRUCTORS: Mapping[str, Callable[[dict[str, Any]], object]] = {
-    "SpaceClient": lambda told: SpaceClient(**told),
-    "ChatPhi4": lambda told: ChatPhi4(**told),
+    "SpaceClient": lambda fields: SpaceClient(**fields),
+    "ChatPhi4": lambda fields: ChatPhi4(**fields),
     "ChatPhi4, by pydantic": ChatPhi4.model_validate,
-    "ChatPhi4, a copy": lambda told: ChatPhi4().model_copy(update=told),
-    "ChatPhi4, by core's load": lambda told: read(written(**told)),
-    "ChatPhi4, configurable": lambda told: ChatPhi4().configurable_fields(
-        **{name: ConfigurableField(name) for name in told}
+    "ChatPhi4, a copy": lambda fields: ChatPhi4().model_copy(update=fields),
+    "ChatPhi4, by core's load": lambda fields: read(written(**fields)),
+    "ChatPhi4, configurable": lambda fields: ChatPhi4().configurable_fields(
+        **{name: ConfigurableField(name) for name in fields}
     ),
-    "Phi4": lambda told: Phi4(**told),
+    "Phi4": lambda fields: Phi4(**fields),
     "Phi4, by pydantic": Phi4.model_validate,
-    "Phi4, a copy": lambda told: Phi4().model_copy(update=told),
-    "Phi4, from a dict": lambda told: Phi4.from_dict({**Phi4().to_dict(), **told}),
-    "Phi4, from JSON": lambda told: Phi4.from_json(json.dumps({**Phi4().to_dict(), **told})),
-    "Phi4, what goes with each call": lambda told: Phi4(additional_kwargs=told),
+    "Phi4, a copy": lambda fields: Phi4().model_copy(update=fields),
+    "Phi4, from a dict": lambda fields: Phi4.from_dict({**Phi4().to_dict(), **fields}),
+    "Phi4, from JSON": lambda fields: Phi4.from_json(json.dumps({**Phi4().to_dict(), **fields})),
+    "Phi4, what goes with each call": lambda fields: Phi4(additional_kwargs=fields),
 }
 CALLS: Mapping[str, Callable[[ScriptedSpace, dict[str, Any]], object]] = {
-    "reply": lambda space, told: client(space).reply("hi", **told),
-    "stream": lambda space, told: [*client(space).stream("hi", **told)],
-    "a conversation's reply": lambda space, told: client(space).conversation().reply("hi", **told),
-    "invoke": lambda space, told: chat(space).invoke("hi", **told),
-    "ainvoke": lambda space, told: asyncio.run(chat(space).ainvoke("hi", **told)),
-    "ChatPhi4.stream": lambda space, told: [*chat(space).stream("hi", **told)],
-    "batch": lambda space, told: chat(space).batch(["hi"], **told),
-    "generate": lambda space, told: chat(space).generate([[]], **told),
-    "bind": lambda space, told: chat(space).bind(**told).invoke("hi"),
-    "bind_tools": lambda space, told: chat(space).bind_tools([City], **told).invoke("hi"),
-    "with_structured_output": lambda space, told: (
-        chat(space).with_structured_output(City, **told).invoke("hi")
+    "reply": lambda space, fields: client(space).reply("hi", **fields),
+    "stream": lambda space, fields: [*client(space).stream("hi", **fields)],
+    "a conversation's reply": lambda space, fields: client(space).conversation().reply("hi", **fields),
+    "invoke": lambda space, fields: chat(space).invoke("hi", **fields),
+    "ainvoke": lambda space, fields: asyncio.run(chat(space).ainvoke("hi", **fields)),
+    "ChatPhi4.stream": lambda space, fields: [*chat(space).stream("hi", **fields)],
+    "batch": lambda space, fields: chat(space).batch(["hi"], **fields),
+    "generate": lambda space, fields: chat(space).generate([[]], **fields),
+    "bind": lambda space, fields: chat(space).bind(**fields).invoke("hi"),
+    "bind_tools": lambda space, fields: chat(space).bind_tools([City], **fields).invoke("hi"),
+    "with_structured_output": lambda space, fields: (
+        chat(space).with_structured_output(City, **fields).invoke("hi")
     ),
-    "chat": lambda space, told: phi4(space).chat(HI, **told),
-    "achat": lambda space, told: asyncio.run(phi4(space).achat(HI, **told)),
-    "stream_chat": lambda space, told: [*phi4(space).stream_chat(HI, **told)],
-    "complete": lambda space, told: phi4(space).complete("hi", **told),
-    "structured_predict": lambda space, told: phi4(space).structured_predict(
-        City, PromptTemplate("hi"), llm_kwargs=told
+    "chat": lambda space, fields: phi4(space).chat(HI, **fields),
+    "achat": lambda space, fields: asyncio.run(phi4(space).achat(HI, **fields)),
+    "stream_chat": lambda space, fields: [*phi4(space).stream_chat(HI, **fields)],
+    "complete": lambda space, fields: phi4(space).complete("hi", **fields),
+    "structured_predict": lambda space, fields: phi4(space).structured_predict(
+        City, PromptTemplate("hi"), llm_kwargs=fields
     ),
 }
 
@@ -144,23 +144,23 @@ def test_no_call_ignores_an_argument(ask: Callable[[ScriptedSpace, dict[str, Any
 
 @pytest.mark.parametrize("make", [SpaceClient, ChatPhi4, Phi4])
 @pytest.mark.parametrize(
-    ("names", "told"),
-    [(WHERE, "Write space="), (AS_WHOM, "Write token="), (HOW, "Write (proxy|client|cookies)=")],
+    ("names", "message"),
+    [(WHERE, "Use space="), (AS_WHOM, "Use token="), (HOW, "Use (proxy|client|cookies)=")],
 )
-def test_the_error_tells_our_name(make: Callable[..., object], names: tuple[str, ...], told: str) -> None:
+def test_the_error_tells_our_name(make: Callable[..., object], names: tuple[str, ...], message: str) -> None:
     """Who ports a program reads what to write instead."""
     names = tuple(name for name in names if make is not SpaceClient or name in (*WHERE, *AS_WHOM, "proxies"))
 
     for name in names:
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             make(**{name: ELSEWHERE})
 
 
 def test_a_call_says_where_it_is_decided() -> None:
     """A call goes to the Space of its model, and says so."""
-    with pytest.raises(InvalidOption, match="when the client or model is made: space="):
+    with pytest.raises(InvalidOption, match="when you make the client or model"):
         chat(ScriptedSpace()).invoke("hi", base_url=ELSEWHERE)
-    with pytest.raises(InvalidOption, match="when the client or model is made: space="):
+    with pytest.raises(InvalidOption, match="when you make the client or model"):
         client(ScriptedSpace()).reply("hi", api_base=ELSEWHERE)  # type: ignore[call-arg]  # see there
 
 
@@ -168,10 +168,10 @@ def test_sampling_is_still_ignored_with_a_warning() -> None:
     """What changes the choice of words alone is no question of who reads them."""
     options: dict[str, Any] = {"temperature": 0.2, "logit_bias": {3: 1.0}, "max_tokens": 9, "n": 1}
 
-    with pytest.warns(OptionIgnored) as told:
+    with pytest.warns(OptionIgnored) as caught:
         client(ScriptedSpace()).reply("hi", **options)
 
-    assert len(told) == len(options)
+    assert len(caught) == len(options)
 
 
 def test_contradicting_credentials_are_refused() -> None:
@@ -229,7 +229,7 @@ def evil(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options, environment=Environment(transport=space))
 
-    for name in ("_client", "_cli.reach"):
+    for name in ("_client", "_cli.connection"):
         monkeypatch.setattr(f"phi4_space.{name}.SpaceClient", Led)
     return space
 
@@ -325,7 +325,7 @@ def test_a_saved_conversation_may_go_on_elsewhere(evil: ScriptedSpace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told", "went"),
+    ("options", "warned", "went"),
     [
         ([], True, set()),
         (["--space", "evil/space"], False, {"evil-space.hf.space"}),
@@ -335,7 +335,7 @@ def test_a_resumed_chat_gets_no_token_for_its_space(
     evil: ScriptedSpace,
     tmp_path: Path,
     options: list[str],
-    told: bool,  # noqa: FBT001
+    warned: bool,  # noqa: FBT001
     went: set[str],
 ) -> None:
     """phi4 chat --resume says that it keeps the token, and how to send it."""
@@ -344,7 +344,7 @@ def test_a_resumed_chat_gets_no_token_for_its_space(
     done = CliRunner().invoke(app, ["chat", "--resume", str(tmp_path / "chat.json"), *options], input="hi\n")
 
     assert (done.exit_code, done.stdout) == (0, "an answer\n")
-    assert ("HF_TOKEN is not sent to evil/space" in done.stderr) == told
+    assert ("HF_TOKEN is not sent to evil/space" in done.stderr) == warned
     assert set(carriers(evil)) == went
 
 

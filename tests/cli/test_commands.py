@@ -54,9 +54,9 @@ def events(result: Result) -> list[dict[str, Any]]:
 
 def test_help_lists_every_exit_status() -> None:
     """`phi4 --help` tells what each exit status means."""
-    told = CliRunner().invoke(app, ["--help"]).stdout
+    output = CliRunner().invoke(app, ["--help"]).stdout
     for known in EXITS:
-        assert f"{known.code}  {known.meaning}\n" in told
+        assert f"{known.code}  {known.meaning}\n" in output
 
 
 def test_version() -> None:
@@ -69,7 +69,7 @@ def test_ask(phi4: Run) -> None:
     """The answer alone goes to standard output; what happens meanwhile goes to standard error."""
     result = phi4("ask", "Hello there")
     assert (result.exit_code, result.stdout) == (0, "Hello there (files: 0, entries: 1)\n")
-    assert result.stderr.splitlines()[1:] == ["In the queue: next, 1 in all", "The Space is at work"]
+    assert result.stderr.splitlines()[1:] == ["In the queue: next, 1 in all", "The Space is working"]
 
 
 @loopback
@@ -112,13 +112,13 @@ def test_ask_in_other_ways(phi4: Run) -> None:
 def test_ask_for_programs(phi4: Run) -> None:
     """With --json every event is a line, the reply is the last one, and standard error stays empty."""
     result = phi4("ask", "--json", "PROGRESS")
-    told = events(result)
-    kinds = [one["event"] for one in told]
+    output = events(result)
+    kinds = [one["event"] for one in output]
     assert kinds[:2] == ["queued", "started"]
     assert kinds[-2:] == ["delta", "reply"]
     assert set(kinds[2:-2]) == {"progress"}
-    assert told[-1]["text"] == "Looked."
-    assert told[-1]["timing"]["done"] > told[-1]["timing"]["first_text"] > 0
+    assert output[-1]["text"] == "Looked."
+    assert output[-1]["timing"]["done"] > output[-1]["timing"]["first_text"] > 0
     assert result.stderr == ""
 
 
@@ -135,12 +135,12 @@ def test_a_failure_for_programs(phi4: Run) -> None:
 
 @loopback
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "message"),
     [
         (["QUOTA"], 4, "exceeded your GPU quota"),
         (["FAIL"], 8, "the weights are gone"),
         (["WAIT 1", "--timeout", "0.5"], 7, "--timeout"),
-        (["Hi", "--space", "no name"], 2, "no Space's name"),
+        (["Hi", "--space", "no name"], 2, "not the name of a Space"),
         (["Hi", "--space", "http://127.0.0.1:1"], 7, "phi4 doctor --space http://127.0.0.1:1"),
         (["Hi", "--embedded", "--space", "own/er"], 2, "--embedded"),
         (["Hi", "--media", "missing.png"], 2, "missing.png"),
@@ -153,11 +153,11 @@ def test_a_failure_for_programs(phi4: Run) -> None:
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )
-def test_failures(phi4: Run, arguments: list[str], code: int, words: str) -> None:
+def test_failures(phi4: Run, arguments: list[str], code: int, message: str) -> None:
     """A failure has its family's exit status and a plain sentence on standard error, and no traceback."""
     result = phi4("ask", *arguments)
     assert result.exit_code == code
-    assert words in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
 
@@ -199,9 +199,9 @@ def test_chat_remembers(phi4: Run, picture: Path) -> None:
 def test_chat_can_be_saved(phi4: Run, tmp_path: Path) -> None:
     """A conversation that was saved goes on after --resume, and after /load; others cannot read the file."""
     file = tmp_path / "chat.json"
-    told = phi4("chat", stdin=f"one\n/save {file}\n/new\n/load {file}\ntwo\n/save {file}\n")
-    assert "Saved 2 turns" in told.stderr
-    assert told.stdout.endswith("two (files: 0, entries: 3)\n")
+    output = phi4("chat", stdin=f"one\n/save {file}\n/new\n/load {file}\ntwo\n/save {file}\n")
+    assert "Saved 2 turns" in output.stderr
+    assert output.stdout.endswith("two (files: 0, entries: 3)\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert phi4("chat", "--resume", str(file), stdin="three\n").stdout == "three (files: 0, entries: 5)\n"
 
@@ -220,11 +220,11 @@ def test_chat_resumes_where_it_was(
 
 @loopback
 @pytest.mark.parametrize(
-    ("lines", "code", "words"),
+    ("lines", "code", "message"),
     [
         ("/nope\n", 2, "/help"),
         ("/load missing.json\n", 2, "missing.json"),
-        (f"/load {FAULTY}\n", 2, "no conversation"),
+        (f"/load {FAULTY}\n", 2, "not a saved conversation"),
         ("/media missing.png\n", 2, "missing.png"),
         ("/media 'quote.png\n", 2, "'quote.png"),
         ("/save nowhere/at/all.json\n", 2, "cannot be written"),
@@ -232,18 +232,18 @@ def test_chat_resumes_where_it_was(
         ("QUOTA\nHi\n", 4, "GPU quota"),
     ],
 )
-def test_chat_in_a_pipe_ends_at_a_failure(phi4: Run, lines: str, code: int, words: str) -> None:
+def test_chat_in_a_pipe_ends_at_a_failure(phi4: Run, lines: str, code: int, message: str) -> None:
     """Where nobody can react, the first failure ends the chat with its exit status."""
     result = phi4("chat", stdin=f"{lines}Still there?\n")
     assert (result.exit_code, result.stdout) == (code, "")
-    assert words in result.stderr
+    assert message in result.stderr
 
 
 @loopback
 def test_chat_help(phi4: Run) -> None:
     """/help lists every slash command."""
-    told = phi4("chat", stdin="/help\n").stderr
-    assert all(word in told for word in ("/media", "/save", "/load", "/new", "/help", "/quit"))
+    output = phi4("chat", stdin="/help\n").stderr
+    assert all(word in output for word in ("/media", "/save", "/load", "/new", "/help", "/quit"))
 
 
 @loopback
@@ -262,11 +262,11 @@ def test_doctor(phi4: Run, url: str) -> None:
 @loopback
 def test_doctor_for_programs(phi4: Run, url: str) -> None:
     """With --json the doctor writes one object."""
-    told = json.loads(phi4("doctor", "--json").stdout)
-    assert told["ready"] is True
-    assert told["status"]["endpoints"] == ["process_message", "bot_response"]
-    assert {"name": "stage", "verdict": "ok", "found": "RUNNING", "advice": ""} in told["checks"]
-    assert told["status"]["space"] == url
+    output = json.loads(phi4("doctor", "--json").stdout)
+    assert output["ready"] is True
+    assert output["status"]["endpoints"] == ["process_message", "bot_response"]
+    assert {"name": "stage", "verdict": "ok", "found": "RUNNING", "advice": ""} in output["checks"]
+    assert output["status"]["space"] == url
 
 
 @loopback
@@ -286,7 +286,7 @@ def test_doctor_of_a_bad_name(form: list[str]) -> None:
     """A name that no Space can have is told as such, and is bad input."""
     result = CliRunner().invoke(app, ["doctor", "--space", "no name", *form])
     assert result.exit_code == 2
-    assert "no Space's name" in result.stdout
+    assert "not the name of a Space" in result.stdout
 
 
 @loopback

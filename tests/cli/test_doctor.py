@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from phi4_space import Quota, SpaceClient, Status
-from phi4_space._cli.doctor import Check, check_name, check_status, check_surroundings
+from phi4_space._cli.doctor import Check, check_environment, check_name, check_status
 
 UP = Status(
     space="https://own-er.hf.space",
@@ -51,18 +51,18 @@ def test_one_without_the_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "name", "words"),
+    ("status", "name", "expected"),
     [
         (replace(UP, max_file_size=None), "files", "of any size"),
         (replace(UP, max_file_size=20 * 2**20), "files", "up to 20 MiB each"),
-        (replace(UP, queue_size=3), "queue", "3 wait or run"),
+        (replace(UP, queue_size=3), "queue", "3 waiting or running"),
         (replace(UP, queue_size=0), "queue", "empty"),
-        (replace(UP, gradio_version=None), "gradio", "not told"),
+        (replace(UP, gradio_version=None), "gradio", "unknown"),
     ],
 )
-def test_findings(status: Status, name: str, words: str) -> None:
+def test_findings(status: Status, name: str, expected: str) -> None:
     """What a Space tells of itself stands in its line."""
-    assert found(status, name).found == words
+    assert found(status, name).found == expected
 
 
 @pytest.mark.parametrize(
@@ -79,24 +79,24 @@ def test_quota(left: float, hardware: str | None, verdict: str) -> None:
     status = replace(UP, hardware=hardware, quota=Quota(total=300.0, left=left, resets_at="18:00"))
     check = found(status, "quota")
     assert check.verdict == verdict
-    assert check.found == f"{left:g} of 300 GPU seconds left, full again at 18:00"
+    assert check.found == f"{left:g} of 300 GPU seconds left, reset at 18:00"
 
 
 def test_tokens_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether there is a token is told, never what it is."""
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    checks = {check.name: check for check in check_surroundings()}
+    checks = {check.name: check for check in check_environment()}
     assert checks["token"].verdict == "ok"
     assert "hf_secret" not in str(checks)
     monkeypatch.setenv("HF_TOKEN", " ")
-    assert {check.name: check.verdict for check in check_surroundings()}["token"] == "note"
+    assert {check.name: check.verdict for check in check_environment()}["token"] == "note"
 
 
 def test_who_named_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """The doctor tells whether an option, the environment or nobody named the Space."""
-    told = "own/er ({}), https://own-er.hf.space".format
-    assert check_name(SpaceClient("own/er"), named=True).found == told("--space")
-    assert check_name(SpaceClient("own/er"), named=False).found == told("default")
+    line = "own/er ({}), https://own-er.hf.space".format
+    assert check_name(SpaceClient("own/er"), named=True).found == line("--space")
+    assert check_name(SpaceClient("own/er"), named=False).found == line("default")
     monkeypatch.setenv("PHI4_SPACE", "own/er")
-    assert check_name(SpaceClient(), named=False).found == told("PHI4_SPACE")
+    assert check_name(SpaceClient(), named=False).found == line("PHI4_SPACE")
     assert check_name(SpaceClient("http://127.0.0.1:1"), named=True).found == "http://127.0.0.1:1 (--space)"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from phi4_space import Delta, Notice, Progress, Queued, Reply, Rewritten, Sent, Started, Timing, Waking
 from phi4_space._cli.failures import Failure
-from phi4_space._cli.output import JsonLines, Narration, describe, describe_timing, visible
+from phi4_space._cli.output import JsonDisplay, TextDisplay, describe, describe_timing, visible
 
 
 def reply(text: str) -> Reply:
@@ -20,13 +20,13 @@ def reply(text: str) -> Reply:
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (Waking("BUILDING", 12.4), "The Space is not up yet (BUILDING); waiting, 12 s so far"),
+        (Waking("BUILDING", 12.4), "The Space is not up yet (BUILDING); waited 12 s so far"),
         (Queued(0, 1), "In the queue: next, 1 in all"),
-        (Queued(2, 5, 12.3), "In the queue: 2 in front, 5 in all, about 12 s"),
-        (Started(), "The Space is at work"),
-        (Started(0.2), "The Space is at work"),
-        (Started(3.0), "The Space is at work, about 3 s"),
-        (Progress(1.0, 3.0, "steps"), "The Space is at work: 1 of 3 steps"),
+        (Queued(2, 5, 12.3), "In the queue: 2 ahead, 5 in all, about 12 s"),
+        (Started(), "The Space is working"),
+        (Started(0.2), "The Space is working"),
+        (Started(3.0), "The Space is working, about 3 s"),
+        (Progress(1.0, 3.0, "steps"), "The Space is working: 1 of 3 steps"),
         (Progress(7.0, None, "tokens", description="Writing"), "Writing: 7 tokens"),
         (Progress(fraction=0.5, description="Looking"), "Looking: 50%"),
         (Progress(description="Loading"), "Loading"),
@@ -47,9 +47,9 @@ def test_describe_timing() -> None:
 @given(st.text())
 def test_visible(text: str) -> None:
     """Nothing that commands a terminal is left, and nothing else is lost."""
-    shown = visible(text)
-    assert not any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in shown if letter not in "\n\t")
-    assert [letter for letter in text if letter in shown] == list(shown)
+    result = visible(text)
+    assert not any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in result if letter not in "\n\t")
+    assert [letter for letter in text if letter in result] == list(result)
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
@@ -58,10 +58,10 @@ def test_the_answer_alone(pieces: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         written: list[str] = []
         patch.setattr("sys.stdout", _Pipe(written))
-        narration = Narration()
+        display = TextDisplay()
         for piece in pieces:
-            narration.tell(Delta(piece))
-        narration.tell(reply("".join(pieces)))
+            display.show_event(Delta(piece))
+        display.show_event(reply("".join(pieces)))
     answer = "".join(pieces)
     assert "".join(written) == answer + ("" if answer.endswith("\n") else "\n")
 
@@ -79,57 +79,57 @@ class _Pipe:
 
 def test_aside(capsys: pytest.CaptureFixture[str]) -> None:
     """In a pipe, each thing that happens is one line on standard error, and what repeats is told once."""
-    narration = Narration()
+    display = TextDisplay()
     for event in (Queued(0, 1), Queued(0, 1), Started(), Notice("Careful", "warning", "GPU"), Delta("Hi")):
-        narration.tell(event)
-    narration.tell(Notice("Late"))
-    narration.tell(Delta(" there"))
-    narration.tell(reply("Hi there"))
+        display.show_event(event)
+    display.show_event(Notice("Late"))
+    display.show_event(Delta(" there"))
+    display.show_event(reply("Hi there"))
     out, err = capsys.readouterr()
     assert out == "Hi there\n"
-    assert err == "In the queue: next, 1 in all\nThe Space is at work\nGPU: Careful\nLate\n"
+    assert err == "In the queue: next, 1 in all\nThe Space is working\nGPU: Careful\nLate\n"
 
 
 def test_rewritten(capsys: pytest.CaptureFixture[str]) -> None:
     """An answer that the Space took back is followed, on a line of its own, by the one that holds."""
-    narration = Narration()
+    display = TextDisplay()
     for event in (Delta("It is a c"), Rewritten("A dog"), Delta("."), reply("A dog.")):
-        narration.tell(event)
+        display.show_event(event)
     out, err = capsys.readouterr()
     assert out == "It is a c\nA dog.\n"
-    assert "took that back" in err
+    assert "replaced its answer" in err
 
 
 def test_empty_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """An empty answer is said to be one."""
-    Narration().tell(reply(""))
+    TextDisplay().show_event(reply(""))
     assert capsys.readouterr() == ("", "The answer is empty.\n")
 
 
 def test_fail(capsys: pytest.CaptureFixture[str]) -> None:
     """A failure says what happened, where, what to do, and who knows more; no control character passes."""
-    Narration().fail(
+    TextDisplay().show_failure(
         Failure(error="QueueFull", what="It is \x1b[31mfull.", advice="Wait.", space="own/er", step="post")
     )
     assert capsys.readouterr().err.splitlines() == [
         "Error: It is [31mfull. [own/er, step post]",
         "Wait.",
-        '"phi4 doctor --space own/er" looks at the Space.',
+        'Run "phi4 doctor --space own/er" to check the Space.',
     ]
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Programs get a line of JSON for each event, under its name, and nothing on standard error."""
-    lines = JsonLines()
-    lines.say("Asking")
-    lines.note(Notice("Careful", "warning"))
-    lines.tell(Delta("Hi\n\u2028"))
-    lines.tell(reply("Hi"))
-    lines.fail(Failure(error="QueueFull", what="Full", exit_code=4))
+    lines = JsonDisplay()
+    lines.show_status("Asking")
+    lines.show_notice(Notice("Careful", "warning"))
+    lines.show_event(Delta("Hi\n\u2028"))
+    lines.show_event(reply("Hi"))
+    lines.show_failure(Failure(error="QueueFull", what="Full", exit_code=4))
     out, err = capsys.readouterr()
-    told = [json.loads(line) for line in out.splitlines()]
-    assert [one["event"] for one in told] == ["notice", "delta", "reply", "error"]
-    assert told[1]["text"] == "Hi\n\u2028"
-    assert told[2]["timing"]["done"] == 0.0
-    assert (told[3]["error"], told[3]["exit_code"]) == ("QueueFull", 4)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [one["event"] for one in events] == ["notice", "delta", "reply", "error"]
+    assert events[1]["text"] == "Hi\n\u2028"
+    assert events[2]["timing"]["done"] == 0.0
+    assert (events[3]["error"], events[3]["exit_code"]) == ("QueueFull", 4)
     assert err == ""

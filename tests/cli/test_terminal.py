@@ -61,11 +61,11 @@ def ended(process: subprocess.Popen[bytes], *, within: float = PATIENCE) -> tupl
 @loopback
 @posix
 @pytest.mark.parametrize(
-    ("number", "code", "words"),
+    ("number", "code", "text"),
     [(signal.SIGINT, 130, "Interrupted.\n"), (signal.SIGTERM, 143, "")],
     ids=["Ctrl-C", "SIGTERM"],
 )
-def test_an_interrupt_frees_the_space(start: Start, number: int, code: int, words: str) -> None:
+def test_an_interrupt_frees_the_space(start: Start, number: int, code: int, text: str) -> None:
     """Ctrl-C ends an answer under way with 130, without a traceback, and takes the job back on the Space."""
     slow = start("ask", "SLOW 60")
     assert slow.stdout
@@ -73,7 +73,7 @@ def test_an_interrupt_frees_the_space(start: Start, number: int, code: int, word
     slow.send_signal(number)
     returned, out, err = ended(slow)
     assert (returned, out[-1]) == (code, "\n")
-    assert err.endswith(f"The Space is at work\n{words}")
+    assert err.endswith(f"The Space is working\n{text}")
     # The Space works on one turn at a time: this one would wait for the other's sixty seconds.
     assert ended(start("ask", "free?"))[:2] == (0, "free? (files: 0, entries: 1)\n")
 
@@ -135,13 +135,13 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def wait_for(self, words: str) -> str:
+    def wait_for(self, text: str) -> str:
         """Reads until the words are there, after those waited for before; returns what stands between."""
         deadline = time.monotonic() + PATIENCE
-        while (found := self.screen.find(words, self._seen)) < 0:
-            assert time.monotonic() < deadline, f"no {words!r} in {self.screen[self._seen :]!r}"
+        while (found := self.screen.find(text, self._seen)) < 0:
+            assert time.monotonic() < deadline, f"no {text!r} in {self.screen[self._seen :]!r}"
             self._read(1.0)
-        between, self._seen = self.screen[self._seen : found], found + len(words)
+        between, self._seen = self.screen[self._seen : found], found + len(text)
         return between
 
     def end(self) -> int:
@@ -196,7 +196,7 @@ def test_a_chat_at_a_terminal(start: Start) -> None:
     terminal.process.send_signal(signal.SIGINT)
     assert "Cancelled" in terminal.wait_for("> ")
     terminal.type("QUOTA\n")
-    assert "GPU quota" in terminal.wait_for("looks at the Space.")
+    assert "GPU quota" in terminal.wait_for("to check the Space.")
     terminal.type("still there?\n")
     terminal.wait_for("still there? (files: 0, entries: 1)")
     terminal.wait_for("> ")
@@ -232,7 +232,7 @@ def test_an_embedded_space(start: Start) -> None:
     """--embedded asks a Space of its own, says so on standard error, and leaves none behind."""
     returned, out, err = ended(start("ask", "--embedded", "Who are you?"), within=60.0)
     assert (returned, bool(out.strip())) == (0, True)
-    url = re.search(r"The rehearsal model answers, .* at (http://127\.0\.0\.1:\d+)\.\n", err)
+    url = re.search(r"from the offline model at (http://127\.0\.0\.1:\d+), not from Phi-4\.\n", err)
     assert url
     assert ended(start("doctor", "--space", url[1]))[0] == 3
 
@@ -252,7 +252,7 @@ def test_demo(start: Start) -> None:
     ]
     with wave.open(str(files("phi4_server") / "examples" / "chime.wav")) as chime:
         seconds = chime.getnframes() / chime.getframerate()
-    for step, truth in zip(steps[1:-1], ("rehearsal", "ten", "blue", f"{seconds:.2f} s"), strict=True):
+    for step, truth in zip(steps[1:-1], ("offline", "ten", "blue", f"{seconds:.2f} s"), strict=True):
         assert truth in step.splitlines()[2]
         assert re.fullmatch(r"queued .* · first text .* · done [\d.]+ s", step.splitlines()[-1])
     assert steps[-1].startswith("Done in ")
@@ -282,16 +282,16 @@ def test_without_the_extra(missing: str, tmp_path: Path) -> None:
 def test_an_embedded_space_without_its_extra(tmp_path: Path) -> None:
     """Where Gradio is not installed, --embedded says what to install."""
     (tmp_path / "gradio.py").write_text("raise ModuleNotFoundError('No module', name='gradio')")
-    returned, told = run(["-m", "phi4_space", "ask", "--embedded", "Hi"], tmp_path, PYTHONSAFEPATH="")
+    returned, stderr = run(["-m", "phi4_space", "ask", "--embedded", "Hi"], tmp_path, PYTHONSAFEPATH="")
     assert returned == 1
-    assert "pip install 'phi4-space[server]'" in told
-    assert "Traceback" not in told
+    assert "pip install 'phi4-space[server]'" in stderr
+    assert "Traceback" not in stderr
 
 
 def test_a_letter_that_the_pipe_cannot_take(tmp_path: Path) -> None:
     """It becomes a question mark, not a traceback."""
-    returned, told = run(
+    returned, stderr = run(
         ["-m", "phi4_space", "ask", "Hi", "--space", "Я"], tmp_path, PYTHONIOENCODING="ascii"
     )
     assert returned == 2
-    assert told.startswith("Error: '?' is no Space's name")
+    assert stderr.startswith("Error: '?' is not the name of a Space")

@@ -514,7 +514,7 @@ def test_unknown_constructor_arguments_are_refused() -> None:
 
 def test_a_copy_takes_no_unknown_field() -> None:
     """Pydantic would set it, and nobody would read it."""
-    with pytest.raises(InvalidOption, match="Write space="):
+    with pytest.raises(InvalidOption, match="Use space="):
         chat(saying()).model_copy(update={"spaces": "ada/phi-4"})
 
 

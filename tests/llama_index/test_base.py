@@ -220,7 +220,7 @@ def test_a_client_of_the_users_own_is_used_as_it_is() -> None:
         ({"tokn": "hf_sentinel"}, "'tokn'. Did you mean token?"),
         ({"max_token": 3}, "Did you mean max_tokens?"),
         ({"xyz": 3}, "It takes additional_kwargs"),
-        ({"space": "a/b/c"}, "no Space's name"),
+        ({"space": "a/b/c"}, "not the name of a Space"),
         ({"model": "gpt"}, "no model 'gpt'"),
         ({"num_output": 4096, "context_window": 4096}, "num_output"),
         ({"num_output": 0}, "num_output"),

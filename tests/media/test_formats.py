@@ -151,31 +151,29 @@ def test_formats_that_are_taken(data: bytes, mime_type: str, extension: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "description"),
     [
-        pytest.param(film("mp4", "mpeg4"), "a video in the format MP4", id="mp4"),
+        pytest.param(film("mp4", "mpeg4"), "a video in MP4 format", id="mp4"),
+        pytest.param(mp4(b"iso6", track(b"soun"), track(b"vide")), "a video in MP4 format", id="mp4 brand"),
+        pytest.param(film("mov", "mpeg4"), "a video in MOV format", id="mov"),
+        pytest.param(film("avi", "mpeg4"), "a video in AVI format", id="avi"),
+        pytest.param(film("matroska", "mpeg4"), "a video in MKV format", id="mkv"),
+        pytest.param(film("webm", "libvpx"), "a video in WEBM format", id="webm"),
+        pytest.param(ogg_page(b"\x80theora" + bytes(35)), "a video in OGG format", id="theora"),
         pytest.param(
-            mp4(b"iso6", track(b"soun"), track(b"vide")), "a video in the format MP4", id="mp4 brand"
+            ogg_page(b"OpusHead") + ogg_page(b"\x01video"), "a video in OGG format", id="opus and a film"
         ),
-        pytest.param(film("mov", "mpeg4"), "a video in the format MOV", id="mov"),
-        pytest.param(film("avi", "mpeg4"), "a video in the format AVI", id="avi"),
-        pytest.param(film("matroska", "mpeg4"), "a video in the format MKV", id="mkv"),
-        pytest.param(film("webm", "libvpx"), "a video in the format WEBM", id="webm"),
-        pytest.param(ogg_page(b"\x80theora" + bytes(35)), "a video in the format OGG", id="theora"),
-        pytest.param(
-            ogg_page(b"OpusHead") + ogg_page(b"\x01video"), "a video in the format OGG", id="opus and a film"
-        ),
-        pytest.param(picture("AVIF"), "a picture in the format AVIF", id="avif"),
-        pytest.param(box(b"ftyp", b"heic", bytes(4), b"mif1heic"), "a picture in the format HEIC", id="heic"),
-        pytest.param(picture("ICO"), "a picture in the format ICO", id="ico"),
-        pytest.param(sound("aiff", "pcm_s16be"), "a recording in the format AIFF", id="aiff"),
-        pytest.param(sound("adts", "aac"), "a recording in the format AAC", id="aac"),
-        pytest.param(ID3 + sound("adts", "aac"), "a recording in the format AAC", id="tagged aac"),
-        pytest.param(picture("PDF"), "a file in the format PDF", id="pdf"),
-        pytest.param(b"%PDF-1.4\n1 0 obj", "a file in the format PDF", id="pdf of ascii letters"),
-        pytest.param(archive(), "a file in the format ZIP", id="zip"),
-        pytest.param(b'<?xml version="1.0"?>\n<svg xmlns="', "a drawing in the format SVG", id="svg"),
-        pytest.param(b"\xef\xbb\xbf <SVG></SVG>", "a drawing in the format SVG", id="svg with a mark"),
+        pytest.param(picture("AVIF"), "an image in AVIF format", id="avif"),
+        pytest.param(box(b"ftyp", b"heic", bytes(4), b"mif1heic"), "an image in HEIC format", id="heic"),
+        pytest.param(picture("ICO"), "an image in ICO format", id="ico"),
+        pytest.param(sound("aiff", "pcm_s16be"), "audio in AIFF format", id="aiff"),
+        pytest.param(sound("adts", "aac"), "audio in AAC format", id="aac"),
+        pytest.param(ID3 + sound("adts", "aac"), "audio in AAC format", id="tagged aac"),
+        pytest.param(picture("PDF"), "a file in PDF format", id="pdf"),
+        pytest.param(b"%PDF-1.4\n1 0 obj", "a file in PDF format", id="pdf of ascii letters"),
+        pytest.param(archive(), "a file in ZIP format", id="zip"),
+        pytest.param(b'<?xml version="1.0"?>\n<svg xmlns="', "an SVG drawing", id="svg"),
+        pytest.param(b"\xef\xbb\xbf <SVG></SVG>", "an SVG drawing", id="svg with a mark"),
         pytest.param(b"<!DOCTYPE html><p>no", "a web page", id="html"),
         pytest.param(b"<?xml version='1.0'?><feed/>", "text", id="xml"),
         pytest.param(("x" + "ü" * 3000).encode(), "text", id="text"),
@@ -184,10 +182,10 @@ def test_formats_that_are_taken(data: bytes, mime_type: str, extension: str) -> 
         pytest.param(b"ID3 tags name songs", "text", id="text like mp3"),
     ],
 )
-def test_formats_that_are_not(data: bytes, words: str) -> None:
+def test_formats_that_are_not(data: bytes, description: str) -> None:
     """What Phi-4 does not take is named in plain words, and no text is taken for what it begins like."""
     assert recognise(data) is None
-    assert describe(data) == words
+    assert describe(data) == description
 
 
 @pytest.mark.parametrize(

@@ -197,32 +197,32 @@ def test_any_name_is_made_safe(given_name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "message"),
     [
         pytest.param(b"", "media is empty", id="no bytes"),
         pytest.param(Media(b"", "cat.png"), "'cat.png' is empty", id="no bytes, named"),
         pytest.param(Path("no/such/cat.png"), "'no/such/cat.png' cannot be read: No such file", id="no file"),
         pytest.param(Path("cat\0.png"), "cannot be read: .*null", id="no path"),
         pytest.param(Path(), "'.' is a directory", id="directory"),
-        pytest.param(Path(os.devnull), "is no regular file", id="device"),
+        pytest.param(Path(os.devnull), "is not a regular file", id="device"),
         pytest.param(io.BytesIO(), "at its end.*seek", id="file at its end"),
-        pytest.param(io.StringIO("text"), 'StringIO gives no bytes.*mode "rb"', id="text file"),
-        pytest.param("", "never a local path.*pathlib.Path", id="no letters"),
-        pytest.param("cat.png", "never a local path.*pathlib.Path", id="path with an extension"),
-        pytest.param("pictures/cat", "never a local path.*pathlib.Path", id="path like base64"),
-        pytest.param("file:///tmp/cat.png", "never a local path.*pathlib.Path", id="file URL"),
-        pytest.param("été", "never a local path.*pathlib.Path", id="letters beyond ASCII"),
-        pytest.param("data:image/png;base64", 'no "," stands', id="data URI without data"),
+        pytest.param(io.StringIO("text"), 'StringIO does not return bytes.*mode "rb"', id="text file"),
+        pytest.param("", "never read as a local path.*pathlib.Path", id="no letters"),
+        pytest.param("cat.png", "never read as a local path.*pathlib.Path", id="path with an extension"),
+        pytest.param("pictures/cat", "never read as a local path.*pathlib.Path", id="path like base64"),
+        pytest.param("file:///tmp/cat.png", "never read as a local path.*pathlib.Path", id="file URL"),
+        pytest.param("été", "never read as a local path.*pathlib.Path", id="letters beyond ASCII"),
+        pytest.param("data:image/png;base64", 'no "," before', id="data URI without data"),
         pytest.param("data:image/png;base64,", "media is empty", id="empty data URI"),
-        pytest.param("data:image/png;base64,a", "no base64", id="data URI of half a byte"),
-        pytest.param("data:image/png;base64,a*b=", "no base64", id="data URI of other letters"),
-        pytest.param("data:image/png;base64,%FF%FE", "no base64", id="data URI of no letters"),
+        pytest.param("data:image/png;base64,a", "not base64", id="data URI of half a byte"),
+        pytest.param("data:image/png;base64,a*b=", "not base64", id="data URI of other letters"),
+        pytest.param("data:image/png;base64,%FF%FE", "not base64", id="data URI of no letters"),
         pytest.param("data:image/png,%8", "two hexadecimal digits", id="data URI with half an escape"),
     ],
 )
-def test_not_readable(source: MediaLike, words: str) -> None:
+def test_not_readable(source: MediaLike, message: str) -> None:
     """What is missing, empty or broken is refused with the reason, and what to do instead."""
-    with pytest.raises(MediaNotReadable, match=words):
+    with pytest.raises(MediaNotReadable, match=message):
         read(source)
 
 
@@ -237,7 +237,7 @@ def test_empty_files(tmp_path: Path) -> None:
 def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     """A pipe that nobody writes to is refused, not waited for."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(MediaNotReadable, match="is no regular file"):
+    with pytest.raises(MediaNotReadable, match="is not a regular file"):
         read(tmp_path / "pipe")
 
 
@@ -257,7 +257,7 @@ def test_files_that_give_text() -> None:
         def read(self) -> str:
             return "text"
 
-    with pytest.raises(MediaNotReadable, match=r'gave str, not bytes.*"rb"'):
+    with pytest.raises(MediaNotReadable, match=r'returned str, not bytes.*"rb"'):
         read(Script())
 
 
@@ -268,34 +268,36 @@ def test_files_that_must_be_awaited() -> None:
         async def read(self) -> bytes:
             pytest.fail("was called")
 
-    with pytest.raises(MediaNotReadable, match=r"Upload gives no bytes.*await"):
+    with pytest.raises(MediaNotReadable, match=r"Upload does not return bytes.*read its bytes"):
         read(Upload())
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "message"),
     [
-        pytest.param(PDF, "The media is a file in the format PDF", id="bytes"),
-        pytest.param(Media(PDF, "cat.png"), "'cat.png' is a file in the format PDF", id="name that lies"),
-        pytest.param(base64.b64encode(PDF).decode(), "is a file in the format PDF", id="base64"),
+        pytest.param(PDF, "The media is a file in PDF format", id="bytes"),
+        pytest.param(Media(PDF, "cat.png"), "'cat.png' is a file in PDF format", id="name that lies"),
+        pytest.param(base64.b64encode(PDF).decode(), "is a file in PDF format", id="base64"),
         pytest.param("data:text/plain,hello", "is text", id="data URI"),
-        pytest.param(b"\x01\x02\x03", "of no known kind", id="unknown"),
-        pytest.param(None, "cannot be read from a NoneType.*Hand in a pathlib.Path", id="nothing"),
-        pytest.param(7, "cannot be read from a int", id="number"),
-        pytest.param([PNG], "cannot be read from a list", id="list"),
-        pytest.param(np.zeros(3), "cannot be read from a ndarray.*sample_rate", id="samples alone"),
-        pytest.param(Media(Media(PNG)), "cannot be read from a Media", id="media in media"),
+        pytest.param(b"\x01\x02\x03", "in an unknown format", id="unknown"),
+        pytest.param(
+            None, "cannot be read from an object of type NoneType.*Pass a pathlib.Path", id="nothing"
+        ),
+        pytest.param(7, "of type int", id="number"),
+        pytest.param([PNG], "of type list", id="list"),
+        pytest.param(np.zeros(3), "of type ndarray.*sample_rate", id="samples alone"),
+        pytest.param(Media(Media(PNG)), "of type Media", id="media in media"),
     ],
 )
-def test_unsupported(source: MediaLike, words: str) -> None:
+def test_unsupported(source: MediaLike, message: str) -> None:
     """What Phi-4 does not take is refused by the name of what it is."""
-    with pytest.raises(UnsupportedContent, match=words):
+    with pytest.raises(UnsupportedContent, match=message):
         read(source)
 
 
 def test_mistyped_name() -> None:
     """A name that is no string is refused, not written out."""
-    with pytest.raises(InvalidOption, match=r"Media\.name is a string, not PosixPath"):
+    with pytest.raises(InvalidOption, match=r"Media\.name must be a string, not PosixPath"):
         read(Media(PNG, Path("cat.png")))  # type: ignore[arg-type]
 
 

@@ -23,7 +23,7 @@ from phi4_space._errors import (
     UnexpectedAnswer,
     UploadLost,
 )
-from phi4_space._net.error_mapping import from_handler, from_response, plain
+from phi4_space._net.error_mapping import from_handler, from_response, strip_markup
 
 JSON = {"content-type": "application/json"}
 TEXT = {"content-type": "text/plain; charset=utf-8"}
@@ -165,7 +165,7 @@ def test_a_used_up_quota_is_told_with_its_numbers(
     title: str | None, text: str, requested: float | None, left: float | None, retry_after: float | None
 ) -> None:
     """Each of ZeroGPU's wordings, old and new, tells what was asked for, what is left, and when to return."""
-    error = from_handler(plain(text), title)
+    error = from_handler(strip_markup(text), title)
 
     assert isinstance(error, QuotaExceeded)
     assert (error.requested, error.left, error.retry_after) == (requested, left, retry_after)
@@ -178,7 +178,7 @@ def test_a_handlers_words_tell_what_failed(
     title: str | None, text: str, kind: type[Phi4Error], word: str
 ) -> None:
     """The title, and failing that the text, decide which error it is; the Space's words stay in it."""
-    error = from_handler(plain(text), title)
+    error = from_handler(strip_markup(text), title)
 
     assert type(error) is kind
     assert word in error.what
@@ -192,7 +192,7 @@ def test_a_hidden_failure_says_that_it_is_hidden() -> None:
     assert isinstance(error, SpaceError)
     assert error.hidden
     assert error.title == "Error"
-    assert "keeps the reason to itself" in str(error)
+    assert "does not say why" in str(error)
 
 
 TRACEBACK = """Traceback (most recent call last):
@@ -236,7 +236,7 @@ STATUSES: list[tuple[int, bytes, dict[str, str], type[Phi4Error], str]] = [
         FileTooLarge,
         "size of 1024 bytes",
     ),
-    (413, b"<html>nginx</html>", HTML, FileTooLarge, "refused the size: a web page"),
+    (413, b"<html>nginx</html>", HTML, FileTooLarge, "because of its size: a web page"),
     (
         422,
         body({"detail": [{"type": "missing", "loc": ["body", "data"], "msg": "Field required"}]}),
@@ -248,8 +248,8 @@ STATUSES: list[tuple[int, bytes, dict[str, str], type[Phi4Error], str]] = [
     (500, TRACEBACK.encode(), TEXT, UnexpectedAnswer, "500: KeyError: 999"),
     (500, GROUP.encode(), TEXT, UnexpectedAnswer, "500: gradio.route_utils.FnIndexInferError: Could not"),
     (500, b"Internal Server Error", TEXT, UnexpectedAnswer, "500: Internal Server Error"),
-    (500, b"", {}, UnexpectedAnswer, "500: nothing"),
-    (500, body({"error": None}), JSON, SpaceError, "keeps the reason to itself"),
+    (500, b"", {}, UnexpectedAnswer, "500: no message"),
+    (500, body({"error": None}), JSON, SpaceError, "does not say why"),
     (500, body({"error": "boom", "visible": True}), JSON, SpaceError, "The Space says: boom"),
     (500, body({"error": ["odd", 1]}), JSON, SpaceError, "['odd', 1]"),
     (500, body({"error": TRACEBACK}), JSON, SpaceError, "The Space says: KeyError: 999"),
@@ -275,26 +275,26 @@ STATUSES: list[tuple[int, bytes, dict[str, str], type[Phi4Error], str]] = [
     (503, b"Your space is in error, check its status on hf.co", TEXT, SpaceBusy, "in error"),
     (504, b"upstream timed out", TEXT, SpaceBusy, "upstream timed out"),
     (418, body("a teapot"), JSON, UnexpectedAnswer, "teapot"),
-    (302, b"", {}, UnexpectedAnswer, "302: nothing"),
+    (302, b"", {}, UnexpectedAnswer, "302: no message"),
 ]
 
 
-@pytest.mark.parametrize(("status", "sent", "headers", "kind", "words"), STATUSES)
+@pytest.mark.parametrize(("status", "sent", "headers", "kind", "message"), STATUSES)
 def test_an_http_answer_tells_what_failed(
-    status: int, sent: bytes, headers: dict[str, str], kind: type[Phi4Error], words: str
+    status: int, sent: bytes, headers: dict[str, str], kind: type[Phi4Error], message: str
 ) -> None:
     """Each status, with the bodies that Gradio and the proxies before it send, is an error of its own."""
     error = from_response(status, sent, headers)
 
     assert type(error) is kind
     assert error.status == status
-    assert words in error.what
+    assert message in error.what
     assert "Traceback" not in str(error)
     assert "site-packages" not in str(error)
 
 
 @pytest.mark.parametrize(
-    ("told", "retry_after"),
+    ("header", "retry_after"),
     {
         "55": 55.0,
         "0": 1.0,
@@ -306,23 +306,23 @@ def test_an_http_answer_tells_what_failed(
     }.items(),
 )
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_retry_after_is_passed_on_in_seconds(status: int, told: str, retry_after: float | None) -> None:
+def test_retry_after_is_passed_on_in_seconds(status: int, header: str, retry_after: float | None) -> None:
     """A server's Retry-After is kept where it is a number of seconds, and is never nought."""
-    assert from_response(status, b"", {"retry-after": told}).retry_after == retry_after
+    assert from_response(status, b"", {"retry-after": header}).retry_after == retry_after
 
 
 def test_a_file_too_large_tells_the_limit() -> None:
     """The limit is read out of the server's words, where it stands."""
-    told = from_response(413, b"File size exceeded maximum allowed size of 1024 bytes.", TEXT)
-    untold = from_response(413, b"", {})
+    limited = from_response(413, b"File size exceeded maximum allowed size of 1024 bytes.", TEXT)
+    unlimited = from_response(413, b"", {})
 
-    assert isinstance(told, FileTooLarge)
-    assert isinstance(untold, FileTooLarge)
-    assert (told.limit, untold.limit) == (1024, None)
+    assert isinstance(limited, FileTooLarge)
+    assert isinstance(unlimited, FileTooLarge)
+    assert (limited.limit, unlimited.limit) == (1024, None)
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     {
         "  a word \n": "a word",
         '<a href="https://x">Sign up</a> &amp; see': "Sign up & see",
@@ -336,9 +336,9 @@ def test_a_file_too_large_tells_the_limit() -> None:
         "Traceback (most recent call last):": "",
     }.items(),
 )
-def test_plain_text_is_fit_to_be_shown(text: str, shown: str) -> None:
+def test_plain_text_is_fit_to_be_shown(text: str, expected: str) -> None:
     """Markup, control characters and tracebacks are taken out, and nothing else."""
-    assert plain(text) == shown
+    assert strip_markup(text) == expected
 
 
 @given(
@@ -350,11 +350,11 @@ def test_plain_text_is_fit_to_be_shown(text: str, shown: str) -> None:
 )
 def test_nothing_a_server_says_is_too_much(text: str) -> None:
     """Whatever a server says, what is shown is short, has no traceback, and nothing a terminal obeys."""
-    shown = plain(text)
+    result = strip_markup(text)
 
-    assert len(shown) <= LONGEST
-    assert "Traceback (most recent" not in shown
-    assert all(character.isprintable() or character in "\n\t" or character > "\x9f" for character in shown)
+    assert len(result) <= LONGEST
+    assert "Traceback (most recent" not in result
+    assert all(character.isprintable() or character in "\n\t" or character > "\x9f" for character in result)
 
 
 numbers = st.integers(0, 10**12) | st.integers(10**300, 10**301)
@@ -375,7 +375,7 @@ numbers = st.integers(0, 10**12) | st.integers(10**300, 10**301)
 def test_no_words_of_a_server_break_the_reading(text: str, title: str | None, status: int) -> None:
     """Whatever numbers and words a server makes up, an error of this package comes out, with sane times."""
     answers = (
-        from_handler(plain(text), title),
+        from_handler(strip_markup(text), title),
         from_response(status, json.dumps({"error": text, "title": title}).encode(), JSON),
         from_response(status, text.encode("utf-8", "replace"), {"retry-after": "9" * 9}),
     )

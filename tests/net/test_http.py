@@ -1,4 +1,4 @@
-"""The border: what httpx raises and servers answer becomes this package's errors, without any secret."""
+"""httpx's exceptions and HTTP statuses become this package's errors, without any secret."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from phi4_space._errors import (
     UnexpectedAnswer,
 )
 from phi4_space._limits import Limits
-from phi4_space._net.http import Border, check, to_httpx
+from phi4_space._net.http import ErrorTranslation, check, to_httpx
 from phi4_space._net.redaction import Redaction
 from phi4_space._timeouts import Timeouts
 
@@ -93,26 +93,28 @@ def made(kind: type[Exception]) -> Exception:
         return kind("foreign words")
     request = httpx.Request("GET", URL)
     needed = inspect.signature(kind).parameters
-    told: dict[str, Any] = {"message": "foreign words", "request": request}
-    told["response"] = httpx.Response(500, request=request)
-    return kind(**{name: told[name] for name in needed if name in told})
+    kwargs: dict[str, Any] = {"message": "foreign words", "request": request}
+    kwargs["response"] = httpx.Response(500, request=request)
+    return kind(**{name: kwargs[name] for name in needed if name in kwargs})
 
 
-def border(step: Step = "get", timeouts: Timeouts = TIMEOUTS, redaction: Redaction = NOTHING) -> Border:
-    """A border."""
-    return Border(step, space="owner/name", timeouts=timeouts, redaction=redaction)
+def translation(
+    step: Step = "get", timeouts: Timeouts = TIMEOUTS, redaction: Redaction = NOTHING
+) -> ErrorTranslation:
+    """A translation of errors."""
+    return ErrorTranslation(step, space="owner/name", timeouts=timeouts, redaction=redaction)
 
 
 def crossing(exc: BaseException, step: Step = "get", timeouts: Timeouts = TIMEOUTS) -> Phi4Error:
-    """What comes out at the border."""
-    with pytest.raises(Phi4Error) as caught, border(step, timeouts):
+    """What is raised in place of the exception."""
+    with pytest.raises(Phi4Error) as caught, translation(step, timeouts):
         raise exc
     return caught.value
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
 @pytest.mark.parametrize("step", ["get", "post"])
-def test_nothing_foreign_crosses_the_border(kind: type[Exception], step: Step) -> None:
+def test_no_foreign_exception_gets_out(kind: type[Exception], step: Step) -> None:
     """Every exception that httpx and httpx-sse have becomes one of ours, which names its cause and place."""
     foreign = made(kind)
 
@@ -133,7 +135,7 @@ def test_foreign_errors_mean_something(
     assert type(error) is meaning
     assert getattr(error, "which", None) == which
     assert getattr(error, "seconds", None) == (getattr(TIMEOUTS, which) if which else None)
-    assert not which or error.what.endswith(f"for {getattr(TIMEOUTS, which)} s")
+    assert not which or error.what.endswith(f"within {getattr(TIMEOUTS, which)} s")
 
 
 def test_a_timeout_of_the_systems_own_needs_no_setting() -> None:
@@ -141,7 +143,7 @@ def test_a_timeout_of_the_systems_own_needs_no_setting() -> None:
     error = crossing(made(httpx.ConnectTimeout), timeouts=Timeouts(connect=None))
 
     assert isinstance(error, DeadlineExceeded)
-    assert error.what == "There was no connection"
+    assert error.what == "No connection was made"
     assert error.seconds is None
 
 
@@ -168,7 +170,7 @@ def test_what_is_nobodys_passes(kind: type[BaseException]) -> None:
     """Interrupts, cancellation, want of memory, and loops or clients that are closed are not dressed up."""
     nobodys = kind()
 
-    with pytest.raises(kind) as caught, border():
+    with pytest.raises(kind) as caught, translation():
         raise nobodys
 
     assert caught.value is nobodys
@@ -181,7 +183,7 @@ def test_what_nobody_thought_of_is_an_unexpected_answer(foreign: Exception, step
     error = crossing(foreign, step)
 
     assert type(error) is UnexpectedAnswer
-    assert error.what.startswith(f"The answer cannot be read: {type(foreign).__name__}")
+    assert error.what.startswith(f"The response cannot be read: {type(foreign).__name__}")
     assert error.__cause__ is foreign
     assert len(repr(foreign)) < 1000
     assert any(__file__ in note for note in error.__notes__)
@@ -216,7 +218,7 @@ class Answering(httpx.AsyncBaseTransport):
 
 
 def ask(answering: Answering, method: str = "GET", **options: Any) -> Any:
-    """Asks the server, within the border."""
+    """Sends a request, with errors translated."""
     space = SpaceClient("https://phi.example", token=TOKEN, timeouts=TIMEOUTS, limits=LIMITS)
     server = space._runtime.server.host
 
@@ -224,7 +226,7 @@ def ask(answering: Answering, method: str = "GET", **options: Any) -> Any:
         async with server.client(
             lambda: httpx.AsyncClient(transport=answering, follow_redirects=True)
         ) as client:
-            with server.border("connect"):
+            with server.translate_errors("connect"):
                 return await server.ask(client, method, "/config", **options)
 
     return asyncio.run(main())
@@ -263,13 +265,13 @@ def test_json_and_files_are_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         (
             httpx.Response(200, html="<html>Preparing Space</html>"),
             "answered with text/html; charset=utf-8, not JSON",
         ),
-        (httpx.Response(200, content=b""), "answered with nothing that says its type, not JSON"),
+        (httpx.Response(200, content=b""), "answered with a response without a content type, not JSON"),
         (httpx.Response(200, content=b"\xff"), "not JSON"),
         (httpx.Response(200, text="[" * 1_000), "nested deeper than 100 levels"),
         (
@@ -279,9 +281,9 @@ def test_json_and_files_are_sent() -> None:
         (httpx.Response(404, json={"detail": "Not Found"}), "404: Not Found"),
     ],
 )
-def test_what_is_no_json_is_an_error(answer: httpx.Response, words: str) -> None:
+def test_what_is_no_json_is_an_error(answer: httpx.Response, message: str) -> None:
     """A web page where JSON was due, as hosts show while a Space starts, is told as such, with its status."""
-    with pytest.raises(UnexpectedAnswer, match=words) as failure:
+    with pytest.raises(UnexpectedAnswer, match=message) as failure:
         ask(Answering(answer))
 
     assert failure.value.status == answer.status_code
@@ -311,17 +313,17 @@ def test_redirects_are_refused(status: int, location: str, target: str) -> None:
     """No redirect is followed, for the token's header would go along; the error says where it led."""
     server = Answering(httpx.Response(status, headers={"Location": location}))
 
-    with pytest.raises(UnexpectedAnswer, match=f"sends one on to {target}") as failure:
+    with pytest.raises(UnexpectedAnswer, match=f"redirects to {target}") as failure:
         ask(server)
 
     assert len(server.requests) == 1
     assert failure.value.status == status
-    assert "if you trust it" in failure.value.advice
+    assert "If you trust that URL" in failure.value.advice
 
 
 def test_a_redirect_to_nowhere_is_an_unexpected_answer() -> None:
     """A 3xx without a place to go is told by its number."""
-    with pytest.raises(UnexpectedAnswer, match="answered 304"):
+    with pytest.raises(UnexpectedAnswer, match="answered with HTTP status 304"):
         check(httpx.Response(304, request=httpx.Request("GET", URL)))
 
 
@@ -333,7 +335,7 @@ def foreign_answers() -> Iterator[httpx.Response | Exception]:
         httpx.Response(status, text="no") for status in (400, 401, 403, 404, 413, 422, 429, 500, 502, 503)
     )
     yield httpx.Response(307, headers={"Location": "https://evil.example"})
-    yield httpx.Response(200, text="no JSON")
+    yield httpx.Response(200, text="not JSON")
 
 
 @pytest.mark.parametrize("answer", list(foreign_answers()), ids=repr)

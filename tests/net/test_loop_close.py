@@ -12,15 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
-from phi4_space._net import pool as _pool
-from phi4_space._net.pool import Pool
+from phi4_space._net import loop_close
+from phi4_space._net.pool import ClientPool
 
 
 async def _answer(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200)
 
 
-def pool() -> tuple[Pool, list[httpx.AsyncClient]]:
+def pool() -> tuple[ClientPool, list[httpx.AsyncClient]]:
     """A pool, and the clients that it opened."""
     opened: list[httpx.AsyncClient] = []
 
@@ -28,10 +28,10 @@ def pool() -> tuple[Pool, list[httpx.AsyncClient]]:
         opened.append(httpx.AsyncClient(transport=httpx.MockTransport(_answer)))
         return opened[-1]
 
-    return Pool(open_client), opened
+    return ClientPool(open_client), opened
 
 
-async def use(pool: Pool) -> None:
+async def use(pool: ClientPool) -> None:
     async with pool.borrow() as client:
         await client.get("http://space.test")
 
@@ -63,7 +63,7 @@ def test_a_loop_that_nobody_closes_is_looked_after_at_the_end() -> None:
     loop = asyncio.new_event_loop()
     run_bare(loop, lambda: use(one))
 
-    _pool._see_all_off()
+    loop_close._close_at_exit()
 
     assert opened[0].is_closed
     assert not loop.is_closed()
@@ -75,7 +75,7 @@ def test_a_closed_client_is_opened_anew() -> None:
     one, opened = pool()
     loop = asyncio.new_event_loop()
     run_bare(loop, lambda: use(one))
-    _pool._see_all_off()
+    loop_close._close_at_exit()
 
     run_bare(loop, lambda: use(one))
     loop.close()
@@ -119,7 +119,7 @@ def test_a_loop_that_takes_no_hook_works_as_before() -> None:
         runner.run(use(one))
 
     assert [client.is_closed for client in opened] == [False, True]
-    assert not one._held
+    assert not one._clients
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -133,7 +133,7 @@ def test_a_forked_child_closes_nothing_of_its_parent() -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is what is tested
         child = os.fork()
     if not child:
-        _pool._see_all_off()
+        loop_close._close_at_exit()
         os._exit(int(opened[0].is_closed))
     _, status = os.waitpid(child, 0)
 
@@ -145,13 +145,13 @@ def test_a_forked_child_closes_nothing_of_its_parent() -> None:
 
 def test_what_a_child_inherits_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook that runs in it after a fork leaves nothing to be closed there."""
-    monkeypatch.setattr(_pool, "_farewells", weakref.WeakSet())
+    monkeypatch.setattr(loop_close, "_hooks", weakref.WeakSet())
     one, opened = pool()
     loop = asyncio.new_event_loop()
     run_bare(loop, lambda: use(one))
 
-    _pool._after_fork()
-    _pool._see_all_off()
+    loop_close._after_fork()
+    loop_close._close_at_exit()
 
     assert not opened[0].is_closed
     loop.run_until_complete(loop.shutdown_asyncgens())

@@ -16,7 +16,7 @@ import pytest
 
 from phi4_space._errors import InvalidOption
 from phi4_space._net import pool as _pool
-from phi4_space._net.pool import Pool, ssl_context
+from phi4_space._net.pool import ClientPool, ssl_context
 from phi4_space._sync.bridge import call
 
 OK = httpx.MockTransport(lambda _: httpx.Response(200, text="ok"))
@@ -40,7 +40,7 @@ class Opened:
         return sum(not client.is_closed for client in self.clients)
 
 
-async def use(pool: Pool) -> httpx.AsyncClient:
+async def use(pool: ClientPool) -> httpx.AsyncClient:
     """Borrows the client for one request."""
     async with pool.borrow() as client:
         response = await client.get("http://space.test/")
@@ -84,7 +84,7 @@ def server() -> Iterator[str]:
 @pytest.mark.loopback
 def test_two_loops_in_a_row_use_one_pool(server: str) -> None:
     """What users do most, asyncio.run twice with one client, works, and leaves no socket to the collector."""
-    pool = Pool(lambda: httpx.AsyncClient(trust_env=False))
+    pool = ClientPool(lambda: httpx.AsyncClient(trust_env=False))
 
     async def two_requests() -> list[str]:
         async def ask() -> str:
@@ -93,20 +93,20 @@ def test_two_loops_in_a_row_use_one_pool(server: str) -> None:
 
         return [await ask(), await ask()]
 
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         answers = [asyncio.run(two_requests()), asyncio.run(two_requests())]
         gc.collect()
 
     assert answers == [["ok", "ok"], ["ok", "ok"]]
-    assert [str(warning.message) for warning in heard] == []
+    assert [str(warning.message) for warning in caught] == []
     assert _Handler.connections == 2
 
 
 def test_a_loop_has_one_client() -> None:
     """Whoever borrows on one loop, at once or later, gets the same client."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
 
     async def main() -> int:
         return len({id(client) for client in await asyncio.gather(*(use(pool) for _ in range(5)), use(pool))})
@@ -119,7 +119,7 @@ def test_nothing_is_opened_before_it_is_used() -> None:
     """A pool that is only made opens nothing, and has nothing to close."""
     opened = Opened()
 
-    asyncio.run(Pool(opened).aclose())
+    asyncio.run(ClientPool(opened).aclose())
 
     assert opened.clients == []
 
@@ -127,7 +127,7 @@ def test_nothing_is_opened_before_it_is_used() -> None:
 def test_a_client_is_closed_with_its_loop() -> None:
     """No client outlives its loop, whether or not anybody closed the pool."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
 
     asyncio.run(use(pool))
     asyncio.run(use(pool))
@@ -139,7 +139,7 @@ def test_a_client_is_closed_with_its_loop() -> None:
 def test_a_task_that_is_cancelled_with_its_loop_may_still_use_its_client() -> None:
     """While a loop shuts down, turns take their jobs back through a client that is open."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
     log: list[str] = []
 
     async def turn() -> None:
@@ -163,7 +163,7 @@ def test_a_task_that_is_cancelled_with_its_loop_may_still_use_its_client() -> No
 def test_a_generator_that_is_ended_with_its_loop_keeps_its_client_to_the_end() -> None:
     """A loop ends all generators at once; the client's is the last, whatever the others still do."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
     log: list[bool] = []
 
     async def turn() -> AsyncGenerator[int, None]:
@@ -187,7 +187,7 @@ def test_a_generator_that_is_ended_with_its_loop_keeps_its_client_to_the_end() -
 
 def test_a_client_is_in_use_until_the_last_one_gives_it_back() -> None:
     """Of several turns on one loop, each keeps the client open for itself."""
-    pool = Pool(Opened())
+    pool = ClientPool(Opened())
 
     async def main() -> list[bool]:
         async with pool.borrow() as client:
@@ -205,7 +205,7 @@ def test_a_client_in_use_for_too_long_is_closed_all_the_same(monkeypatch: pytest
     """Who does not give the client back in time does not keep the others from closing."""
     monkeypatch.setattr(_pool, "_GRACE", 0.01)
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
 
     async def main() -> bool:
         async with pool.borrow() as client:
@@ -218,7 +218,7 @@ def test_a_client_in_use_for_too_long_is_closed_all_the_same(monkeypatch: pytest
 def test_closing_that_is_given_up_closes_nonetheless() -> None:
     """A caller whose patience ends while turns are waited for leaves no client open."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
 
     async def main() -> bool:
         async with pool.borrow() as client:
@@ -232,7 +232,7 @@ def test_closing_that_is_given_up_closes_nonetheless() -> None:
 def test_a_closed_pool_opens_again() -> None:
     """Closing lets go of what is open, and the next use opens anew."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
 
     async def main() -> list[bool]:
         first = await use(pool)
@@ -247,7 +247,7 @@ def test_a_closed_pool_opens_again() -> None:
 def test_closing_closes_other_loops_clients() -> None:
     """One close is enough for a pool that threads share: each loop closes its own client."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
     used, closed = threading.Event(), threading.Event()
 
     async def elsewhere() -> bool:
@@ -275,7 +275,7 @@ def test_closing_closes_other_loops_clients() -> None:
 def test_closing_does_not_wait_for_a_loop_that_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A synchronous close in a notebook, whose own loop stands still meanwhile, comes back all the same."""
     monkeypatch.setattr(_pool, "_GRACE", 0.01)
-    pool = Pool(Opened())
+    pool = ClientPool(Opened())
 
     async def cell() -> list[bool]:
         client = await use(pool)
@@ -290,7 +290,7 @@ def test_closing_does_not_wait_for_a_loop_that_waits_for_it(monkeypatch: pytest.
 def test_two_may_close_at_once() -> None:
     """Closing from two sides is closing once."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
 
     async def main() -> None:
         await use(pool)
@@ -304,7 +304,7 @@ def test_two_may_close_at_once() -> None:
 def test_a_loop_that_stands_still_keeps_its_client() -> None:
     """A loop that is between two runs cannot close anything; its client waits for it, and works."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
     loop = asyncio.new_event_loop()
 
     first = loop.run_until_complete(use(pool))
@@ -320,23 +320,23 @@ def test_a_loop_that_stands_still_keeps_its_client() -> None:
 def test_closed_loops_are_forgotten() -> None:
     """A loop that was closed without ceremony is not held on to."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
     loop = asyncio.new_event_loop()
     loop.run_until_complete(use(pool))
     loop.close()
 
     async def main() -> tuple[int, int]:
         await use(pool)
-        return len(pool._held), len(pool._keepers)
+        return len(pool._clients), len(pool._holders)
 
     assert asyncio.run(main()) == (1, 1)
-    assert (pool._held, pool._keepers) == ({}, {})
+    assert (pool._clients, pool._holders) == ({}, {})
 
 
 def test_many_loops_at_once_have_a_client_each() -> None:
     """Threads with loops of their own, coming and going, never share a client and never leave one open."""
     opened = Opened()
-    pool = Pool(opened)
+    pool = ClientPool(opened)
 
     with ThreadPoolExecutor(8) as threads:
         clients = list(threads.map(lambda _: asyncio.run(use(pool)), range(64)))
@@ -350,7 +350,7 @@ def test_a_pool_that_is_dropped_closes_its_client() -> None:
     opened = Opened()
 
     async def main() -> int:
-        await use(Pool(opened))
+        await use(ClientPool(opened))
         gc.collect()
         await asyncio.sleep(0.01)
         return opened.open
@@ -363,7 +363,7 @@ def test_a_pool_that_the_collector_finds_closes_quietly(server: str) -> None:
     """Dropped as part of a cycle, which turns and tracebacks make, it leaves no socket to complain of."""
 
     async def main() -> bool:
-        pool = Pool(lambda: httpx.AsyncClient(trust_env=False))
+        pool = ClientPool(lambda: httpx.AsyncClient(trust_env=False))
         async with pool.borrow() as client:
             await client.get(server)
         cycle: list[object] = [pool]
@@ -375,11 +375,11 @@ def test_a_pool_that_the_collector_finds_closes_quietly(server: str) -> None:
         gc.collect()
         return forgotten() is None
 
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         gone = asyncio.run(main())
 
-    assert [str(warning.message) for warning in heard] == []
+    assert [str(warning.message) for warning in caught] == []
     assert gone
 
 
@@ -389,7 +389,7 @@ def test_a_client_that_cannot_be_made_fails_each_time() -> None:
     def refuse() -> httpx.AsyncClient:
         raise InvalidOption("The proxy cannot be used")
 
-    pool = Pool(refuse)
+    pool = ClientPool(refuse)
 
     async def main() -> None:
         for _ in range(2):
@@ -398,7 +398,7 @@ def test_a_client_that_cannot_be_made_fails_each_time() -> None:
 
     asyncio.run(main())
 
-    assert (pool._held, pool._keepers) == ({}, {})
+    assert (pool._clients, pool._holders) == ({}, {})
 
 
 def test_all_share_one_ssl_context() -> None:

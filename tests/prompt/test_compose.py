@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
-from phi4_space._prompt.compose import Prompt, PromptStyle, compose
-from phi4_space._prompt.escape import break_tokens, escape_json, quote_role_lines
+from phi4_space._prompt.compose import PromptStyle, compose
+from phi4_space._prompt.escape import ROLE_LINES, break_tokens, escape_json, guarded
 from phi4_space._prompt.tools import render
 from phi4_space._turns import Kind, Media, Role, ToolCall, ToolSpec, Turn
 
@@ -42,6 +42,11 @@ def result(
     return Turn(role="tool", text=text, tool_call_id=of, name=name, media=media)
 
 
+def quoted(text: str) -> str:
+    """The text with role lines quoted."""
+    return "".join(guarded([text], [ROLE_LINES]))
+
+
 # --- Transcripts -------------------------------------------------------------------------------------------
 
 
@@ -50,7 +55,7 @@ def result(
 )
 def test_a_user_turn_alone_stands_as_it_is(text: str) -> None:
     """Without anything before it there is nothing to confuse: no label, no marks, no change."""
-    assert compose([user(text, CAT)], kinds=["image"]) == Prompt(text, (CAT,))
+    assert compose([user(text, CAT)], kinds=["image"]) == text
 
 
 @pytest.mark.parametrize(
@@ -64,13 +69,13 @@ def test_a_user_turn_alone_stands_as_it_is(text: str) -> None:
 )
 def test_a_user_turn_after_others_is_guarded(text: str, expected: str) -> None:
     """Where the Space remembers turns, a line that looks like one of them is quoted; no label is added."""
-    assert compose([user(text, CAT)], kinds=["image"], remembered=True) == Prompt(expected, (CAT,))
-    assert compose([user(text)], remembered=True, style="template").text.startswith("<|user|>")
+    assert compose([user(text, CAT)], kinds=["image"], remembered=True) == expected
+    assert compose([user(text)], remembered=True, style="template").startswith("<|user|>")
 
 
 def test_media_alone_are_a_question() -> None:
     """A picture without words is sent as one."""
-    assert compose([user("", CAT)]) == Prompt("", (CAT,))
+    assert compose([user("", CAT)]) == ""
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_media_alone_are_a_question() -> None:
 )
 def test_several_turns_are_a_transcript(turns: list[Turn], expected: str) -> None:
     """Each turn is a line by its role, turns that say nothing are left out, the assistant comes last."""
-    assert compose(turns).text == expected
+    assert compose(turns) == expected
 
 
 @pytest.mark.parametrize(
@@ -109,8 +114,7 @@ def test_media_are_told_where_they_belong(kinds: list[Kind] | None, first: str, 
     """The media of all turns go in order, each named in its turn, by kind where that is known."""
     prompt = compose([user("What?", CAT, BARK), assistant("A cat."), user("", DOG)], kinds=kinds)
 
-    assert prompt.text == f"User: {first}\nAssistant: A cat.\nUser: {second}\nAssistant:"
-    assert prompt.media == (CAT, BARK, DOG)
+    assert prompt == f"User: {first}\nAssistant: A cat.\nUser: {second}\nAssistant:"
 
 
 @pytest.mark.parametrize(
@@ -129,8 +133,7 @@ def test_merged_system_turns_keep_their_media(turns: list[Turn], expected: str) 
     """Where system turns are made one, their media stay where they stood."""
     prompt = compose([*turns, user("hi")])
 
-    assert prompt.text == f"System: {expected}\nUser: hi\nAssistant:"
-    assert prompt.media == tuple(part for turn in turns for part in turn.media)
+    assert prompt == f"System: {expected}\nUser: hi\nAssistant:"
 
 
 # --- Media among words -------------------------------------------------------------------------------------
@@ -152,7 +155,7 @@ def test_media_are_told_where_they_stand(parts: list[str | Media], expected: str
     turn = Turn.of("user", *parts)
     kinds: list[Kind] = ["audio" if part is BARK else "image" for part in turn.media]
 
-    assert compose([turn], kinds=kinds) == Prompt(f"User: {expected}\nAssistant:", turn.media)
+    assert compose([turn], kinds=kinds) == f"User: {expected}\nAssistant:"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def test_a_question_that_no_medium_parts_stands_as_it_is(parts: list[str | Media
     """Media before and behind the only words need no marks."""
     turn = Turn.of("user", *parts)
 
-    assert compose([turn], kinds=["image", "image"]) == Prompt(turn.text, (CAT, DOG))
+    assert compose([turn], kinds=["image", "image"]) == turn.text
 
 
 def test_the_template_puts_placeholders_among_words() -> None:
@@ -173,14 +176,14 @@ def test_the_template_puts_placeholders_among_words() -> None:
         kinds=["image", "audio", "image"],
     )
 
-    assert prompt.text == "<|user|>one<|image_1|>two <|audio_1|><|image_2|><|end|><|assistant|>"
+    assert prompt == "<|user|>one<|image_1|>two <|audio_1|><|image_2|><|end|><|assistant|>"
 
 
 def test_calls_follow_media_and_words() -> None:
     """What an assistant shows stays at its place, in front of what it calls."""
     turn = Turn.of("assistant", "See", CAT, "here. ", tool_calls=[ToolCall("c1", "f")])
 
-    text = compose([user("hi"), turn]).text
+    text = compose([user("hi"), turn])
 
     assert (
         '\nAssistant: See [file 1] here. <|tool_call|>[{"name": "f", "arguments": {}}]<|/tool_call|>\n'
@@ -225,7 +228,7 @@ def test_tools_end_the_system_turn(turns: list[Turn], before: str) -> None:
     """The tools on offer stand in the system turn, which is made where there is none."""
     expected = f"{before}{render([WEATHER], choice='required')}\nUser: hi\nAssistant:"
 
-    assert compose(turns, tools=[WEATHER], tool_choice="required").text == expected
+    assert compose(turns, tools=[WEATHER], tool_choice="required") == expected
 
 
 def test_one_call_and_its_result() -> None:
@@ -234,7 +237,7 @@ def test_one_call_and_its_result() -> None:
 
     prompt = compose([user("Weather?"), assistant("Let me look.", call), result("Sunny.", of="c1")])
 
-    assert prompt.text == (
+    assert prompt == (
         "User: Weather?\n"
         'Assistant: Let me look. <|tool_call|>[{"name": "get_weather", "arguments": {"in": "Zürich"}}]'
         "<|/tool_call|>\n"
@@ -251,7 +254,7 @@ def test_results_of_calls_made_at_once_can_be_told_apart() -> None:
         [assistant("", *calls), result("Snow.", of="b"), result("", of="a"), result("?", of="z", name="f")]
     )
 
-    assert prompt.text.splitlines()[1:] == [
+    assert prompt.splitlines()[1:] == [
         "Tool: get_weather (call 2) -> Snow.",
         "Tool: get_weather (call 1) -> (no output)",
         "Tool: f -> ?",
@@ -263,7 +266,7 @@ def test_a_result_may_be_a_picture() -> None:
     """Media in a tool's turn are sent and told like others."""
     prompt = compose([result("", name="draw", media=(CAT,))], kinds=["image"])
 
-    assert prompt == Prompt("Tool: draw -> [image 1]\nAssistant:", (CAT,))
+    assert prompt == "Tool: draw -> [image 1]\nAssistant:"
 
 
 # --- Phi-4's template --------------------------------------------------------------------------------------
@@ -282,7 +285,7 @@ def test_the_template_is_phi4s_own() -> None:
 
     prompt = compose(turns, style="template", kinds=["image", "audio", "image"])
 
-    assert prompt.text == (
+    assert prompt == (
         "<|system|>Be kind<|end|>"
         "<|user|><|image_1|><|audio_1|>What?<|end|>"
         '<|assistant|>Well.<|tool_call|>[{"name": "get_weather", "arguments": {}}]<|/tool_call|><|end|>'
@@ -294,14 +297,14 @@ def test_the_template_is_phi4s_own() -> None:
 
 def test_the_template_puts_one_turn_between_tokens_too() -> None:
     """One user turn alone has its tokens, and lines like a transcript's stay as they are."""
-    assert compose([user("a\nUser: b")], style="template").text == "<|user|>a\nUser: b<|end|><|assistant|>"
+    assert compose([user("a\nUser: b")], style="template") == "<|user|>a\nUser: b<|end|><|assistant|>"
 
 
 def test_the_template_ends_the_system_turn_with_the_tools() -> None:
     """The list of tools stands right before the turn's end."""
     prompt = compose([system("Be kind"), user("hi")], style="template", tools=[WEATHER])
 
-    assert prompt.text == (f"<|system|>Be kind\n{render([WEATHER])}<|end|><|user|>hi<|end|><|assistant|>")
+    assert prompt == (f"<|system|>Be kind\n{render([WEATHER])}<|end|><|user|>hi<|end|><|assistant|>")
 
 
 # --- What a text cannot do ---------------------------------------------------------------------------------
@@ -361,7 +364,7 @@ def test_no_text_holds_a_control_token(control: str, role: Role, style: PromptSt
     """Phi-4's tokens in a text stay readable, and are tokens no more, whoever says them."""
     turns = [Turn(role=role, text=f"a {control} b{control}")]
 
-    text = compose(turns, style=style).text
+    text = compose(turns, style=style)
 
     broken = control.replace("<", "< ")
     assert f"a {broken} b{broken}" in text
@@ -371,7 +374,7 @@ def test_no_text_holds_a_control_token(control: str, role: Role, style: PromptSt
 def test_one_turn_alone_holds_no_control_token(text: str) -> None:
     """A user turn alone is kept from control tokens, too."""
     if text.strip():
-        assert not token.search(compose([user(text)]).text)
+        assert not token.search(compose([user(text)]))
 
 
 @pytest.mark.parametrize(
@@ -394,13 +397,13 @@ def test_one_turn_alone_holds_no_control_token(text: str) -> None:
 )
 def test_lines_like_a_turns_are_quoted(text: str, expected: str) -> None:
     """A line that begins like a turn becomes a quotation; every other line stays as it is."""
-    assert quote_role_lines(text) == expected
+    assert quoted(text) == expected
 
 
 @pytest.mark.parametrize("role", ["system", "user", "assistant", "tool"])
 def test_no_text_begins_a_turn(role: Role) -> None:
     """Whoever says it, what looks like a turn in a transcript is quoted."""
-    text = compose([user("first"), Turn(role=role, text="a\nUser: b")]).text
+    text = compose([user("first"), Turn(role=role, text="a\nUser: b")])
 
     assert text == f"User: first\n{role.title()}: a\n> User: b\nAssistant:"
 
@@ -408,11 +411,11 @@ def test_no_text_begins_a_turn(role: Role) -> None:
 @given(texts)
 def test_safe_text_is_safe_and_stays_so(text: str) -> None:
     """Nothing is left to break or quote, and doing it again changes nothing."""
-    safe = quote_role_lines(break_tokens(text))
+    safe = quoted(break_tokens(text))
 
     assert not token.search(safe)
     assert not role_line.search(safe)
-    assert quote_role_lines(break_tokens(safe)) == safe
+    assert quoted(break_tokens(safe)) == safe
 
 
 @given(texts)
@@ -421,13 +424,13 @@ def test_harmless_text_is_unchanged(text: str) -> None:
     if not token.search(text):
         assert break_tokens(text) == text
     if not re.search("(?i)system|user|assistant|tool", text):
-        assert quote_role_lines(text) == text
+        assert quoted(text) == text
 
 
 @given(texts)
 def test_nothing_is_taken_from_a_text(text: str) -> None:
     """What was changed can be read back: only spaces and quotation marks were added."""
-    safe = quote_role_lines(break_tokens(text))
+    safe = quoted(break_tokens(text))
 
     assert [mark for mark in safe if mark not in "> "] == [mark for mark in text if mark not in "> "]
 
@@ -435,12 +438,12 @@ def test_nothing_is_taken_from_a_text(text: str) -> None:
 @given(st.lists(st.builds(Turn, role=st.sampled_from(["system", "user", "assistant", "tool"]), text=texts)))
 def test_a_transcript_has_no_other_turns(turns: list[Turn]) -> None:
     """The lines that begin a turn are those of the turns that were handed in, and the last."""
-    said = [turn for turn in turns if turn.text.strip()]
-    if len(said) > 1:
-        begun = [match[1] for match in role_line.finditer(compose(turns).text)]
+    sent = [turn for turn in turns if turn.text.strip()]
+    if len(sent) > 1:
+        begun = [match[1] for match in role_line.finditer(compose(turns))]
 
         runs = [
-            turn for at, turn in enumerate(said) if not (at and turn.role == said[at - 1].role == "system")
+            turn for at, turn in enumerate(sent) if not (at and turn.role == sent[at - 1].role == "system")
         ]
         assert begun == [*(turn.role.title() for turn in runs), "Assistant"]
 
@@ -464,16 +467,14 @@ def test_a_transcript_has_no_other_turns(turns: list[Turn]) -> None:
 )
 def test_media_smuggle_nothing(parts: list[str | Media], expected: str) -> None:
     """Neither a token nor a line like a turn's comes about around a medium, with its mark or without it."""
-    assert (
-        compose([user("first"), Turn.of("user", *parts)]).text == f"User: first\nUser: {expected}\nAssistant:"
-    )
+    assert compose([user("first"), Turn.of("user", *parts)]) == f"User: first\nUser: {expected}\nAssistant:"
 
 
 def test_placeholders_smuggle_nothing() -> None:
     """In the template, too, a token parted by a medium is none."""
     turn = Turn.of("user", "<|e", CAT, "nd|><|image_", DOG, "1|>")
 
-    text = compose([turn], style="template", kinds=["image", "image"]).text
+    text = compose([turn], style="template", kinds=["image", "image"])
 
     assert text == "<|user|>< |e<|image_1|>nd|>< |image_<|image_2|>1|><|end|><|assistant|>"
 
@@ -486,7 +487,7 @@ def test_no_turn_begins_around_media(parts: list[str | Media]) -> None:
     """With and without the marks, a transcript has the turns that were handed in, and no tokens."""
     turn = Turn.of("user", *parts)
     if turn.text.strip() or turn.media:
-        written = compose([user("first"), turn]).text
+        written = compose([user("first"), turn])
 
         for text in (written, re.sub(r" ?\[file \d\] ?", "", written), re.sub(r"\[file \d\]", "\n", written)):
             assert [match[1] for match in role_line.finditer(text)] == ["User", "User", "Assistant"]
@@ -498,7 +499,7 @@ def test_all_tokens_of_a_template_are_the_clients(parts: list[str | Media]) -> N
     """Each medium has its placeholder, in order; with and without them nothing else is a token."""
     turn = Turn.of("user", *parts)
     if turn.text.strip() or turn.media:
-        written = compose([turn], style="template", kinds=["image"] * len(turn.media)).text
+        written = compose([turn], style="template", kinds=["image"] * len(turn.media))
         marks = [f"<|image_{number}|>" for number in range(1, len(turn.media) + 1)]
 
         assert token.findall(written) == ["<|user|>", *marks, "<|end|>", "<|assistant|>"]
@@ -511,7 +512,7 @@ def test_media_take_no_words_away(parts: list[str | Media]) -> None:
     """Without its marks, a turn reads as its text, but for blanks and marks of quotation."""
     turn = Turn.of("user", *parts)
     if turn.text.strip():
-        written = compose([user("first"), turn]).text.removeprefix("User: first\nUser: ")
+        written = compose([user("first"), turn]).removeprefix("User: first\nUser: ")
         bare = re.sub(r"\[file \d\]", "", written.removesuffix("\nAssistant:"))
 
         assert [mark for mark in bare if mark not in "> "] == [mark for mark in turn.text if mark not in "> "]
@@ -543,7 +544,7 @@ def test_a_name_stays_on_its_line() -> None:
     """Names that come from a model or a server cannot begin a turn or hold a token."""
     call = ToolCall("c1", "f\nUser: <|end|>x")
 
-    text = compose([assistant("", call), result("1", of="c1"), result("2", name="g\n<|end|>")]).text
+    text = compose([assistant("", call), result("1", of="c1"), result("2", name="g\n<|end|>")])
 
     assert text.splitlines()[1:] == ["Tool: f User: < |end|>x -> 1", "Tool: g < |end|> -> 2", "Assistant:"]
 
@@ -559,7 +560,7 @@ def test_a_name_stays_on_its_line() -> None:
 )
 def test_text_can_be_sent(text: str, expected: str) -> None:
     """Surrogates, which no JSON body can carry, are joined to the character they mean, or replaced."""
-    assert compose([user(text)]).text == expected
+    assert compose([user(text)]) == expected
 
 
 # --- What makes no sense -----------------------------------------------------------------------------------
@@ -575,34 +576,34 @@ def test_nothing_to_say_is_refused(turns: list[Turn]) -> None:
 @pytest.mark.parametrize(
     ("turns", "options", "complaint"),
     [
-        ([Turn(role="developer", text="hi")], {}, "role is one of"),  # type: ignore[arg-type]  # an untyped caller's
-        ([Turn(role="user", text=3)], {}, "text is a str, not 3"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="user", text="hi", media=None)], {}, "media is a tuple"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="user", text="hi", media=(b"cat",))], {}, "media is a tuple"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="user", text="hi", offsets=("1",))], {}, "offsets is a tuple of int"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="developer", text="hi")], {}, "role must be one of"),  # type: ignore[arg-type]  # an untyped caller's
+        ([Turn(role="user", text=3)], {}, "text must be a str, not 3"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="user", text="hi", media=None)], {}, "media must be a tuple"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="user", text="hi", media=(b"cat",))], {}, "media must be a tuple"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="user", text="hi", offsets=("1",))], {}, "offsets must be a tuple of int"),  # type: ignore[arg-type]  # see above
         ([Turn(role="user", text="hi", offsets=(1,))], {}, "offsets are (1,), for 0 media"),
         ([Turn(role="user", text="hi", media=(CAT, DOG), offsets=(1,))], {}, "offsets are (1,), for 2 media"),
         ([Turn(role="user", text="hi", media=(CAT,), offsets=(3,))], {}, "in a text of 2 characters"),
         ([Turn(role="user", text="hi", media=(CAT,), offsets=(-1,))], {}, "offsets are (-1,)"),
         ([Turn(role="user", text="hi", media=(CAT, DOG), offsets=(2, 1))], {}, "offsets are (2, 1)"),
-        ([Turn.of("user", "hi", b"cat")], {}, "media is a tuple"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="assistant", tool_calls=({},))], {}, "tool_calls is a tuple"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="tool", name=3)], {}, "name is a str or None"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="tool", tool_call_id=3)], {}, "tool_call_id is a str or None"),  # type: ignore[arg-type]  # see above
-        ([Turn(role="user", tool_calls=(ToolCall("1", "f"),))], {}, "Only the assistant calls tools"),
-        (["hi"], {}, "Turns are a list of Turn"),
-        ("hi", {}, "Turns are a list of Turn"),
-        (user("hi"), {}, "Turns are a list of Turn"),
-        (None, {}, "Turns are a list of Turn"),
+        ([Turn.of("user", "hi", b"cat")], {}, "media must be a tuple"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="assistant", tool_calls=({},))], {}, "tool_calls must be a tuple"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="tool", name=3)], {}, "name must be a str or None"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="tool", tool_call_id=3)], {}, "tool_call_id must be a str or None"),  # type: ignore[arg-type]  # see above
+        ([Turn(role="user", tool_calls=(ToolCall("1", "f"),))], {}, "Only a turn of the assistant"),
+        (["hi"], {}, "Turns must be a list of Turn"),
+        ("hi", {}, "Turns must be a list of Turn"),
+        (user("hi"), {}, "Turns must be a list of Turn"),
+        (None, {}, "Turns must be a list of Turn"),
         ([user("hi")], {"style": "poem"}, "no prompt style 'poem'"),
         ([user("hi")], {"style": ["template"]}, "no prompt style"),
         ([user("hi")], {"kinds": ["image"]}, "one for each of 0 media"),
         ([user("hi", CAT)], {"kinds": []}, "one for each of 1 media"),
         ([user("hi", CAT)], {"kinds": ["video"]}, "one for each of 1 media"),
-        ([user("hi", CAT)], {"style": "template"}, "template tells media by their kinds"),
+        ([user("hi", CAT)], {"style": "template"}, "template style needs the kinds"),
         ([user("hi")], {"tool_choice": "required"}, "tool_choice is 'required'"),
         ([user("hi")], {"tools": [WEATHER], "tool_choice": "other"}, "tool_choice is 'other'"),
-        ([user("hi")], {"tools": ["get_weather"]}, "A tool is a ToolSpec, not str"),
+        ([user("hi")], {"tools": ["get_weather"]}, "A tool must be a ToolSpec, not str"),
     ],
 )
 def test_nonsense_is_refused_by_name(turns: Any, options: dict[str, Any], complaint: str) -> None:

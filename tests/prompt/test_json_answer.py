@@ -40,11 +40,11 @@ def test_the_model_is_told_the_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        ({"schema": {"type": "strin"}}, "no JSON Schema"),
-        ({"schema": {"type": "object", "default": float("nan")}}, "no JSON Schema"),
-        ({"schema": {"type": "object", "default": object()}}, "no JSON Schema"),
+        ({"schema": {"type": "strin"}}, "not a valid JSON Schema"),
+        ({"schema": {"type": "object", "default": float("nan")}}, "not a valid JSON Schema"),
+        ({"schema": {"type": "object", "default": object()}}, "not a valid JSON Schema"),
         ({"schema": {"type": "string"}}, "property of an object"),
         ({"schema": {"type": ["string", "null"]}}, "property of an object"),
         ({"schema": [CITY]}, "a mapping"),
@@ -52,9 +52,9 @@ def test_the_model_is_told_the_schema() -> None:
         ({"check": "city"}, "a function"),
     ],
 )
-def test_a_format_that_no_answer_could_meet_is_refused(options: Any, told: str) -> None:
+def test_a_format_that_no_answer_could_meet_is_refused(options: Any, message: str) -> None:
     """At once, and by what is wrong with it."""
-    with pytest.raises(InvalidOption, match=told):
+    with pytest.raises(InvalidOption, match=message):
         ResponseFormat(**options)
 
 
@@ -81,7 +81,7 @@ def test_json_is_found_amid_prose_and_fences(answer: str, wanted: ResponseFormat
     reader = JsonReader(wanted)
 
     assert reader.feed(answer) == reader.text == found
-    assert reader.said == answer
+    assert reader.full_text == answer
 
 
 @given(
@@ -93,8 +93,8 @@ def test_json_comes_out_the_same_however_it_is_cut(
     case: tuple[str, ResponseFormat, str], value: dict[str, Any], cuts: list[int]
 ) -> None:
     """What was let through never has to be taken back."""
-    told = json.dumps(value)
-    for answer, wanted, found in (case, (f"Well: {told}, that is it", ResponseFormat(), told)):
+    text = json.dumps(value)
+    for answer, wanted, found in (case, (f"Well: {text}, that is it", ResponseFormat(), text)):
         edges = [0, *sorted(cuts), len(answer)]
         pieces = [answer[start:end] for start, end in pairwise(edges) if start < end]
         assert "".join(read(pieces, wanted)) == found
@@ -121,14 +121,14 @@ class City(BaseModel):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "text", "told"),
+    ("wanted", "text", "expected"),
     [
         (ResponseFormat(CITY), '{"city": "Oslo"}', None),
         (ResponseFormat(), '{"anything": 1}', None),
-        (ResponseFormat(CITY), '{"city": "Os', "no JSON"),
-        (ResponseFormat(CITY), "", "no JSON"),
+        (ResponseFormat(CITY), '{"city": "Os', "not JSON"),
+        (ResponseFormat(CITY), "", "not JSON"),
         (ResponseFormat(), '{"a": NaN}', "NaN"),
-        (ResponseFormat(LIST), "[" * 100_000, "no JSON"),
+        (ResponseFormat(LIST), "[" * 100_000, "not JSON"),
         (ResponseFormat(CITY), '{"town": "Oslo"}', "'city' is a required property"),
         (ResponseFormat(CITY), '{"city": 5}', r"\$\.city"),
         (ResponseFormat(LIST), "[1, 2]", None),
@@ -137,11 +137,11 @@ class City(BaseModel):
         (ResponseFormat(CITY, City.model_validate), '{"city": "Oslo"}', None),
     ],
 )
-def test_answers_are_checked(wanted: ResponseFormat, text: str, told: str | None) -> None:
-    """By the schema and by the caller's own check; the complaint says what is wrong, and where."""
-    complaint = wanted.complaint(text)
+def test_answers_are_checked(wanted: ResponseFormat, text: str, expected: str | None) -> None:
+    """By the schema and by the caller's own check; the error says what is wrong, and where."""
+    error = wanted.validation_error(text)
 
-    assert (complaint is None) if told is None else re.search(told, complaint or "")
+    assert (error is None) if expected is None else re.search(expected, error or "")
 
 
 def test_a_check_that_fails_for_another_reason_is_the_callers() -> None:
@@ -151,17 +151,17 @@ def test_a_check_that_fails_for_another_reason_is_the_callers() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        ResponseFormat(check=check).complaint("{}")
+        ResponseFormat(check=check).validation_error("{}")
 
 
 def test_a_schema_loads_nothing() -> None:
     """A schema from anywhere cannot make us open an address."""
     wanted = ResponseFormat({"$ref": "http://127.0.0.1:9/schema.json"})
 
-    with pytest.raises(InvalidOption, match="not in it"):
-        wanted.complaint("{}")
+    with pytest.raises(InvalidOption, match="outside itself"):
+        wanted.validation_error("{}")
 
 
 def test_the_model_is_told_what_was_wrong() -> None:
-    """In the words of the complaint."""
+    """In the words of the error."""
     assert "'city' is missing" in correct_json("'city' is missing")

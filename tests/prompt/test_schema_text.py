@@ -1,4 +1,4 @@
-"""JSON Schema as a model is told it."""
+"""JSON Schema as a prompt shows it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from phi4_space._prompt.schema_text import told
+from phi4_space._prompt.schema_text import normalize_schema
 
 
 class Colour(BaseModel):
@@ -26,7 +26,7 @@ class Shade(BaseModel):
 
 def test_titles_are_left_out() -> None:
     """Those that pydantic makes, however deep; a field of that name stays, and what is no schema."""
-    schema = told(Colour.model_json_schema(), titled=True)
+    schema = normalize_schema(Colour.model_json_schema(), titled=True)
 
     assert schema["title"] == "Colour"
     assert schema["properties"]["title"] == {"description": "Its name.", "type": "string"}
@@ -37,7 +37,7 @@ def test_titles_are_left_out() -> None:
         "default": 0.5,
         "examples": [{"title": "half"}],
     }
-    assert "title" not in told(Colour.model_json_schema())
+    assert "title" not in normalize_schema(Colour.model_json_schema())
 
 
 @pytest.mark.parametrize(
@@ -59,5 +59,5 @@ def test_who_wrote_it_does_not_matter(schema: dict[str, Any], same: dict[str, An
     """The same schema in another order reads the same, and what was handed in is left as it was."""
     before = json.dumps(schema)
 
-    assert json.dumps(told(schema)) == json.dumps(told(same))
+    assert json.dumps(normalize_schema(schema)) == json.dumps(normalize_schema(same))
     assert json.dumps(schema) == before

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_space._prompt.tool_calls import LONGEST_UNMARKED, Block, find_opening, read_calls
+from phi4_space._prompt.tool_calls import LONGEST_UNMARKED, CallBlock, find_opening, read_calls
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='ab"\\{}[]<|>\n', max_size=6),
@@ -43,7 +43,7 @@ def is_weather(spelled: str) -> bool:
 )
 def test_an_opening_begins_a_block(text: str, at: int, form: str, start: int) -> None:
     """Each form is known by its opening, as soon as that is whole."""
-    assert find_opening(text, is_weather) == (at, Block(form, start))
+    assert find_opening(text, is_weather) == (at, CallBlock(form, start))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_other_text_is_no_opening(text: str) -> None:
 )
 def test_the_end_of_broken_json_is_its_own_bracket(text: str, end: int | None) -> None:
     """Where brackets do not match, the one that closes the first counts; without one there is no end."""
-    block = Block("marked", 0)
+    block = CallBlock("marked", 0)
 
     block.follow(text)
 
@@ -117,16 +117,16 @@ def test_the_end_of_broken_json_is_its_own_bracket(text: str, end: int | None) -
 
 def test_what_is_spoilt_ends_with_a_marker_alone() -> None:
     """JSON that is no call may go on behind its end; a marker says where it does not."""
-    block = Block("marked", 0)
+    block = CallBlock("marked", 0)
     text = "[1] 2]"
 
     assert block.follow(text) == 0
-    block.spoil("a fault")
+    block.reject("a fault")
 
     assert block.follow(text) == 0
     assert block.end is None
     assert block.follow(text + "<|/tool_call|>") == len(text) + 14
-    assert block.fault == "a fault"
+    assert block.error == "a fault"
 
 
 @given(containers, st.integers(1, 5), st.booleans())
@@ -134,7 +134,7 @@ def test_the_end_of_json_is_found_in_pieces(value: Any, size: int, indented: boo
     """However JSON is cut, its end is where the decoder sees it, whatever follows."""
     text = json.dumps(value, indent=1 if indented else None)
     follows = text + " and ]}[ more"
-    block = Block("bare", 0)
+    block = CallBlock("bare", 0)
 
     for length in range(size, len(follows) + size, size):
         assert block.follow(follows[:length]) == 0
@@ -156,7 +156,7 @@ def test_the_end_of_json_is_found_in_pieces(value: Any, size: int, indented: boo
 )
 def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
     """A marker amid JSON, or JSON too long where no marker proves a call, says that it is none."""
-    assert Block(form, 0).follow(text) == failed
+    assert CallBlock(form, 0).follow(text) == failed
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
 )
 def test_a_closing_is_found(form: str, text: str, length: int, complete: bool) -> None:  # noqa: FBT001 - a table's column
     """What closes a block is told with how far it has come."""
-    block = Block(form, 0)
+    block = CallBlock(form, 0)
     block.follow(text)
 
     closing = block.closing(text)
@@ -186,7 +186,7 @@ def test_a_closing_is_found(form: str, text: str, length: int, complete: bool) -
 @pytest.mark.parametrize(("form", "text"), [("marked", "[] x"), ("fenced", "[]\n[]"), ("bare", "[]```")])
 def test_what_closes_nothing(form: str, text: str) -> None:
     """Other text behind the JSON is no closing, and bare JSON has none."""
-    block = Block(form, 0)
+    block = CallBlock(form, 0)
     block.follow(text)
 
     assert block.closing(text) is None
@@ -212,44 +212,44 @@ def test_marked_json_says_its_calls(text: str, calls: list[tuple[str, dict[str, 
     assert read_calls(text) == (calls, "")
 
 
-NO_CALL = "a call is a JSON object with a name and arguments"
+NO_CALL = "a call must be a JSON object with a name and arguments"
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "its JSON is broken at character 0: Expecting value"),
-        ("f(1)", "its JSON is broken at character 0: Expecting value"),
-        ('[{"name": "f", "arguments": {}},]', "its JSON is broken at character 3"),
+        ("", "its JSON is invalid at character 0: Expecting value"),
+        ("f(1)", "its JSON is invalid at character 0: Expecting value"),
+        ('[{"name": "f", "arguments": {}},]', "its JSON is invalid at character 3"),
         (
             '{"name": "f", "arguments": {"x": "a"b"}}',
-            "its JSON is broken at character 36: Expecting ',' delimiter",
+            "its JSON is invalid at character 36: Expecting ',' delimiter",
         ),
-        ('{"name": "f", "arguments": {}}, {}', "its JSON is broken at character 30: Extra data"),
-        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is broken: NaN is no JSON"),
-        ("[" * 100_000 + "]" * 100_000, "its JSON is broken: "),
-        ("[]", "it holds no call"),
+        ('{"name": "f", "arguments": {}}, {}', "its JSON is invalid at character 30: Extra data"),
+        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is invalid: NaN is no JSON"),
+        ("[" * 100_000 + "]" * 100_000, "its JSON is invalid: "),
+        ("[]", "it contains no call"),
         ("{}", NO_CALL),
         ("[1]", NO_CALL),
         ('{"name": " "}', NO_CALL),
         ('{"name": 1, "arguments": {}}', NO_CALL),
         ('{"name": "f", "args": {"x": 1}}', NO_CALL),
         ('[{"name": "f", "arguments": {}}, {"name": ""}]', NO_CALL),
-        ('{"name": "f", "arguments": null}', "the arguments of 'f' are no JSON object"),
-        ('{"name": "f", "arguments": [1]}', "the arguments of 'f' are no JSON object"),
-        ('{"name": "f", "arguments": "[1]"}', "the arguments of 'f' are no JSON object"),
+        ('{"name": "f", "arguments": null}', "the arguments of 'f' are not a JSON object"),
+        ('{"name": "f", "arguments": [1]}', "the arguments of 'f' are not a JSON object"),
+        ('{"name": "f", "arguments": "[1]"}', "the arguments of 'f' are not a JSON object"),
         (
             '{"name": "f", "arguments": "x"}',
-            "the arguments of 'f' are broken JSON at character 0: Expecting value",
+            "the arguments of 'f' are invalid JSON at character 0: Expecting value",
         ),
     ],
 )
 def test_what_is_no_call_says_why(text: str, fault: str) -> None:
     """All of the JSON is calls with arguments that can be trusted, or none of it, and then it is told why."""
-    calls, told = read_calls(text)
+    calls, error = read_calls(text)
 
     assert calls == []
-    assert told.startswith(fault)
+    assert error.startswith(fault)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +264,10 @@ def test_what_is_no_call_says_why(text: str, fault: str) -> None:
 )
 def test_bare_json_must_be_a_call_and_nothing_else(text: str) -> None:
     """Unmarked JSON about tools, such as a list of those on offer, asks for nothing."""
-    calls, told = read_calls(text, only={"f"})
+    calls, error = read_calls(text, only={"f"})
 
     assert calls == []
-    assert told
+    assert error
 
 
 @pytest.mark.parametrize("key", ["arguments", "parameters"])

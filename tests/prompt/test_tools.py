@@ -47,7 +47,7 @@ def test_tools_are_listed_flat_in_phi4s_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("choice", "expected"),
     [
         ("auto", "one item for each call.\n"),
         ("none", "Do not call a tool.\n"),
@@ -55,11 +55,11 @@ def test_tools_are_listed_flat_in_phi4s_form() -> None:
         ("add", "one item for each call. You must call the tool add.\n"),
     ],
 )
-def test_the_choice_is_told_in_words(choice: str, told: str) -> None:
+def test_the_choice_is_told_in_words(choice: str, expected: str) -> None:
     """How to call is told where calls are wanted, and which are."""
     before = render([WEATHER, ADD], choice=choice).partition("<|tool|>")[0]
 
-    assert before.endswith(told)
+    assert before.endswith(expected)
     assert ("<|tool_call|>" in before) == (choice != "none")
 
 
@@ -114,7 +114,7 @@ def deep() -> list[Any]:
         ([], "required", "tool_choice is 'required'"),
         ([], "add", "tool_choice is 'add'"),
         ([{"name": "add"}], "auto", "ToolSpec, not dict"),
-        ([ToolSpec("f", parameters=[])], "auto", "'f' are of type list"),  # type: ignore[arg-type]  # see above
+        ([ToolSpec("f", parameters=[])], "auto", "'f' must be a mapping, not list"),  # type: ignore[arg-type]  # see above
         ([ToolSpec("f", parameters={"default": {1}})], "auto", "set is no JSON"),
         ([ToolSpec("f", parameters={"default": float("nan")})], "auto", "cannot be written as JSON"),
         ([ToolSpec("f", parameters={"default": deep()})], "auto", "cannot be written as JSON"),
@@ -160,15 +160,15 @@ def test_arguments_must_be_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("choice", "expected"),
     [("required", "You must call at least one tool."), ("add", "You must call the tool add.")],
 )
-def test_the_choice_is_told_again(choice: str, told: str) -> None:
+def test_the_choice_is_told_again(choice: str, expected: str) -> None:
     """The one corrective answer repeats what was to be called, in words that survive in a user turn."""
-    said = correct_call(choice)
+    message = correct_call(choice)
 
-    assert told in said
-    assert "<|" not in said
+    assert expected in message
+    assert "<|" not in message
 
 
 # --- What the model answers --------------------------------------------------------------------------------
@@ -312,13 +312,13 @@ def test_a_broken_call_says_what_is_wrong() -> None:
     broken_json = '<|tool_call|>[{"name": "add", "arguments": {"x": "a"b"}}]<|/tool_call|>'
 
     assert reader.feed(broken_json) == [
-        BrokenCall(broken_json, "its JSON is broken at character 39: Expecting ',' delimiter")
+        BrokenCall(broken_json, "its JSON is invalid at character 39: Expecting ',' delimiter")
     ]
     assert reader.feed("<|tool_call|>[] or []<|/tool_call|>") == [
-        BrokenCall("<|tool_call|>[] or []<|/tool_call|>", "it holds no call")
+        BrokenCall("<|tool_call|>[] or []<|/tool_call|>", "it contains no call")
     ]
     assert reader.feed("<|tool_call|>[] or") == []
-    assert reader.close() == [BrokenCall("<|tool_call|>[] or", "it holds no call")]
+    assert reader.close() == [BrokenCall("<|tool_call|>[] or", "it contains no call")]
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ def test_what_is_no_call_is_text(answer: str, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fed", "shown"),
+    ("fed", "expected"),
     [
         ("Hello", "Hello"),
         ("a < b", "a < b"),
@@ -364,9 +364,9 @@ def test_what_is_no_call_is_text(answer: str, size: int) -> None:
         ("<|tool_call|>[1] so", ""),
     ],
 )
-def test_only_what_may_become_a_call_is_held_back(fed: str, shown: str) -> None:
+def test_only_what_may_become_a_call_is_held_back(fed: str, expected: str) -> None:
     """Text is shown as soon as it cannot become a call any more."""
-    assert "".join(str(piece) for piece in CallReader([WEATHER]).feed(fed)) == shown
+    assert "".join(str(piece) for piece in CallReader([WEATHER]).feed(fed)) == expected
 
 
 def test_a_call_comes_out_when_its_closing_came() -> None:

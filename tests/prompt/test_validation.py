@@ -32,7 +32,7 @@ EXPRESSION: dict[str, Any] = {
 """A schema as pydantic makes one of two models that hold each other."""
 
 
-TOO_DEEP = "it is nested too deep to be checked"
+TOO_DEEP = "it is nested too deeply to check"
 T = TypeVar("T")
 
 
@@ -95,12 +95,12 @@ def test_what_is_too_much_work_does_not_fit(schema: dict[str, Any], value: Any) 
     """A value that was made to keep a validator busy is told as one, after a moment."""
     found = Validation().mismatch(schema, value) or ""
 
-    assert "too large to be checked" in found or len(found) < 1_500
+    assert "too large to check" in found or len(found) < 1_500
 
 
 def test_values_that_were_made_for_a_schema_take_no_more_work_than_there_is() -> None:
     """Two models that hold each other double the work at each level: 2 to the power of 30 steps."""
-    assert Validation().mismatch(EXPRESSION, nested(30, op="*")) == "it is too large to be checked"
+    assert Validation().mismatch(EXPRESSION, nested(30, op="*")) == "it is too large to check"
 
 
 def test_work_is_for_all_values_together() -> None:
@@ -110,7 +110,7 @@ def test_work_is_for_all_values_together() -> None:
     found = [validation.mismatch(schema, {}) for _ in range(10_000)]
 
     assert found[0] is None
-    assert found[-1] == "it is too large to be checked"
+    assert found[-1] == "it is too large to check"
 
 
 @pytest.mark.parametrize("schema", [{"$ref": "#"}, {"allOf": [{"$ref": "#"}]}])
@@ -158,7 +158,7 @@ def deep(depth: int) -> dict[str, Any]:
         ({"default": {1}}, "set is no JSON type"),
         ({"default": object()}, "object is no JSON type"),
         ({"default": math.nan}, "not JSON compliant"),
-        ({"properties": {"\ud800": {}}}, "half of a surrogate pair"),
+        ({"properties": {"\ud800": {}}}, "a lone surrogate"),
         (cycle(), "nested deeper"),
         (deep(500), "nested deeper"),
         (deep(3_000), "nested deeper"),
@@ -198,7 +198,7 @@ def test_a_value_that_is_too_deep_for_this_place_is_told() -> None:
 def test_keywords_in_keywords_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python's own stop is never reached: a library in Rust would panic there, and not by an Exception."""
     schema = {"properties": {"of": {"$ref": "#"}}, "required": ["x"]}
-    monkeypatch.setattr("phi4_space._prompt.validation._room", lambda: 50)
+    monkeypatch.setattr("phi4_space._prompt.validation._calls_left", lambda: 50)
 
     assert Validation().mismatch(schema, nested(4, x=1)) is None
     assert Validation().mismatch(schema, nested(6, x=1)) == TOO_DEEP

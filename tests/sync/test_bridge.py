@@ -1,4 +1,4 @@
-"""The bridge for synchronous callers, and the turnstile: from any thread, any loop, and after a fork."""
+"""The bridge for synchronous callers and the lock across loops: any thread, any loop, after a fork."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pytest
 from phi4_space._errors import BlockingCallRefused
 from phi4_space._sync import bridge as _blocking
 from phi4_space._sync.bridge import call, iterate
-from phi4_space._sync.locks import Turnstile
+from phi4_space._sync.locks import CrossLoopLock
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
@@ -344,7 +344,7 @@ def test_the_loop_ends_in_order_and_once() -> None:
 
 def test_a_loop_that_hangs_does_not_keep_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop blocked by somebody's slow code gets a moment, then the program ends without it."""
-    monkeypatch.setattr(_blocking, "_END_WITHIN", 0.01)
+    monkeypatch.setattr(_blocking, "_SHUTDOWN_TIMEOUT", 0.01)
     go = threading.Event()
     place = _blocking._Background()
     place.loop.call_soon_threadsafe(go.wait, 10)
@@ -404,22 +404,22 @@ def test_a_program_that_ends_takes_its_work_back_quietly(last: str) -> None:
     assert ended.stdout.count("taken back") == 1
 
 
-# --- the turnstile --------------------------------------------------------------------------------------
+# --- the lock across loops --------------------------------------------------------------------------------
 
 
 def test_one_passes_at_a_time_in_order_of_arrival() -> None:
     """Those who wait go in one by one, first come first served."""
     log: list[str] = []
 
-    async def visit(turnstile: Turnstile, name: str) -> None:
-        async with turnstile.passage():
+    async def visit(lock: CrossLoopLock, name: str) -> None:
+        async with lock.acquire():
             log.append(f"{name} in")
             await asyncio.sleep(0)
             log.append(f"{name} out")
 
     async def main() -> None:
-        turnstile = Turnstile()
-        await asyncio.gather(*(visit(turnstile, name) for name in "abc"))
+        lock = CrossLoopLock()
+        await asyncio.gather(*(visit(lock, name) for name in "abc"))
 
     asyncio.run(main())
 
@@ -428,13 +428,13 @@ def test_one_passes_at_a_time_in_order_of_arrival() -> None:
 
 def test_one_passes_at_a_time_across_threads_and_loops() -> None:
     """Callers on different loops and threads keep each other out all the same, and all get in."""
-    turnstile = Turnstile()
+    lock = CrossLoopLock()
     inside = visits = 0
 
     async def visit() -> None:
         nonlocal inside, visits
         for _ in range(5):
-            async with turnstile.passage():
+            async with lock.acquire():
                 inside += 1
                 assert inside == 1
                 await asyncio.sleep(0.0005)
@@ -455,11 +455,11 @@ def test_a_failure_inside_lets_the_next_one_in() -> None:
     """Who fails inside leaves like everybody else."""
 
     async def main() -> str:
-        turnstile = Turnstile()
+        lock = CrossLoopLock()
         with pytest.raises(CustomError):
-            async with turnstile.passage():
+            async with lock.acquire():
                 raise CustomError
-        async with asyncio.timeout(5), turnstile.passage():
+        async with asyncio.timeout(5), lock.acquire():
             return "in"
 
     assert asyncio.run(main()) == "in"
@@ -471,14 +471,14 @@ def test_who_gives_up_passes_the_turn_on(steps_before: int, steps_after: int) ->
     """A waiter that is cancelled, be it in the moment of being called, never keeps the next one out."""
 
     async def main() -> list[str]:
-        turnstile = Turnstile()
+        lock = CrossLoopLock()
         entered: list[str] = []
 
         async def visit(name: str) -> None:
-            async with turnstile.passage():
+            async with lock.acquire():
                 entered.append(name)
 
-        async with turnstile.passage():
+        async with lock.acquire():
             impatient = asyncio.create_task(visit("impatient"))
             patient = asyncio.create_task(visit("patient"))
             await asyncio.sleep(0)

@@ -82,7 +82,7 @@ def test_a_broken_call_is_kept_and_never_shown() -> None:
     assert growing.tool_calls == ()
     (broken,) = growing.broken_calls
     assert broken.text == f"{CALL[:-20]}<|/tool_call|>"
-    assert "JSON is broken" in broken.reason
+    assert "JSON is invalid" in broken.reason
     assert growing.read("No call.") == [Rewritten("No call.")]
     assert growing.broken_calls == ()
 

@@ -82,7 +82,7 @@ async def test_json_that_never_fits_is_an_error() -> None:
     """After the second answer, which the error holds; a conversation is as it was, on no session."""
     async with p4.SpaceClient(URL, environment=p4.Environment(transport=answering("Oslo.", "Oslo!"))) as door:
         chat = door.conversation()
-        with pytest.raises(p4.ResponseFormatNotMet, match="no JSON") as caught:
+        with pytest.raises(p4.ResponseFormatNotMet, match="not JSON") as caught:
             await chat.areply("Where?", response_format=CITY)
 
     assert caught.value.partial_text == "Oslo!"
@@ -180,7 +180,7 @@ async def test_a_call_that_must_come_has_to_fit() -> None:
 
 async def test_a_call_that_never_fits_is_an_error() -> None:
     """Where it is the one that had to come, since nothing else will do."""
-    with pytest.raises(p4.ToolChoiceNotMet, match="add do not fit: 'two' is not"):
+    with pytest.raises(p4.ToolChoiceNotMet, match="add are not valid: 'two' is not"):
         await ask(answering(WRONG, WRONG), tools=[ADD_TWO], tool_choice="add")
 
 
