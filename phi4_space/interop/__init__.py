@@ -1,0 +1,50 @@
+"""What an adapter to any framework reads: media, documents, schemas, options. Knows no framework.
+
+Frameworks and providers hand the same few things over in many forms. The fields of a form are the adapter's
+business; what stands in them is read here, so that every adapter reads it alike. People who only ask a Space
+need nothing of this.
+
+| room | what it reads |
+|---|---|
+| `data_uri` | base64, and data URIs |
+| `media` | bytes, base64, data URIs and URLs, as `Media` |
+| `documents` | the bytes of a document: as text, or as an image or audio |
+| `schema` | what `response_format` is set to: a pydantic class, or OpenAI's dicts |
+| `options` | sampling options, stop strings, and arguments that nobody reads |
+| `messages` | roles, and the arguments of tool calls |
+| `errors` | where in a caller's data something was wrong |
+"""
+
+from phi4_space.interop.data_uri import DataUri, decode_base64, is_data_uri, read_data_uri
+from phi4_space.interop.documents import document_bytes, document_heading, read_document
+from phi4_space.interop.errors import error_text, errors_at, short_repr
+from phi4_space.interop.media import media_from_data, media_from_url
+from phi4_space.interop.messages import Role, read_call_arguments, to_role
+from phi4_space.interop.options import SAMPLING_OPTIONS, refuse_unknown, sampling_options, to_stop
+from phi4_space.interop.schema import PydanticCheck, is_pydantic, pydantic_schema, to_response_format
+
+__all__ = [
+    "SAMPLING_OPTIONS",
+    "DataUri",
+    "PydanticCheck",
+    "Role",
+    "decode_base64",
+    "document_bytes",
+    "document_heading",
+    "error_text",
+    "errors_at",
+    "is_data_uri",
+    "is_pydantic",
+    "media_from_data",
+    "media_from_url",
+    "pydantic_schema",
+    "read_call_arguments",
+    "read_data_uri",
+    "read_document",
+    "refuse_unknown",
+    "sampling_options",
+    "short_repr",
+    "to_response_format",
+    "to_role",
+    "to_stop",
+]
