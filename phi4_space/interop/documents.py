@@ -12,10 +12,11 @@ from phi4_space._turns import Media
 # Formats whose bytes may all be ASCII, so that they could pass for text.
 _ASCII_FORMATS = {b"%PDF-": "a PDF", b"%!PS": "a PostScript file", rb"{\rtf": "an RTF file"}
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-# One word, or a few joined by slashes, such as "Password", "LICENSE2" and "docs/api". Base64 of other bytes
-# changes between cases and digits more often than that.
-_WORDS = re.compile(rb"(?:[A-Z]?[a-z]{3,}+|[A-Z]{3,}+|[0-9]{2,}+|[/+])++")
-_LONGEST_WORD = 64  # bytes
+# One word, or several without a blank, such as "Password", "docs/api" and "TooManyFiles". In base64 of other
+# bytes, letters of both cases and digits change more often than that.
+_WORDS = re.compile(rb"(?:[A-Z][a-z]{2,}+|[a-z]{3,}+|[A-Z]{3,}+s?|[0-9]{2,}+|[/+])++")
+_PROSE = re.compile(rb"[A-Za-z0-9\s.,;:!?'()-]+")
+_LONGEST_WORDS = 64  # bytes
 _ADVICE = "Extract its text, or hand in its pages as images."
 
 
@@ -41,10 +42,12 @@ def read_document(data: bytes, *, title: str = "", mime_type: str = "") -> str |
     text = _text(data)
     if text is not None:
         return text
-    if recognise(data) or (describe(data) is None and mime_type.lower().startswith(("image/", "audio/"))):
+    kind = _binary_format(data)
+    if recognise(data) or (kind is None and mime_type.lower().startswith(("image/", "audio/"))):
         return Media(data, title or None)
     name = shortened(title, 80) or "The document"
-    raise UnsupportedContent(f"{name} is {_kind(data, mime_type)}", advice=_ADVICE)
+    declared = f" of type {mime_type}" if mime_type else ""
+    raise UnsupportedContent(f"{name} is {kind or f'a binary{declared}'}, not text in UTF-8", advice=_ADVICE)
 
 
 def document_heading(title: str, source: str = "") -> str:
@@ -61,16 +64,16 @@ def document_heading(title: str, source: str = "") -> str:
 def document_bytes(data: bytes) -> bytes:
     """The bytes of a document that a framework keeps either as they are or in base64, and does not say which.
 
-    Text whose letters happen to be base64, such as b"Password", is taken as text: what it would decode to is
-    neither text nor of any known format.
+    Words whose letters happen to be base64, such as b"Password", are taken as words, unless they decode to
+    prose or to a file of a known format.
     """
     try:
         decoded = base64.b64decode(data, validate=True)
     except ValueError:
         return data
-    is_known = _text(decoded) is not None or _format(decoded) is not None
-    is_word = len(data) <= _LONGEST_WORD and _WORDS.fullmatch(data) is not None
-    return data if is_word and not is_known else decoded
+    are_words = len(data) <= _LONGEST_WORDS and _WORDS.fullmatch(data) is not None
+    is_encoded = _PROSE.fullmatch(decoded) or recognise(decoded) or _binary_format(decoded)
+    return data if are_words and not is_encoded else decoded
 
 
 def _text(data: bytes) -> str | None:
@@ -79,21 +82,16 @@ def _text(data: bytes) -> str | None:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
-    return None if _ascii_format(data) or _CONTROL.search(text) else text
+    return None if _start(data).startswith(tuple(_ASCII_FORMATS)) or _CONTROL.search(text) else text
 
 
-def _ascii_format(data: bytes) -> str | None:
-    start = data.removeprefix(b"\xef\xbb\xbf")
-    return next((name for magic, name in _ASCII_FORMATS.items() if start.startswith(magic)), None)
+def _binary_format(data: bytes) -> str | None:
+    """The binary format that bytes are in, in words; None where nobody can tell."""
+    if name := next((name for magic, name in _ASCII_FORMATS.items() if _start(data).startswith(magic)), None):
+        return name
+    name = describe(data)
+    return None if name == "text" else name  # it may begin like text, and not go on as such
 
 
-def _format(data: bytes) -> str | None:
-    """What the bytes are, in words; None where nobody can tell, or they are text."""
-    if form := recognise(data):
-        return form.mime_type
-    return _ascii_format(data) or (describe(data) if _text(data) is None else None)
-
-
-def _kind(data: bytes, mime_type: str) -> str:
-    declared = f" of type {mime_type}" if mime_type else ""
-    return f"{_ascii_format(data) or describe(data) or f'a binary{declared}'}, not text in UTF-8"
+def _start(data: bytes) -> bytes:
+    return data[:16].removeprefix(b"\xef\xbb\xbf")
