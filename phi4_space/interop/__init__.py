@@ -6,7 +6,6 @@ need nothing of this.
 
 | room | what it reads |
 |---|---|
-| `data_uri` | base64, and data URIs |
 | `media` | bytes, base64, data URIs and URLs, as `Media` |
 | `documents` | the bytes of a document: as text, or as an image or audio |
 | `schema` | what `response_format` is set to: a pydantic class, or OpenAI's dicts |
@@ -15,7 +14,7 @@ need nothing of this.
 | `errors` | where in a caller's data something was wrong |
 """
 
-from phi4_space.interop.data_uri import DataUri, decode_base64, is_data_uri, read_data_uri
+from phi4_space._media.data_uri import DataUri, decode_base64, is_data_uri, read_data_uri
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
 from phi4_space.interop.errors import error_text, errors_at, short_repr
 from phi4_space.interop.media import media_from_data, media_from_url

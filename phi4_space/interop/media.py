@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from phi4_space._errors import MediaNotReadable, UrlRefused
+from phi4_space._media.data_uri import decode_base64, is_data_uri
 from phi4_space._turns import Media
-from phi4_space.interop.data_uri import decode_base64, is_data_uri
 
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 

@@ -570,7 +570,7 @@ REFUSED: dict[str, tuple[Any, type[InvalidInput], str]] = {
     "an archive": (
         {"type": "file", "base64": b64(b"PK\x03\x04\xff"), "mime_type": "application/zip"},
         UnsupportedContent,
-        "is a file in the format ZIP",
+        "ZIP",
     ),
     "an unknown type": ({"type": "hologram"}, UnsupportedContent, "no content of type 'hologram'"),
     "an unknown form": ({"hologram": 1}, UnsupportedContent, "no content of type 'hologram'"),

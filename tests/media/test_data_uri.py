@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_space import MediaNotReadable
-from phi4_space.interop import DataUri, decode_base64, is_data_uri, read_data_uri
+from phi4_space._media.data_uri import DataUri, decode_base64, is_data_uri, read_data_uri
 
 
 @given(st.binary(min_size=1))

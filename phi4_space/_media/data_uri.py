@@ -46,7 +46,7 @@ def read_data_uri(uri: str) -> DataUri:
         raise _broken("it holds half of a surrogate pair")
     if _BROKEN_ESCAPE.search(body):
         raise _broken("a % in it is not followed by two hexadecimal digits")
-    data = _decoded(unquote(body)) if _BASE64.search(head) else unquote_to_bytes(body)
+    data = from_base64(unquote(body)) if _BASE64.search(head) else unquote_to_bytes(body)
     if data is None:
         raise _broken("its data is not base64")
     return DataUri(data, head[len("data:") :].partition(";")[0].strip().lower())
@@ -58,7 +58,7 @@ def decode_base64(text: str) -> bytes:
     Raises:
         MediaNotReadable: It is not base64, or empty.
     """
-    data = _decoded(text)
+    data = from_base64(text)
     if data is None:
         raise MediaNotReadable("Its base64 is broken")
     if not data:
@@ -66,7 +66,8 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
-def _decoded(text: str) -> bytes | None:
+def from_base64(text: str) -> bytes | None:
+    """The same, where there may be none: None for what is not base64."""
     letters = "".join(text.split()).rstrip("=").translate(_FROM_URL_SAFE)
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
