@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
-Role = Literal["system", "user", "assistant", "tool"]
+from phi4_space._turns import Role
 
 _ROLES: Mapping[str, Role] = {
     "system": "system",
