@@ -1,8 +1,8 @@
-"""One answer as a message, or, as it grows, as chunks. Knows events and core's messages; no model, no I/O.
+"""One answer, as a message or as chunks. Knows events and core's messages; no model, no I/O.
 
 A chunk's shape matters, since what does not fit is merged wrongly without an error: text comes first and
 calls last, never both in one chunk; each call has a whole number of its own, above that of the text; and
-what may stand once only, names and numbers, stands on the last chunk.
+what may occur only once, names and numbers, is in the last chunk.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _logger = logging.getLogger("langchain_phi4")
 
 
 class ReplyCollector:
-    """Collects the events of one answer: its reply, and what metadata keep of those before it.
+    """Collects the events of one answer: the reply, and those before it that its metadata have.
 
     Attributes:
         reply: The reply, once it was added.
@@ -63,7 +63,7 @@ class ReplyCollector:
         """Adds an event; kinds that metadata do not have are passed over.
 
         Raises:
-            UnexpectedAnswer: The answer calls more tools than any sane one.
+            UnexpectedAnswer: The answer has more tool calls than any sane one.
         """
         match event:
             case Waking():
@@ -95,7 +95,7 @@ class ReplyCollector:
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def metadata(self) -> dict[str, Any]:
-        """What stands once only: names, the finish reason, times, and the events before the reply."""
+        """The metadata of the answer: names, the finish reason, times, and the events before the reply."""
         reply = self.reply
         metadata = {
             "model_name": reply.model,
@@ -123,9 +123,9 @@ class ReplyCollector:
 class ChunkBuilder:
     """Turns the events of one answer into chunks.
 
-    A chunk cannot be taken back. Where the Space takes back text that was streamed and goes on differently,
-    the new text follows whole after an empty line, and the last chunk's metadata has it as `final_text`;
-    where the answer was to have a format, nothing may follow, and an error says so.
+    A chunk cannot be withdrawn. Where the Space replaces text that was streamed, the new text follows
+    whole after an empty line, and the last chunk's metadata has it as `final_text`; where the answer was to
+    have a format, nothing may follow, and an error is raised.
 
     Args:
         collector: The answer's events; each is added there first.
@@ -137,13 +137,13 @@ class ChunkBuilder:
         self._formatted = formatted
         self._text = ""  # the answer as the Space has it, as far as it was streamed
         self._gap = ""
-        self._taken_back = False
+        self._rewritten = False
 
     def add(self, event: Event) -> Iterator[ChatGenerationChunk]:
         """The chunks that an event makes; the last of all come with the reply.
 
         Raises:
-            StreamLost: Streamed text of an answer with a format was taken back.
+            StreamLost: Streamed text of an answer with a format was replaced.
         """
         match event:
             case Delta():
@@ -163,23 +163,23 @@ class ChunkBuilder:
 
     def _append_rest_of(self, text: str) -> Iterator[ChatGenerationChunk]:
         if not text.startswith(self._text):
-            self._take_back()
+            self._rewrite()
         yield from self._append(text[len(self._text) :])
 
-    def _take_back(self) -> None:
+    def _rewrite(self) -> None:
         if self._formatted:
             raise StreamLost(
-                "The answer was taken back and given anew after its beginning had been streamed",
-                advice="Ask with invoke, which gives the last text alone.",
+                "The Space replaced the answer after its beginning had been streamed",
+                advice="Ask with invoke, which returns the last text alone.",
             )
-        _logger.warning("The Space took back text that had been streamed; the new text follows it")
-        self._text, self._gap, self._taken_back = "", _GAP, True
+        _logger.warning("The Space replaced text that had been streamed; the new text follows it")
+        self._text, self._gap, self._rewritten = "", _GAP, True
 
     def _end(self, reply: Reply) -> Iterator[ChatGenerationChunk]:
         for call in self._calls(reply):
             yield _chunk(calls=[call])
         metadata = self._collector.metadata()
-        if self._taken_back:
+        if self._rewritten:
             metadata["final_text"] = reply.text
         yield _chunk(metadata=metadata, usage=self._collector.usage(), position="last")
 
@@ -189,7 +189,7 @@ class ChunkBuilder:
             for call in reply.tool_calls
         ]
         unparsed = [(None, call["args"], call["id"]) for call in _invalid_calls(reply)]
-        first = 1 if self._text or self._taken_back else 0  # the text, if there is one, is block 0
+        first = 1 if self._text or self._rewritten else 0  # the text, if there is one, is block 0
         return [
             tool_call_chunk(name=name, args=args, id=id_, index=index)
             for index, (name, args, id_) in enumerate([*parsed, *unparsed], first)

@@ -1,8 +1,8 @@
 """The client's events as responses, one by one as an answer grows. Knows events and responses; no message.
 
 Each response of a stream holds the whole answer so far as its message, and what is new as its delta. Joined,
-the deltas are the answer. Where the Space takes text back they cannot be: the message is right then, and the
-delta is the whole new text, unless it goes on from the old.
+the deltas are the answer. Where the Space replaces text they cannot be: the message is right then, and the
+delta is the whole new text, unless it continues the old.
 """
 
 from __future__ import annotations

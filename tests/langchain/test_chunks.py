@@ -183,7 +183,7 @@ def test_the_sum_of_the_chunks_is_what_invoke_returns(pieces: list[str], calls: 
     assert streamed.model_dump() == invoked.model_dump()
 
 
-# --- text that was taken back -------------------------------------------------------------------------
+# --- text that was replaced -------------------------------------------------------------------------
 
 
 def test_a_rewritten_text_that_goes_on_is_gone_on_with() -> None:
@@ -205,7 +205,7 @@ def test_text_that_replaces_what_was_shown_follows_it_and_is_named(caplog: pytes
 
     assert [chunk.content for chunk in made] == ["Thinking", "\n\nIt is", " a cat.", ""]
     assert made[-1].response_metadata["final_text"] == "It is a cat."
-    assert "took back" in caplog.text
+    assert "replaced text" in caplog.text
 
 
 def test_a_reply_that_differs_from_the_text_shown_is_told_too() -> None:
