@@ -80,7 +80,7 @@ class ConfiguredChatModel(BaseChatModel):
 
     _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # a token may stand in what was handed in
+    model_config = ConfigDict(hide_input_in_errors=True)  # the input may hold a token
 
     @model_validator(mode="before")
     @classmethod
@@ -95,7 +95,7 @@ class ConfiguredChatModel(BaseChatModel):
     def _resolve_space(self) -> Self:
         client = self._client()
         self.space, self.model, self.prompt_style = client.space, client.model, client.prompt_style
-        self._own = self._own and (self._settings(), client)  # these settings were meant from the first
+        self._own = self._own and (self._settings(), client)  # these settings were intended from the start
         return self
 
     @model_validator(mode="after")

@@ -160,15 +160,15 @@ def _is_known(item: object) -> bool:
 
 
 def read_parts(content: object) -> list[Part]:
-    """Content that may stand within a turn: no calls, and no results.
+    """Content that a turn may hold: neither calls nor results.
 
     Raises:
-        UnsupportedContent: As `read_block` does, and where a call or result stands within.
+        UnsupportedContent: As `read_block` does, and where it holds a call or a result.
     """
     pieces = [piece for block in _listed(content) for piece in read_block(block)]
     parts = [piece for piece in pieces if isinstance(piece, str | Media | Passage)]
     if len(parts) < len(pieces):
-        raise UnsupportedContent("A call or its result stands within other content")
+        raise UnsupportedContent("A call or its result is nested in other content")
     return parts
 
 

@@ -59,7 +59,7 @@ class OutputNotMet(ModelError, OutputParserException):
     """
 
 
-# The first of an error's classes that stands here decides; core keys its kinds to the usual HTTP status.
+# The first of an error's classes that is listed decides; core keys its kinds to the usual HTTP status.
 _KINDS: Mapping[type[Phi4Error], type[ModelError]] = {
     InvalidInput: ModelInvalidRequestError,
     SpaceNotFound: ModelNotFoundError,

@@ -1,4 +1,4 @@
-"""Where an image, audio or document stands in a block. Knows all providers' fields; no message, no I/O.
+"""The image, audio or document in a block. Knows all providers' fields; no message, no I/O.
 
 Providers write the same few things under many names, one mapping within another. They are read alike: the
 mappings are laid flat, then the fields are looked for under all their names.
@@ -104,7 +104,7 @@ def _title(fields: Mapping[str, Any]) -> str:
 
 
 def _own_text(fields: Mapping[str, Any]) -> str | None:
-    """The text that stands in the block itself; Anthropic and LangChain v0 have it in fields for data."""
+    """The text in the block itself; Anthropic and LangChain v0 have it in fields for data."""
     kind = fields.get("source_type", fields.get("type"))
     text = _first(fields, ("text", "data", "url") if kind == "text" else ("text",))
     return text if isinstance(text, str) else None

@@ -2,7 +2,7 @@
 
 Their content is read in `_content`. The speaker's name goes before the text of a user or system message
 (`Ann: hello`). An assistant's name does so only where several assistants speak, since a model goes on in the
-form that it sees; a single name stands in the system turn. A role of no known meaning counts as a user's, and
+form that it sees; a single name goes into the system turn. A role of no known meaning counts as a user's, and
 is written as a name.
 """
 
@@ -32,7 +32,7 @@ from phi4_space.interop import Role, errors_at, short_repr, to_role
 def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
     """The messages as turns, oldest first; nothing in them is changed.
 
-    A message becomes one turn, or several where calls and their results stand among its words, or none where
+    A message becomes one turn, or several where it has calls and their results among its text, or none where
     it is empty. Runs of one role stay as they are.
 
     Raises:
@@ -77,7 +77,7 @@ def _role(message: BaseMessage, place: int) -> Role:
 
 
 def _prefix(message: BaseMessage, role: Role, *, several: bool) -> str:
-    """The speaker's name, to stand before the text; "" where it does not."""
+    """The speaker's name, as it is put before the text; "" where it is not."""
     name = _one_line(message.name)
     if isinstance(message, ChatMessage) and to_role(label := _one_line(message.role)) is None:
         name = f"{name} ({label})" if name else label
@@ -134,7 +134,7 @@ class _CallHistory:
 
 
 def _tool_turn(message: BaseMessage, calls: _CallHistory) -> Turn:
-    """The turn of a message that answers a call; results that stand within it are a part of that answer."""
+    """The turn of a message that answers a call; results nested in it are part of that answer."""
     parts: list[Part] = []
     failed = getattr(message, "status", None) == "error"
     for piece in _without_calls(_content(message)):
@@ -182,7 +182,7 @@ def _without_calls(pieces: Iterable[Piece]) -> Iterator[Part | Result]:
 
 
 def _pieces(message: BaseMessage) -> Iterator[Piece]:
-    """All of an assistant's message. Its calls stand in fields of their own, and often in its content too."""
+    """All of an assistant's message. Its calls are in fields of their own, and often in its content too."""
     listed = _listed(message) if isinstance(message, AIMessage) else []
     beside = _beside(message) if isinstance(message, AIMessage) else ()
     for piece in chain(_content(message), beside):

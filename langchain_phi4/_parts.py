@@ -10,7 +10,7 @@ from phi4_space import Media, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text that stands on lines of its own, such as a document's."""
+    """Text on lines of its own, such as a document's."""
 
     text: str
 
@@ -31,12 +31,12 @@ class UnparsedCall:
 
 
 Part = str | Media | Passage
-"""What can stand in a turn; strings run on, as they do in a message's `.text`."""
+"""What a turn can hold; strings run on, as they do in a message's `.text`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool returned, where that stands among other content.
+    """What a tool returned, as a part of other content.
 
     Attributes:
         call_id: Which call it answers, if it says so.

@@ -183,14 +183,14 @@ def _no_schema(schema: object, error: Exception) -> InvalidOption:
 
 
 def _unless_called(parser: Runnable[AIMessage, Any]) -> Runnable[AIMessage, Any]:
-    """A parser of answers that gives None for one that calls a tool instead."""
+    """A parser of answers that returns None for one that calls a tool instead."""
     return RunnableLambda(lambda message: None if message.tool_calls else parser.invoke(message))
 
 
 def _with_raw(
     bound_model: Runnable[LanguageModelInput, AIMessage], parser: Runnable[AIMessage, Any]
 ) -> Runnable[LanguageModelInput, Any]:
-    """A chain to raw, parsed and parsing_error; an answer that failed twice gives a parsing_error, too."""
+    """A chain to raw, parsed and parsing_error; an answer that failed twice is a parsing_error, too."""
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
     answered = RunnableMap(raw=bound_model) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")

@@ -1,6 +1,6 @@
 """ChatPhi4: the methods by which core calls a model. Knows turns and events; no message's form and no wire.
 
-Settings stand in `_config`. Requests are translated in `_messages`, `_tools` and `_options`, answers in
+Settings are in `_config`. Requests are translated in `_messages`, `_tools` and `_options`, answers in
 `_output` and `_structured`, and `_callbacks` passes events to handlers.
 """
 
@@ -295,7 +295,7 @@ class ChatPhi4(ConfiguredChatModel):
         """A model whose answers are objects.
 
         An answer that does not fit is asked for once more, with what is wrong; then an exception is raised.
-        `stream` gives the object as it grows.
+        `stream` yields the object as it grows.
 
         Args:
             schema: A pydantic class, whose objects come out; or a TypedDict class, JSON schema or function's

@@ -1,6 +1,6 @@
 """Calls in messages, as ToolCall. Knows core's block, and how other integrations wrote before it; no text.
 
-Calls stand in blocks of their own, or, in histories that other integrations wrote, in
+Calls are blocks of their own, or, in histories that other integrations wrote, in
 `additional_kwargs["tool_calls"]` as dicts or objects of that integration.
 """
 

@@ -38,7 +38,7 @@ def _folder(allowed: T) -> T | Path:
         return allowed
     folder = Path(allowed).expanduser()
     if not str(allowed) or not folder.is_dir():
-        raise ValueError(f"local_files is True, False or a folder, and {str(allowed)!r} is no folder")
+        raise ValueError(f"local_files is True, False or a folder, and {str(allowed)!r} is not a folder")
     return folder.resolve()
 
 
@@ -79,7 +79,7 @@ class ConfiguredLLM(FunctionCallingLLM):
     temperature: float | None = Field(default=None, description="Not honoured by this kind of Space.")
     max_tokens: int | None = Field(default=None, description="Not honoured by this kind of Space.")
     additional_kwargs: dict[str, Any] = Field(
-        default_factory=dict, description="What goes with each call besides."
+        default_factory=dict, description="Further arguments of each call."
     )
     is_function_calling_model: bool = Field(default=True, description="Whether tools are called natively.")
 

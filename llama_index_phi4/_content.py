@@ -39,7 +39,7 @@ _UNTITLED = "input_document"  # core's own title for a document without one
 
 
 def to_parts(block: object, *, files: LocalFiles = NO_FILES) -> Iterator[str | Media]:
-    """The text and media of a block; texts without the line breaks that stand between them.
+    """The text and media of a block; texts without the line breaks between them.
 
     Args:
         block: The block.

@@ -3,7 +3,7 @@
 Nothing is fetched here, and no image or audio is read: both are the client's work, in threads and under its
 fetch policy. Core's own `resolve_image` would load a URL at once, without a limit.
 
-A path in a block or node may be the program's own, or stand in JSON, an index or a chat that was loaded, and
+A path in a block or node may be the program's own, or come from JSON, an index or a chat that was loaded, and
 nothing in the block shows which. So none is read unless the program has said where from.
 """
 
@@ -117,10 +117,10 @@ class Source(NamedTuple):
 
 
 class OpenFile:
-    """An open file that is read from its start, and left as it stood.
+    """An open file that is read from its start; its position is kept.
 
     Agents send the same messages again and again, so that reading must not use them up. A file that cannot
-    seek is read from where it stands, and only once.
+    seek is read from its current position, and only once.
 
     Attributes:
         name: What the file calls itself, if it does: a name, or the number of its descriptor.
@@ -135,7 +135,7 @@ class OpenFile:
         """All that the file holds; text if it was opened as text."""
         if not self._file.seekable():
             return self._file.read()
-        with _reading:  # the same file may stand in two messages, read by two threads
+        with _reading:  # the same file may be in two messages, read by two threads
             position = self._file.tell()
             self._file.seek(0)
             try:
@@ -220,7 +220,7 @@ def _read(read: Callable[[], bytes | str]) -> bytes:
 
 
 def images_to_media(images: Sequence[object], *, files: LocalFiles = NO_FILES) -> list[Media]:
-    """What is handed in as `image_documents`, by reference.
+    """The media passed as `image_documents`, by reference.
 
     Args:
         images: `ImageDocument`, `ImageNode`, a `Node` with an image, `NodeWithScore` of these, `ImageBlock`

@@ -1,7 +1,7 @@
 """Chat messages as turns. Knows roles, and what belongs to a message beside its blocks; no Space.
 
-A message's texts stand on lines of their own, as in `ChatMessage.content`, and images and audio where they
-stood among them. Nothing that is handed in is changed.
+Each text of a message is on lines of its own, as in `ChatMessage.content`, and images and audio keep their
+places among them. The messages are not changed.
 """
 
 from __future__ import annotations

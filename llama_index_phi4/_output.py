@@ -92,7 +92,7 @@ class ResponseBuilder:
     def add(self, event: Event) -> ChatResponse | None:
         """The answer after an event; None where the event did not change it.
 
-        A `Reply` always gives a response, the last, with all that is known of the turn in `raw`.
+        A `Reply` always makes a response, the last, with all that is known of the turn in `raw`.
         """
         match event:
             case Delta(text):
@@ -150,7 +150,7 @@ class ResponseBuilder:
 
 
 def final_response(response: ChatResponse) -> ChatResponse:
-    """The last response of a stream, as a call that does not stream gives it."""
+    """The last response of a stream, as a call that does not stream returns it."""
     return response.model_copy(update={"delta": None})
 
 

@@ -1,6 +1,6 @@
 """Phi4, the LLM: the methods by which core calls it. Knows LlamaIndex's base class; no block and no wire.
 
-Thin on purpose: fields stand in `_config`, requests are put together in `_options` and `_messages`, answers
+Thin on purpose: fields are in `_config`, requests are put together in `_options` and `_messages`, answers
 are read in `_output` and `_structured`, and the way to the Space and back is the client's.
 """
 
@@ -68,7 +68,7 @@ class Phi4(ConfiguredLLM):
         max_files: How many images and audio files the Space takes in a turn; more are refused before
             anything is sent.
         local_files: Which paths in blocks and nodes are read: those in a folder, all (True), or none (False),
-            as a path may stand in data that came from anywhere. It is in no dump.
+            as a path may come from any data. It is in no dump.
         prompt_style: How several turns become one prompt: "transcript" or "template".
         strict: Whether an option that the Space cannot honour is an error instead of a warning.
         context_window: Tokens that prompt and answer may have together; by it core packs prompts.
@@ -98,7 +98,7 @@ class Phi4(ConfiguredLLM):
                 temperature and the like, which this kind of Space does not take.
 
         Raises:
-            InvalidInput: What was handed in cannot be sent; nothing was sent.
+            InvalidInput: The input cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
         return self._reply(self._to_chat(messages, kwargs))
@@ -115,7 +115,7 @@ class Phi4(ConfiguredLLM):
 
     @chat_endpoint
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        """`stream_chat`, asynchronously; awaiting it gives the generator."""
+        """`stream_chat`, asynchronously; awaiting it returns the generator."""
         call = await asyncio.to_thread(self._to_chat, messages, kwargs)
         return aask(self._to_client(), call, to=_same)
 
@@ -130,7 +130,7 @@ class Phi4(ConfiguredLLM):
             **kwargs: image_documents or images, that go with it; response_format; stop; and as `chat`.
 
         Raises:
-            InvalidInput: What was handed in cannot be sent; nothing was sent.
+            InvalidInput: The input cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
         call = self._to_completion(prompt, kwargs, formatted=formatted)
@@ -155,7 +155,7 @@ class Phi4(ConfiguredLLM):
         formatted: bool = False,  # noqa: FBT001, FBT002 - core's signature
         **kwargs: Any,
     ) -> CompletionResponseAsyncGen:
-        """`stream_complete`, asynchronously; awaiting it gives the generator."""
+        """`stream_complete`, asynchronously; awaiting it returns the generator."""
         call = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
         return aask(self._to_client(), call, to=to_completion_response)
 
@@ -169,7 +169,7 @@ class Phi4(ConfiguredLLM):
         tool_required: bool = False,  # noqa: FBT001, FBT002 - core's signature
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """The arguments of `chat` for a message with tools; what was handed in stays as it is."""
+        """The arguments of `chat` for a message with tools; the input is not changed."""
         specs = to_specs(tools)
         if isinstance(user_msg, str):
             user_msg = ChatMessage(role=MessageRole.USER, content=user_msg)

@@ -1,8 +1,8 @@
 """What an adapter to any framework reads: media, documents, schemas, options. Knows no framework.
 
-Frameworks and providers hand the same few things over in many forms. The fields of a form are the adapter's
-business; what stands in them is read here, so that every adapter reads it alike. People who only ask a Space
-need nothing of this.
+Frameworks and providers write the same few things in many forms. The adapter knows the fields of each form;
+their values are read here, so that all adapters read them alike. Code that only asks a Space needs nothing of
+this.
 
 | room | what it reads |
 |---|---|

@@ -86,7 +86,7 @@ def _text(data: bytes) -> str | None:
 
 
 def _binary_format(data: bytes) -> str | None:
-    """The binary format that bytes are in, in words; None where nobody can tell."""
+    """The binary format that bytes are in, in words; None where it is not known."""
     if name := next((name for magic, name in _ASCII_FORMATS.items() if _start(data).startswith(magic)), None):
         return name
     name = describe(data)

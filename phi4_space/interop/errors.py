@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from phi4_space._errors import InvalidInput, UnsupportedContent
 
 _ADVICE = "Hand in text, or content in one of the documented forms."
-_LONGEST = 400  # characters of a reason: one place may stand within hundreds of others
+_LONGEST = 400  # characters of a reason: one place may be within hundreds of others
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
@@ -39,7 +39,7 @@ def errors_at(place: str) -> Iterator[None]:
 
 
 def _end(what: str) -> str:
-    """The end of a text, where the reason stands."""
+    """The end of a text, which has the reason."""
     return what if len(what) <= _LONGEST else f"…{what[-_LONGEST:]}"
 
 

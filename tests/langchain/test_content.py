@@ -584,7 +584,7 @@ REFUSED: dict[str, tuple[Any, type[InvalidInput], str]] = {
     "a call in a result": (
         {"type": "tool_result", "content": [{"type": "tool_use", "name": "f"}]},
         UnsupportedContent,
-        "A call or its result stands within other content",
+        "A call or its result is nested in other content",
     ),
     "a video in a result": (
         {"type": "tool_result", "content": [{"type": "video"}]},
