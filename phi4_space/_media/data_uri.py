@@ -84,4 +84,4 @@ def _is_unicode(text: str) -> bool:
 
 
 def _broken(why: str) -> MediaNotReadable:
-    return MediaNotReadable(f"Its data URI is broken: {why}")
+    return MediaNotReadable(f"The data URI is not valid: {why}")

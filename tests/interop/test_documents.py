@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -114,9 +113,8 @@ def test_what_is_not_base64_stays_as_it_is() -> None:
     assert document_bytes(b"Two words.") == b"Two words."
 
 
+@pytest.mark.timeout(30)
 def test_words_are_found_in_one_go() -> None:
-    """No text makes the search go back."""
-    start = time.perf_counter()
-    document_bytes(b"a" * 63 + b"B")
-    document_bytes(b"Aaa" * 400_000)
-    assert time.perf_counter() - start < 1
+    """No text makes the search go back, which would take the power of its length."""
+    for text in (b"a" * 63 + b"B", b"Aaa" * 20 + b"AAbb", b"0" * 63 + b"A", b"Aaa" * 400_000):
+        assert document_bytes(text) == base64.b64decode(text)

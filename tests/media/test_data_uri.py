@@ -56,7 +56,7 @@ def test_a_data_uri_may_declare_no_type() -> None:
 )
 def test_a_broken_data_uri_is_refused(uri: str, reason: str) -> None:
     """The error says what is wrong with it."""
-    with pytest.raises(MediaNotReadable, match=rf"Its data URI is broken: .*{reason}"):
+    with pytest.raises(MediaNotReadable, match=rf"The data URI is not valid: .*{reason}"):
         read_data_uri(uri)
 
 
