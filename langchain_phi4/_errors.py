@@ -1,4 +1,4 @@
-"""phi4_space's errors as langchain-core's kinds too. Knows both error trees; no model, no message, no tool.
+"""phi4_space's errors as langchain-core's, too. Knows both error trees; no model, no message, no tool.
 
 Retry middleware asks `ModelError.is_retryable`, fallbacks name core's kinds, and traces look for
 `.response`. An error that leaves ChatPhi4 answers all three, and stays what it was.
@@ -53,13 +53,13 @@ _FORBIDDEN = 403
 class OutputNotMet(ModelError, OutputParserException):
     """The model answered, and not in the form that was asked for.
 
-    Structured output raises core's `OutputParserException` where a parser fails; who catches that, catches
+    Structured output raises core's `OutputParserException` where a parser fails; code that catches it catches
     the client's own failure to get JSON or a call as well. Made without its `__init__`, which would change
     the error's text; its attributes `observation`, `llm_output` and `send_to_llm` are there.
     """
 
 
-# The first of an error's classes that stands here decides; core keys its kinds to the usual HTTP status.
+# The first of an error's classes that is listed decides; core keys its kinds to the usual HTTP status.
 _KINDS: Mapping[type[Phi4Error], type[ModelError]] = {
     InvalidInput: ModelInvalidRequestError,
     SpaceNotFound: ModelNotFoundError,
@@ -85,7 +85,7 @@ _KINDS: Mapping[type[Phi4Error], type[ModelError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What an HTTP answer told, in the shape in which langchain-core's traces look for it.
+    """An HTTP response, in the shape in which langchain-core's traces look for it.
 
     Attributes:
         status_code: Its status.
@@ -101,17 +101,17 @@ class Response:
 
 
 @contextmanager
-def core_kinds() -> Iterator[None]:
-    """Gives each Phi4Error that leaves its body the fitting kind of langchain-core.
+def as_langchain_errors() -> Iterator[None]:
+    """Makes each Phi4Error that leaves its body the matching error of langchain-core as well.
 
     The error stays the same object, so that its text, fields, cause, notes and traceback are untouched. It
-    stands around the body of a function or generator, synchronous or not, and may be nested.
+    goes around the body of a function or generator, synchronous or not, and may be nested.
     """
     try:
         yield
     except Phi4Error as error:
         if not isinstance(error, ModelError):
-            error.__class__ = _both((type(error), _kind_of(error)))
+            error.__class__ = _merged_class((type(error), _kind_of(error)))
             vars(error).update(_core_fields(error))
         raise
 
@@ -123,20 +123,20 @@ def _kind_of(error: Phi4Error) -> type[ModelError]:
 
 
 def _core_fields(error: Phi4Error) -> dict[str, object]:
-    """What core and its users look for on an error of the kind, where there is something to tell."""
+    """The attributes that core and its users look for on such an error, where they have a value."""
     fields: dict[str, object] = {}
     if isinstance(error, OutputNotMet):
         fields |= {"observation": error.what, "llm_output": error.partial_text, "send_to_llm": False}
     if error.status is not None:
-        told = ("what", "advice", "space", "step", "retry_after", "partial_text")
-        body = {"error": type(error).__name__, **{name: getattr(error, name) for name in told}}
+        names = ("what", "advice", "space", "step", "retry_after", "partial_text")
+        body = {"error": type(error).__name__, **{name: getattr(error, name) for name in names}}
         fields["response"] = Response(error.status, {name: value for name, value in body.items() if value})
     return fields
 
 
 @cache
-def _both(bases: _Bases) -> type[Phi4Error]:
-    """A class that is both; made here, since phi4_space may gain errors that this room need not list."""
+def _merged_class(bases: _Bases) -> type[Phi4Error]:
+    """A class that is both, made at run time, so that this room need not list each error."""
     ours, _ = bases
     fields = {
         "__module__": ours.__module__,  # a traceback names it as it would without us
@@ -153,6 +153,6 @@ def _reduced(error: Phi4Error) -> tuple[object, ...]:
 
 
 def _revived(bases: _Bases, args: tuple[object, ...]) -> Phi4Error:
-    error = (both := _both(bases)).__new__(both)  # no __init__: its fields come back as they were
+    error = (both := _merged_class(bases)).__new__(both)  # no __init__: its fields come back as they were
     error.args = args
     return error

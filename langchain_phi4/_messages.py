@@ -1,9 +1,9 @@
 """LangChain's messages as turns. Knows the message classes and what each of them carries; no model, no I/O.
 
-What their content says is read in `_blocks`. Who said it is told thus: a name goes before the words of a user
-or system message (`Ann: hello`). An assistant's name does so only where several assistants speak, as a model
-goes on in the form it sees; one name alone is told in the system turn. A role of no known meaning counts as a
-user's, and is told as a name.
+Their content is read in `_content`. The speaker's name goes before the text of a user or system message
+(`Ann: hello`). An assistant's name does so only where several assistants speak, since a model goes on in the
+form that it sees; a single name goes into the system turn. A role of no known meaning counts as a user's, and
+is written as a name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -23,52 +23,38 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_phi4._blocks import read_block
-from langchain_phi4._pieces import BrokenCall, Part, Passage, Piece, Result, flow
-from langchain_phi4._refusals import shown, telling
+from langchain_phi4._content import read_block
+from langchain_phi4._parts import Part, Passage, Piece, Result, UnparsedCall, flow
 from phi4_space import ToolCall, Turn, UnsupportedContent
-
-Role = Literal["system", "user", "assistant", "tool"]
-
-_ROLES: Mapping[str, Role] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "ai": "assistant",
-    "model": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
+from phi4_space.interop import Role, errors_at, short_repr, to_role
 
 
 def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
     """The messages as turns, oldest first; nothing in them is changed.
 
-    A message becomes one turn, or several where calls and their results stand among its words, or none where
-    it says nothing. Runs of one role stay as they are.
+    A message becomes one turn, or several where it has calls and their results among its text, or none where
+    it is empty. Runs of one role stay as they are.
 
     Raises:
         UnsupportedContent: A message is of an unknown class, or holds what Phi-4 cannot take.
-        InvalidInput: What a message holds cannot be read. All of these say which message and which type.
+        InvalidInput: What a message holds cannot be read. Each error names the message and its type.
     """
     if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
         raise UnsupportedContent(
             f"Messages are a list, not of type {type(messages).__name__}", advice="Write [...] around one."
         )
-    said = [(_role(message, place), message) for place, message in enumerate(messages)]
-    names = {_one_line(message.name) for role, message in said if role == "assistant"}
-    calls = _Calls()
+    messages_by_role = [(_role(message, place), message) for place, message in enumerate(messages)]
+    names = {_one_line(message.name) for role, message in messages_by_role if role == "assistant"}
+    calls = _CallHistory()
     turns: list[Turn] = []
-    for place, (role, message) in enumerate(said):
-        with telling(f"messages[{place}] ({type(message).__name__})"):
+    for place, (role, message) in enumerate(messages_by_role):
+        with errors_at(f"messages[{place}] ({type(message).__name__})"):
             if role == "tool":
-                turns.append(_answer(message, calls))
+                turns.append(_tool_turn(message, calls))
             else:
                 prefix = _prefix(message, role, several=len(names) > 1)
-                turns += _words(message, role, calls, prefix=prefix)
-    return _introduced(turns, names.pop()) if len(names) == 1 else turns
+                turns += _speaker_turns(message, role, calls, prefix=prefix)
+    return _with_assistant_name(turns, names.pop()) if len(names) == 1 else turns
 
 
 def _role(message: BaseMessage, place: int) -> Role:
@@ -82,39 +68,38 @@ def _role(message: BaseMessage, place: int) -> Role:
         case ToolMessage() | FunctionMessage():
             return "tool"
         case ChatMessage():
-            return _ROLES.get(_one_line(message.role).lower(), "user")
+            return to_role(_one_line(message.role)) or "user"
         case _:
             raise UnsupportedContent(
-                f"messages[{place}] is a {type(message).__name__}, which says nothing to a model",
+                f"messages[{place}] is a {type(message).__name__}, which is not for a model",
                 advice="Hand in system, human, AI, tool, function and chat messages.",
             )
 
 
 def _prefix(message: BaseMessage, role: Role, *, several: bool) -> str:
-    """What tells who speaks, before the words."""
+    """The speaker's name, as it is put before the text; "" where it is not."""
     name = _one_line(message.name)
-    if isinstance(message, ChatMessage) and _one_line(message.role).lower() not in _ROLES:
-        part = _one_line(message.role)
-        name = f"{name} ({part})" if name else part
-    is_told = role in {"system", "user"} or (role == "assistant" and several)
-    return f"{name}: " if name and is_told else ""
+    if isinstance(message, ChatMessage) and to_role(label := _one_line(message.role)) is None:
+        name = f"{name} ({label})" if name else label
+    is_written = role in {"system", "user"} or (role == "assistant" and several)
+    return f"{name}: " if name and is_written else ""
 
 
 def _one_line(name: Any) -> str:
     if name and not isinstance(name, str):
-        name = shown(name)
+        name = short_repr(name)
     return " ".join(name.split()) if name else ""
 
 
-def _introduced(turns: list[Turn], name: str) -> list[Turn]:
-    """The turns, with the assistant's name told at the end of the system turns in front."""
+def _with_assistant_name(turns: list[Turn], name: str) -> list[Turn]:
+    """The turns, with the assistant's name at the end of the system turns in front."""
     if not name:
         return turns
     at = next((place for place, turn in enumerate(turns) if turn.role != "system"), len(turns))
     return [*turns[:at], Turn(role="system", text=f"The assistant is named {name}."), *turns[at:]]
 
 
-class _Calls:
+class _CallHistory:
     """The calls of a history: which of them a result answers.
 
     Some providers use an id again in each message, so that a later use is given one of its own.
@@ -125,9 +110,9 @@ class _Calls:
         self._names: dict[str, str] = {}
         self._uses: dict[str, int] = {}
 
-    def add(self, given: str | None, name: str | None) -> str:
-        """Notes a call, and gives its id, unlike all others'."""
-        unique = wanted = given or "call"
+    def add(self, wanted: str | None, name: str | None) -> str:
+        """Records a call, and returns an id for it that no other call has."""
+        unique = wanted = wanted or "call"
         while unique in self._names:
             self._uses[wanted] = self._uses.get(wanted, 1) + 1
             unique = f"{wanted}_{self._uses[wanted]}"
@@ -135,21 +120,21 @@ class _Calls:
         self._ids[wanted] = unique
         return unique
 
-    def answer(self, given: str | None, parts: Iterable[Part], *, failed: bool, name: str = "") -> Turn:
+    def answer(self, call_id: str | None, parts: Iterable[Part], *, failed: bool, name: str = "") -> Turn:
         """The turn of a result; where the call failed, it says so."""
-        call_id = self._ids.get(given or "", given)
-        said = flow(parts)
-        match said:
+        call_id = self._ids.get(call_id or "", call_id)
+        output = flow(parts)
+        match output:
             case [str(first), *_] if not failed or first.lstrip().lower().startswith("error"):
                 pass
             case _ if failed:
-                said = ["Error: " if said else "Error", *said]
+                output = ["Error: " if output else "Error", *output]
         name = name or self._names.get(call_id or "", "")
-        return Turn.of("tool", *said, tool_call_id=call_id or None, name=name or None)
+        return Turn.of("tool", *output, tool_call_id=call_id or None, name=name or None)
 
 
-def _answer(message: BaseMessage, calls: _Calls) -> Turn:
-    """The turn of a message that answers a call; results that stand within it are a part of that answer."""
+def _tool_turn(message: BaseMessage, calls: _CallHistory) -> Turn:
+    """The turn of a message that answers a call; results nested in it are part of that answer."""
     parts: list[Part] = []
     failed = getattr(message, "status", None) == "error"
     for piece in _without_calls(_content(message)):
@@ -162,26 +147,26 @@ def _answer(message: BaseMessage, calls: _Calls) -> Turn:
     return calls.answer(call_id, parts, name=_one_line(message.name), failed=failed)
 
 
-def _words(message: BaseMessage, role: Role, calls: _Calls, *, prefix: str) -> Iterator[Turn]:
-    """The turns of any other message: a new one after each result, and for words that follow a call."""
+def _speaker_turns(message: BaseMessage, role: Role, calls: _CallHistory, *, prefix: str) -> Iterator[Turn]:
+    """The turns of any other message: a new one after each result, and for text that follows a call."""
     parts: list[Part] = []
-    called: list[ToolCall] = []
+    pending: list[ToolCall] = []
 
     def turn() -> Iterator[Turn]:
-        if any(parts) or called:
-            yield Turn.of(role, *flow([prefix, *parts]), tool_calls=called)
+        if any(parts) or pending:
+            yield Turn.of(role, *flow([prefix, *parts]), tool_calls=pending)
         parts.clear()
-        called.clear()
+        pending.clear()
 
     for piece in _pieces(message) if role == "assistant" else _without_calls(_content(message)):
-        if isinstance(piece, Result) or (called and not isinstance(piece, ToolCall)):
+        if isinstance(piece, Result) or (pending and not isinstance(piece, ToolCall)):
             yield from turn()
         match piece:
             case Result():
                 yield calls.answer(piece.call_id, piece.parts, failed=piece.failed)
             case ToolCall():
-                called.append(replace(piece, id=calls.add(piece.id, piece.name)))
-            case BrokenCall():
+                pending.append(replace(piece, id=calls.add(piece.id, piece.name)))
+            case UnparsedCall():
                 calls.add(piece.id, piece.name)
                 parts.append(Passage(f"{piece.name}({piece.text})" if piece.name else piece.text))
             case _:
@@ -191,17 +176,17 @@ def _words(message: BaseMessage, role: Role, calls: _Calls, *, prefix: str) -> I
 
 def _without_calls(pieces: Iterable[Piece]) -> Iterator[Part | Result]:
     for piece in pieces:
-        if isinstance(piece, ToolCall | BrokenCall):
+        if isinstance(piece, ToolCall | UnparsedCall):
             raise UnsupportedContent(f"Only an assistant calls tools, and this calls {piece.name!r}")
         yield piece
 
 
 def _pieces(message: BaseMessage) -> Iterator[Piece]:
-    """All that an assistant says. Its calls stand in fields of their own, and often in its content too."""
+    """All of an assistant's message. Its calls are in fields of their own, and often in its content too."""
     listed = _listed(message) if isinstance(message, AIMessage) else []
     beside = _beside(message) if isinstance(message, AIMessage) else ()
     for piece in chain(_content(message), beside):
-        if isinstance(piece, ToolCall | BrokenCall):
+        if isinstance(piece, ToolCall | UnparsedCall):
             same = next((call for call in listed if _is_same(call, piece)), piece)
             listed = [call for call in listed if call is not same]
             yield same
@@ -213,33 +198,35 @@ def _pieces(message: BaseMessage) -> Iterator[Piece]:
 def _content(message: BaseMessage) -> Iterator[Piece]:
     blocks = message.content if isinstance(message.content, list) else [message.content]
     for place, block in enumerate(blocks):
-        with telling(f"content[{place}]"):
+        with errors_at(f"content[{place}]"):
             pieces = read_block(block)
         yield from pieces
 
 
-def _listed(message: AIMessage) -> list[ToolCall | BrokenCall]:
-    """The calls in an AI message's own fields; the broken ones first, since they are told as words."""
+def _listed(message: AIMessage) -> list[ToolCall | UnparsedCall]:
+    """The calls in an AI message's own fields; the unparsed ones first, since they become text."""
     calls = [ToolCall(call.get("id") or "", call["name"], call["args"]) for call in message.tool_calls]
-    broken = [BrokenCall(call["id"], call["name"], call["args"] or "") for call in message.invalid_tool_calls]
+    unparsed = [
+        UnparsedCall(call["id"], call["name"], call["args"] or "") for call in message.invalid_tool_calls
+    ]
     legacy = message.additional_kwargs.get("function_call")
-    if isinstance(legacy, Mapping) and not calls and not broken:
+    if isinstance(legacy, Mapping) and not calls and not unparsed:
         pieces = read_block({**legacy, "type": "function_call"})
-        return [piece for piece in pieces if isinstance(piece, ToolCall | BrokenCall)]
-    return [*broken, *calls]
+        return [piece for piece in pieces if isinstance(piece, ToolCall | UnparsedCall)]
+    return [*unparsed, *calls]
 
 
 def _beside(message: AIMessage) -> Iterator[Piece]:
-    """What an AI message from OpenAI says outside its content: why it refuses, or what its voice said."""
-    told = message.additional_kwargs
-    voice = told.get("audio")
-    if isinstance(refusal := told.get("refusal"), str):
+    """What an AI message from OpenAI holds outside its content: a refusal, or the transcript of its audio."""
+    kwargs = message.additional_kwargs
+    audio = kwargs.get("audio")
+    if isinstance(refusal := kwargs.get("refusal"), str):
         yield Passage(refusal)
-    if isinstance(voice, Mapping):
-        if not isinstance(transcript := voice.get("transcript"), str):
+    if isinstance(audio, Mapping):
+        if not isinstance(transcript := audio.get("transcript"), str):
             raise UnsupportedContent("The audio in additional_kwargs has no transcript")
         yield Passage(transcript)
 
 
-def _is_same(listed: ToolCall | BrokenCall, piece: ToolCall | BrokenCall) -> bool:
+def _is_same(listed: ToolCall | UnparsedCall, piece: ToolCall | UnparsedCall) -> bool:
     return listed.id == piece.id if piece.id else listed.name == piece.name

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal, TypeGuard, get_args
 
@@ -23,69 +22,42 @@ from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic_core import from_json
 
-from langchain_phi4._refusals import shown, words
 from phi4_space import InvalidOption, Phi4Error, ResponseFormat, ResponseFormatNotMet, ToolChoiceNotMet
+from phi4_space.interop import (
+    PydanticCheck,
+    error_text,
+    is_pydantic,
+    pydantic_schema,
+    short_repr,
+    to_response_format,
+)
 
 Schema = Mapping[str, Any] | type
 """A pydantic class (v2 or v1), a TypedDict class, a JSON schema, or a dict that describes a function."""
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
-_FUNCTIONS = {"function", "parameters", "input_schema", "toolSpec"}  # what tells a function from a schema
+_FUNCTIONS = {"function", "parameters", "input_schema", "toolSpec"}  # what only a function's description has
 
 
-@dataclass(frozen=True, slots=True)
-class Fits:
-    """A check that JSON makes an object of a pydantic class.
-
-    A value, with the same repr in every process, because a cache's key holds it.
-
-    Attributes:
-        model: The class.
-    """
-
-    model: type[BaseModel | BaseModelV1]
-
-    def __call__(self, parsed: object) -> None:
-        """Raises the class's own `ValidationError`, a `ValueError`, where it does not."""
-        if issubclass(self.model, BaseModel):
-            self.model.model_validate(parsed)
-        else:
-            self.model.parse_obj(parsed)
-
-
-def to_response_format(given: object) -> ResponseFormat | None:
+def to_format(spec: object) -> ResponseFormat | None:
     """What `response_format` asks for, in any of its forms.
 
     Args:
-        given: None; the client's `ResponseFormat`; OpenAI's dicts of type "text", "json_object" and
-            "json_schema"; or a schema.
+        spec: What the client's own reader takes: None, a `ResponseFormat`, a pydantic class, or OpenAI's
+            dicts of type "text", "json_object" and "json_schema"; or any other schema.
 
     Raises:
         InvalidOption: It is none of these.
     """
-    match given:
-        case None | {"type": "text"}:
-            return None
-        case ResponseFormat():
-            return given
-        case {"type": "json_object"}:
-            return ResponseFormat()
-        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema}}:
-            return ResponseFormat(schema)
-        case {"type": "json_schema", "schema": Mapping() as schema}:
-            return ResponseFormat(schema)
-        case Mapping() | type() if not (isinstance(given, Mapping) and given.get("type") == "json_schema"):
-            return to_format(given)
-        case _:
-            raise InvalidOption(
-                f"response_format is {shown(given)}",
-                advice='Give {"type": "json_object"}, {"type": "json_schema", ...} or a schema.',
-            )
+    types = ("text", "json_object", "json_schema")
+    if isinstance(spec, Mapping | type) and not (isinstance(spec, Mapping) and spec.get("type") in types):
+        return schema_to_format(spec)
+    return to_response_format(spec)
 
 
-def to_format(schema: Schema, *, strict: bool | None = None) -> ResponseFormat:
-    """The client's format for a schema; a pydantic class has its say, too, on whether an answer fits.
+def schema_to_format(schema: Schema, *, strict: bool | None = None) -> ResponseFormat:
+    """The client's format for a schema; a pydantic class also checks the answer itself.
 
     Args:
         schema: What the answer is to fit.
@@ -96,13 +68,18 @@ def to_format(schema: Schema, *, strict: bool | None = None) -> ResponseFormat:
     """
     if isinstance(schema, Mapping) and not _FUNCTIONS & schema.keys():
         return ResponseFormat(schema)
+    if is_pydantic(schema):
+        return ResponseFormat(pydantic_schema(schema, closed=bool(strict)), check=PydanticCheck(schema))
     try:
-        told = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type] # it takes TypedDicts
-    except Exception as failed:  # any annotation or schema, with any library's errors
-        raise _no_schema(schema, failed) from failed
-    if told.get("description") in ("", inspect.getdoc(dict)):  # a TypedDict without words has those of dict
-        del told["description"]
-    return ResponseFormat(told, check=Fits(schema) if _is_pydantic(schema) else None)
+        json_schema = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type] # it takes TypedDicts
+    except Exception as exc:  # any annotation or schema, with any library's errors
+        raise _no_schema(schema, exc) from exc
+    if json_schema.get("description") in (
+        "",
+        inspect.getdoc(dict),
+    ):  # a TypedDict without a docstring has dict's
+        del json_schema["description"]
+    return ResponseFormat(json_schema, check=PydanticCheck(schema) if _is_pydantic(schema) else None)
 
 
 def structured(
@@ -125,12 +102,12 @@ def structured(
     bound = {"ls_structured_output_format": traced, **options}
     parser: Runnable[AIMessage, Any]
     if schema is not None and method == "function_calling":
-        asked, parser = _by_call(model, schema, strict=strict, bound=bound)
+        bound_model, parser = _by_call(model, schema, strict=strict, bound=bound)
     else:
-        bound["response_format"] = _wanted(schema, method=method, strict=strict)
-        asked = model.bind_tools(tools, **bound) if tools else model.bind(**bound)
+        bound["response_format"] = _format(schema, method=method, strict=strict)
+        bound_model = model.bind_tools(tools, **bound) if tools else model.bind(**bound)
         parser = _unless_called(_json_parser(schema)) if tools else _json_parser(schema)
-    return _with_raw(asked, parser) if include_raw else asked | parser
+    return _with_raw(bound_model, parser) if include_raw else bound_model | parser
 
 
 def _check(schema: Schema | None, *, method: str, include_raw: bool, tools: Sequence[Any]) -> None:
@@ -146,10 +123,10 @@ def _check(schema: Schema | None, *, method: str, include_raw: bool, tools: Sequ
         )
 
 
-def _wanted(schema: Schema | None, *, method: str, strict: bool | None) -> ResponseFormat:
-    if schema is None or method == "json_mode":  # the caller's own words tell the model of the fields
-        return ResponseFormat(check=Fits(schema) if _is_pydantic(schema) else None)
-    return to_format(schema, strict=strict)
+def _format(schema: Schema | None, *, method: str, strict: bool | None) -> ResponseFormat:
+    if schema is None or method == "json_mode":  # the caller's own text describes the fields
+        return ResponseFormat(check=PydanticCheck(schema) if _is_pydantic(schema) else None)
+    return schema_to_format(schema, strict=strict)
 
 
 class _JsonParser(JsonOutputParser):
@@ -159,7 +136,7 @@ class _JsonParser(JsonOutputParser):
     """
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """What the text says, or says so far; None where that is no JSON."""
+        """The JSON in the text, complete or so far; None where there is none."""
         if not partial:
             return super().parse_result(result)
         try:
@@ -169,7 +146,13 @@ class _JsonParser(JsonOutputParser):
 
 
 class _ObjectParser(PydanticOutputParser[Any], _JsonParser):
-    """The same for core's parser of objects."""
+    """The same for core's parser of objects, which are made from JSON, as `PydanticCheck` makes them."""
+
+    def _parse_obj(self, obj: Any) -> Any:
+        try:
+            return PydanticCheck(self.pydantic_object)(obj)
+        except ValueError as exc:
+            raise self._parser_exception(exc, obj) from exc
 
 
 def _json_parser(schema: Schema | None) -> BaseOutputParser[Any]:
@@ -179,46 +162,48 @@ def _json_parser(schema: Schema | None) -> BaseOutputParser[Any]:
 def _by_call(
     model: BaseChatModel, schema: Schema, *, strict: bool | None, bound: Mapping[str, Any]
 ) -> tuple[Runnable[LanguageModelInput, AIMessage], BaseOutputParser[Any]]:
-    """A model that has to call the schema's tool, and a parser of that call's arguments."""
+    """A model that has to call the schema's tool, and a parser of the call's arguments."""
     tool: Any = schema
     if isinstance(schema, Mapping) and not {"name", "title", *_FUNCTIONS} & schema.keys():
         tool = {"title": "answer", **schema}  # a tool has a name
     try:
         name = convert_to_openai_tool(tool)["function"]["name"]
-    except Exception as failed:  # as in `to_format`
-        raise _no_schema(schema, failed) from failed
-    asked = model.bind_tools([tool], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound)
+    except Exception as exc:  # as in `schema_to_format`
+        raise _no_schema(schema, exc) from exc
+    bound_model = model.bind_tools(
+        [tool], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound
+    )
     if _is_pydantic(schema):
-        return asked, PydanticToolsParser(tools=[schema], first_tool_only=True)
-    return asked, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+        return bound_model, PydanticToolsParser(tools=[schema], first_tool_only=True)
+    return bound_model, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
 
 
-def _no_schema(schema: object, failed: Exception) -> InvalidOption:
-    return InvalidOption(f"The schema {shown(schema)} describes no JSON: {words(failed)}")
+def _no_schema(schema: object, error: Exception) -> InvalidOption:
+    return InvalidOption(f"The schema {short_repr(schema)} describes no JSON: {error_text(error)}")
 
 
 def _unless_called(parser: Runnable[AIMessage, Any]) -> Runnable[AIMessage, Any]:
-    """A parser of answers, which makes nothing of one that calls a tool instead."""
+    """A parser of answers that returns None for one that calls a tool instead."""
     return RunnableLambda(lambda message: None if message.tool_calls else parser.invoke(message))
 
 
 def _with_raw(
-    asked: Runnable[LanguageModelInput, AIMessage], parser: Runnable[AIMessage, Any]
+    bound_model: Runnable[LanguageModelInput, AIMessage], parser: Runnable[AIMessage, Any]
 ) -> Runnable[LanguageModelInput, Any]:
-    """A chain to raw, parsed and parsing_error; an answer that was asked for twice in vain is one, too."""
+    """A chain to raw, parsed and parsing_error; an answer that failed twice is a parsing_error, too."""
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-    answered = RunnableMap(raw=asked) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
-    tried = (itemgetter("input") | answered).with_fallbacks(
-        [RunnableLambda(_unmet)],
+    answered = RunnableMap(raw=bound_model) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+    attempt = (itemgetter("input") | answered).with_fallbacks(
+        [RunnableLambda(_failed_answer)],
         exceptions_to_handle=(ResponseFormatNotMet, ToolChoiceNotMet),
         exception_key="error",
     )
-    return RunnableMap(input=RunnablePassthrough()) | tried
+    return RunnableMap(input=RunnablePassthrough()) | attempt
 
 
-def _unmet(failed: Mapping[str, Any]) -> dict[str, Any]:
-    error: Phi4Error = failed["error"]
+def _failed_answer(failure: Mapping[str, Any]) -> dict[str, Any]:
+    error: Phi4Error = failure["error"]
     return {"raw": AIMessage(error.partial_text), "parsed": None, "parsing_error": error}
 
 

@@ -1,4 +1,4 @@
-"""How many tokens words come to, estimated. Knows words and turns; no tokenizer, no downloads, no network."""
+"""How many tokens a text comes to, estimated. Knows text and turns; no tokenizer, no network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PIECES = re.compile(
 )
 _VOCABULARY = 200_000
 _OF_A_TURN = 4  # its role and its end
-_OF_A_MEDIUM = 1_000  # a picture of usual size, or a recording of a minute and a quarter
+_OF_A_MEDIUM = 1_000  # an image of usual size, or 75 seconds of audio
 
 
 def to_ids(text: str) -> list[int]:
@@ -37,19 +37,19 @@ def count(turns: Iterable[Turn], specs: Iterable[ToolSpec], *, to_ids: Callable[
     """The tokens of turns and of the tools on offer, by estimate.
 
     Args:
-        turns: What is said; each of its media has a flat price.
+        turns: The turns; each of their media has a flat price.
         specs: The tools.
-        to_ids: How a text is cut.
+        to_ids: Cuts a text into tokens.
     """
     turns = list(turns)
-    words = [*(_words_of(turn) for turn in turns), *(_written(asdict(spec)) for spec in specs)]
+    texts = [*(_text_of(turn) for turn in turns), *(_as_json(asdict(spec)) for spec in specs)]
     media = sum(len(turn.media) for turn in turns)
-    return sum(len(to_ids(text)) for text in words) + _OF_A_TURN * len(turns) + _OF_A_MEDIUM * media
+    return sum(len(to_ids(text)) for text in texts) + _OF_A_TURN * len(turns) + _OF_A_MEDIUM * media
 
 
-def _words_of(turn: Turn) -> str:
-    return turn.text + "".join(_written({"name": call.name, **call.arguments}) for call in turn.tool_calls)
+def _text_of(turn: Turn) -> str:
+    return turn.text + "".join(_as_json({"name": call.name, **call.arguments}) for call in turn.tool_calls)
 
 
-def _written(value: Mapping[str, object]) -> str:
+def _as_json(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)

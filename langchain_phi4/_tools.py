@@ -9,11 +9,11 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_phi4._refusals import shown, words
 from phi4_space import InvalidOption, ToolSpec
+from phi4_space.interop import error_text, short_repr
 
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
-"""What `bind_tools` takes: a function, a pydantic or TypedDict class, a tool, or a dict that tells of one."""
+"""What `bind_tools` takes: a function, a pydantic or TypedDict class, a tool, or a dict for one."""
 
 _KEYWORDS = ("auto", "none", "required")
 _FUNCTIONS = ("function", "custom", "object", None)  # "object" is a JSON schema's
@@ -35,6 +35,12 @@ def to_specs(tools: Sequence[ToolLike]) -> list[ToolSpec]:
     return [_to_spec(tool) for tool in tools if not _is_marker(tool)]
 
 
+def to_openai_tool(spec: ToolSpec) -> dict[str, Any]:
+    """A tool as OpenAI writes it, which traces can show."""
+    function = {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
+    return {"type": "function", "function": function}
+
+
 def to_choice(tool_choice: object, specs: Sequence[ToolSpec]) -> str:
     """The choice as the client takes it: "auto", "none", "required", or the name of a tool on offer.
 
@@ -45,7 +51,7 @@ def to_choice(tool_choice: object, specs: Sequence[ToolSpec]) -> str:
         specs: The tools on offer.
 
     Raises:
-        InvalidOption: It is no choice, or names a tool that is not on offer; the advice has the nearest name.
+        InvalidOption: It is not a choice, or names a tool that is not on offer; the advice has the nearest.
     """
     match tool_choice:
         case None | False | "auto" | {"type": "auto"} | {"auto": {}}:
@@ -62,7 +68,7 @@ def to_choice(tool_choice: object, specs: Sequence[ToolSpec]) -> str:
             return _named(name, specs)
         case _:
             raise InvalidOption(
-                f"tool_choice is {shown(tool_choice)}",
+                f"tool_choice is {short_repr(tool_choice)}",
                 advice='Choose "auto", "none", "any", or the name of a tool on offer.',
             )
 
@@ -76,36 +82,36 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
         tool = dict(tool)
         _refuse_foreign(tool)
     try:
-        told = convert_to_openai_tool(tool)
-    except Exception as failed:  # any annotation or schema, with any library's errors
-        raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: {words(failed)}") from failed
-    if told["type"] == "custom":
-        raise _takes_text(told["name"])
+        openai_tool = convert_to_openai_tool(tool)
+    except Exception as exc:  # any annotation or schema, with any library's errors
+        raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: {error_text(exc)}") from exc
+    if openai_tool["type"] == "custom":
+        raise _takes_text(openai_tool["name"])
     # OpenAI's responses API has the function's fields beside the type; core hands those back as they are.
-    function = told.get("function", told)
+    function = openai_tool.get("function", openai_tool)
     if not isinstance(function, Mapping):
-        raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: its function is no dict")
+        raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: its function is not a dict")
     parameters = function.get("parameters")
     if not isinstance(parameters, Mapping | None):
-        raise InvalidOption(f"The parameters of the tool {_named_in(tool)} are no JSON schema")
+        raise InvalidOption(f"The parameters of the tool {_named_in(tool)} are not a JSON schema")
     schema = {"parameters": parameters} if parameters else {}
     description = function.get("description") or ""
-    if description == dict.__doc__:  # of a TypedDict without a text of its own
+    if description == dict.__doc__:  # of a TypedDict without a docstring of its own
         description = ""
     return ToolSpec(function.get("name", ""), description, **schema)
 
 
 def _refuse_foreign(tool: Mapping[str, Any]) -> None:
-    """Refuses a dict that tells of no function, such as a provider's own web search."""
+    """Refuses a dict that describes no function, such as a provider's own web search."""
     kind = tool.get("type")
     if kind == "custom" and "input_schema" not in tool:
         raise _takes_text(tool.get("name", kind))
     if kind not in _FUNCTIONS:
-        raise _not_here(kind, "is run by its provider, which Phi-4's Space is not")
+        raise _not_here(kind, "is run by its provider, and a Space runs none")
     if tool.keys() & {"name", "title", "toolSpec", "function"}:
         return
     if kind is None and "properties" not in tool:
-        raise _not_here("/".join(map(str, tool)), "is of no known form")
+        raise _not_here("/".join(map(str, tool)), "has no known form")
     raise InvalidOption("A tool is a JSON schema without a name", advice='Give it a "title".')
 
 
@@ -115,7 +121,7 @@ def _takes_text(name: object) -> InvalidOption:
 
 def _not_here(name: object, why: str) -> InvalidOption:
     return InvalidOption(
-        f"The tool {shown(name)} {why}", advice="Offer a function or a BaseTool of your own."
+        f"The tool {short_repr(name)} {why}", advice="Offer a function or a BaseTool of your own."
     )
 
 
@@ -131,7 +137,7 @@ def _named(name: str, specs: Sequence[ToolSpec]) -> str:
         near = difflib.get_close_matches(name, names, n=1)
         offered = f"The tools on offer are {names}." if names else "No tools are on offer."
         raise InvalidOption(
-            f"tool_choice names {shown(name)}, which is not on offer",
+            f"tool_choice names {short_repr(name)}, which is not on offer",
             advice=f"Did you mean {near[0]!r}?" if near else offered,
         )
     if name in _KEYWORDS:
@@ -141,5 +147,5 @@ def _named(name: str, specs: Sequence[ToolSpec]) -> str:
 
 def _named_in(tool: object) -> str:
     if isinstance(tool, dict):
-        return shown(tool.get("name", tool.get("title", "dict")))
-    return shown(getattr(tool, "name", getattr(tool, "__name__", type(tool).__name__)))
+        return short_repr(tool.get("name", tool.get("title", "dict")))
+    return short_repr(getattr(tool, "name", getattr(tool, "__name__", type(tool).__name__)))

@@ -1,53 +1,33 @@
-"""ChatPhi4: the four doors, as core knocks at them. Knows turns and events; no message's form and no wire.
+"""ChatPhi4: the methods by which core calls a model. Knows turns and events; no message's form and no wire.
 
-What is set is kept in `_configuration`; what is said is translated in `_messages`, `_tools` and `_options`;
-what is answered in `_answers`, `_chunks` and `_structured`.
+Settings are in `_config`. Requests are translated in `_messages`, `_tools` and `_options`, answers in
+`_output` and `_structured`, and `_callbacks` passes events to handlers.
 """
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.callbacks.manager import BaseRunManager
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
+from pydantic import PrivateAttr
 
-from langchain_phi4._answers import Heard
-from langchain_phi4._chunks import Chunking
-from langchain_phi4._configuration import ConfiguredChatModel
-from langchain_phi4._errors import core_kinds
-from langchain_phi4._hearing import Audience
+from langchain_phi4._callbacks import EventSink, config_of_run
+from langchain_phi4._config import ConfiguredChatModel
+from langchain_phi4._errors import as_langchain_errors
 from langchain_phi4._messages import to_turns
-from langchain_phi4._options import to_options
-from langchain_phi4._refusals import telling
+from langchain_phi4._options import Call, to_options
+from langchain_phi4._output import ReplyCollector
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
-from langchain_phi4._tools import ToolLike, to_choice, to_specs
-from phi4_space import Event, Options, ToolSpec, Turn
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One call, ready to be asked.
-
-    Attributes:
-        turns: What is said.
-        options: What the client is told besides.
-        heard: What is heard of the answer.
-        audience: Who is told what happens meanwhile.
-    """
-
-    turns: Sequence[Turn]
-    options: Options
-    heard: Heard
-    audience: Audience | None
+from langchain_phi4._tools import ToolLike, to_choice, to_openai_tool, to_specs
+from phi4_space.interop import errors_at
 
 
 class ChatPhi4(ConfiguredChatModel):
@@ -61,8 +41,8 @@ class ChatPhi4(ConfiguredChatModel):
         print(chunk.text, end="", flush=True)
     ```
 
-    It opens nothing before the first call, and may be used from several loops, threads and processes. What
-    happens while an answer is made reaches callbacks and `astream_events` as custom events: `phi4_waking`,
+    It opens nothing before the first call, and may be used from several loops, threads and processes.
+    While it waits for an answer, callbacks and `astream_events` get custom events: `phi4_waking`,
     `phi4_queued`, `phi4_started`, `phi4_progress`, `phi4_notice`, `phi4_rewritten`.
 
     Attributes:
@@ -73,28 +53,100 @@ class ChatPhi4(ConfiguredChatModel):
         client: A `phi4_space.SpaceClient` of your own, which brings its own Space, token, timeouts and the
             like, and which is never closed here.
         model: "phi-4-multimodal", or its alias "phi-4".
-        temperature: How freely words are chosen. As the two after it, nothing that the public contract
-            carries: it warns once, and is ignored.
+        temperature: How random the answer is. The public contract does not take this option and the two after
+            it: each warns once, and is ignored.
         max_tokens: How long the answer may be.
-        top_p: How many words are chosen from.
+        top_p: How much of the probability tokens are chosen from.
         timeout: Seconds that a whole turn may take, or `phi4_space.Timeouts` for each step.
         max_retries: How often a turn is tried again before its first text.
-        stop: Strings before which the answer ends; those of a call go before these.
+        stop: The string or strings before which the answer ends; those of a call replace them.
         streaming: True makes `invoke` stream to callbacks, False makes `stream` wait for the whole answer.
-        max_files: How many images and recordings a call may carry; when left out, as many as the Space's page
-            takes.
+        max_files: How many images and audio files a call may carry; when left out, as many as the page of
+            the Space takes.
         prompt_style: How several messages become one prompt: "transcript" for Spaces that were made for
             people, "template" (Phi-4's own tokens) for Spaces known to pass text through.
         strict: Whether options that the Space cannot honour are errors.
 
     Raises:
-        ValidationError: An argument makes no sense, or there is none of that name: none is ignored, since it
-            may be another model's name for who is to read the text, such as `base_url`.
+        ValidationError: An argument makes no sense or does not exist. None is ignored, since it may be
+            another model's name for the server to ask, such as `base_url`.
     """
+
+    _sink: EventSink | None = PrivateAttr(default=None)
+    _opened: list[AsyncGenerator[ChatGenerationChunk, None]] | None = PrivateAttr(default=None)
 
     @property
     def _llm_type(self) -> str:
         return "phi4"
+
+    # --- public methods ---------------------------------------------------------------------------------
+
+    def invoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - core's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Asks and waits for the whole answer."""
+        model, config = self._for_run(config)
+        return super(ChatPhi4, model).invoke(input, config, stop=stop, **kwargs)
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - core's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """`invoke` for asynchronous callers."""
+        model, config = self._for_run(config)
+        return await super(ChatPhi4, model).ainvoke(input, config, stop=stop, **kwargs)
+
+    def stream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - core's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Asks and yields the answer as it grows; leaving early cancels the job on the Space."""
+        model, config = self._for_run(config)
+        yield from super(ChatPhi4, model).stream(input, config, stop=stop, **kwargs)
+
+    async def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - core's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """`stream` for asynchronous callers."""
+        model, config = self._for_run(config)
+        opened: list[AsyncGenerator[ChatGenerationChunk, None]] = []
+        model._opened = opened  # noqa: SLF001 - a copy for this call
+        messages = super(ChatPhi4, model).astream(input, config, stop=stop, **kwargs)
+        try:
+            async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", messages)):
+                async for message in messages:
+                    yield message
+        finally:
+            # Core leaves the generator that it reads from to the garbage collector.
+            for chunks in opened:
+                await chunks.aclose()
+
+    def _for_run(self, config: RunnableConfig | None) -> tuple[Self, RunnableConfig]:
+        """A copy of the model for one run, which has its event sink, and the run's config."""
+        config = config_of_run(config)
+        model = self.model_copy()
+        model._sink = EventSink.of_config(config, self)  # noqa: SLF001 - a copy for this call
+        return model, config
+
+    # --- what core calls --------------------------------------------------------------------------------
 
     def _generate(
         self,
@@ -104,11 +156,11 @@ class ChatPhi4(ConfiguredChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         """Asks and waits for the whole answer."""
-        with core_kinds():
+        with as_langchain_errors():
             call = self._call(messages, stop, run_manager, kwargs)
-            for _ in self._ask(call):
+            for _ in call.ask(self._client()):
                 pass
-            return call.heard.result()
+            return call.collector.result()
 
     async def _agenerate(
         self,
@@ -118,12 +170,12 @@ class ChatPhi4(ConfiguredChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         """`_generate` for asynchronous callers."""
-        with core_kinds():
+        with as_langchain_errors():
             call = self._call(messages, stop, run_manager, kwargs)
-            async with aclosing(self._aask(call)) as events:
+            async with aclosing(call.aask(self._client())) as events:
                 async for _ in events:
                     pass
-            return call.heard.result()
+            return call.collector.result()
 
     def _stream(
         self,
@@ -132,13 +184,13 @@ class ChatPhi4(ConfiguredChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        """Asks and yields the answer as it grows; leaving early takes the job back on the Space."""
-        with core_kinds():
+        """Asks and yields the answer as it grows; leaving early cancels the job on the Space."""
+        with as_langchain_errors():
             call = self._call(messages, stop, run_manager, kwargs)
-            chunking = Chunking(call.heard, formatted="response_format" in call.options)
-            with closing(self._ask(call)) as events:
+            chunks = call.chunks()
+            with closing(call.ask(self._client())) as events:
                 for event in events:
-                    for chunk in chunking.take(event):
+                    for chunk in chunks.add(event):
                         if run_manager is not None:
                             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
@@ -163,12 +215,12 @@ class ChatPhi4(ConfiguredChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None,
         kwargs: Mapping[str, Any],
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        with core_kinds():
+        with as_langchain_errors():
             call = self._call(messages, stop, run_manager, kwargs)
-            chunking = Chunking(call.heard, formatted="response_format" in call.options)
-            async with aclosing(self._aask(call)) as events:
+            chunks = call.chunks()
+            async with aclosing(call.aask(self._client())) as events:
                 async for event in events:
-                    for chunk in chunking.take(event):
+                    for chunk in chunks.add(event):
                         if run_manager is not None:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
@@ -179,37 +231,19 @@ class ChatPhi4(ConfiguredChatModel):
         stop: list[str] | None,
         run: BaseRunManager | None,
         kwargs: Mapping[str, Any],
-    ) -> _Call:
-        return _Call(
+    ) -> Call:
+        return Call(
             turns=to_turns(messages),
             options=to_options(
-                kwargs,
-                stop=self.stop if stop is None else stop,
-                sampling={name: getattr(self, name) for name in ("temperature", "max_tokens", "top_p")},
+                kwargs, stop=self.stop if stop is None else stop, defaults=self._sampling_defaults()
             ),
-            heard=Heard(one_call=kwargs.get("parallel_tool_calls") is False),
-            audience=self._audience_of(run),
+            collector=ReplyCollector(one_call=kwargs.get("parallel_tool_calls") is False),
+            sink=self._sink if run is None else EventSink.of_run(run),
         )
-
-    def _ask(self, call: _Call) -> Generator[Event, None, None]:
-        with closing(self._client().stream(call.turns, **call.options)) as events:
-            for event in events:
-                call.heard.take(event)
-                if call.audience is not None:
-                    call.audience.tell(event)
-                yield event
-
-    async def _aask(self, call: _Call) -> AsyncGenerator[Event, None]:
-        async with aclosing(self._client().astream(call.turns, **call.options)) as events:
-            async for event in events:
-                call.heard.take(event)
-                if call.audience is not None:
-                    await call.audience.atell(event)
-                yield event
 
     # --- tools and structure ----------------------------------------------------------------------------
 
-    @core_kinds()
+    @as_langchain_errors()
     def bind_tools(
         self,
         tools: Sequence[ToolLike],
@@ -228,26 +262,26 @@ class ChatPhi4(ConfiguredChatModel):
             tool_choice: "auto" or None lets the model choose, "none" forbids calls; "any", "required" or
                 True asks for a call, a tool's name or OpenAI's dict for that one's. A call that is asked for
                 comes, or `phi4_space.ToolChoiceNotMet` is raised.
-            strict: Accepted for agents' sake; the model is told the whole schema either way.
+            strict: Accepted for agents' sake; the model gets the whole schema either way.
             parallel_tool_calls: False keeps the first call of an answer only.
             response_format: What an answer without a call is to be, in OpenAI's forms or as a schema.
-            **kwargs: What else is to go along with each call.
+            **kwargs: Further arguments of each call.
 
         Raises:
             InvalidOption: A tool or the choice makes no sense.
         """
         specs = to_specs(tools)
-        told = {
-            "tools": [_as_openai_has_it(spec) for spec in specs],
+        options = {
+            "tools": [to_openai_tool(spec) for spec in specs],
             "tool_choice": to_choice(tool_choice, specs) if tool_choice is not None else None,
             "strict": strict,
             "parallel_tool_calls": parallel_tool_calls,
             "response_format": response_format,
         }
-        given = {name: value for name, value in told.items() if value is not None}
-        return self.bind(**given, **kwargs)
+        bound = {name: value for name, value in options.items() if value is not None}
+        return self.bind(**bound, **kwargs)
 
-    @core_kinds()
+    @as_langchain_errors()
     def with_structured_output(
         self,
         schema: Schema | None = None,
@@ -261,22 +295,22 @@ class ChatPhi4(ConfiguredChatModel):
         """A model whose answers are objects.
 
         An answer that does not fit is asked for once more, with what is wrong; then an exception is raised.
-        `stream` gives the object as it grows.
+        `stream` yields the object as it grows.
 
         Args:
             schema: A pydantic class, whose objects come out; or a TypedDict class, JSON schema or function's
                 dict, for which dicts do. May be left out with "json_mode".
             include_raw: Whether to return a dict of "raw" (the message), "parsed" and "parsing_error", which
                 then holds what would be raised.
-            method: "json_schema" tells the model the schema and checks the answer; "function_calling" makes
-                it call a tool of that schema; "json_mode" asks for JSON, whose fields the prompt explains.
+            method: "json_schema" gives the model the schema and checks the answer; "function_calling" makes
+                it call a tool of that schema; "json_mode" asks for JSON, whose fields your prompt describes.
             strict: Whether an object may have no other fields than the schema's.
             tools: Tools that may be called in place of an answer; "parsed" is then None. Not with
                 "function_calling", and only with `include_raw`.
-            **kwargs: What else is to go along with each call.
+            **kwargs: Further arguments of each call.
 
         Raises:
-            InvalidOption: The arguments do not go together, or the schema is none.
+            InvalidOption: The arguments do not go together, or the schema is not one.
         """
         return structured(
             self, schema, include_raw=include_raw, method=method, strict=strict, tools=tools, options=kwargs
@@ -298,20 +332,15 @@ class ChatPhi4(ConfiguredChatModel):
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:
-        """How many tokens messages come to, by estimate: words are weighed, media have a flat price.
+        """How many tokens messages come to, by estimate; each of the media has a flat price.
 
         Args:
             messages: The messages.
-            tools: Tools that are offered with them.
+            tools: Tools that are offered along with them.
 
         Raises:
             InvalidInput: They could not be sent.
         """
         turns, specs = to_turns(messages), to_specs(tools or ())
-        with telling("The calls or tools"):
+        with errors_at("The calls or tools"):
             return count(turns, specs, to_ids=self.get_token_ids)
-
-
-def _as_openai_has_it(spec: ToolSpec) -> builtins.dict[str, Any]:
-    function = {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
-    return {"type": "function", "function": function}

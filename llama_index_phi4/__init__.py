@@ -1,6 +1,6 @@
 """Phi-4-multimodal from a Hugging Face Space as a LlamaIndex LLM."""
 
-from llama_index_phi4._events import (
+from llama_index_phi4._callbacks import (
     Phi4Event,
     Phi4NoticeEvent,
     Phi4ProgressEvent,
@@ -8,7 +8,7 @@ from llama_index_phi4._events import (
     Phi4StartedEvent,
     Phi4WakingEvent,
 )
-from llama_index_phi4._predicting import PromptRefused
+from llama_index_phi4._errors import PromptRefused
 from llama_index_phi4.base import Phi4
 from phi4_space import __version__
 

@@ -1,29 +1,29 @@
-"""Calls as messages keep them -> ToolCall. Knows core's block and how other integrations wrote before it.
+"""Calls in messages, as ToolCall. Knows core's block, and how other integrations wrote before it; no text.
 
-Calls stand in blocks of their own, or, in histories that other integrations wrote, in
+Calls are blocks of their own, or, in histories that other integrations wrote, in
 `additional_kwargs["tool_calls"]` as dicts or objects of that integration.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
 from phi4_space import ToolCall, UnsupportedContent
+from phi4_space.interop import read_call_arguments
 
 _IDS = ("id", "tool_call_id", "tool_id", "toolUseId")
 _NAMES = ("name", "tool_name")
 _ARGUMENTS = ("arguments", "input", "args", "tool_kwargs")
 
 
-class KeptCall(NamedTuple):
-    """A call as a message keeps it.
+class RecordedCall(NamedTuple):
+    """A call as a message has it.
 
     Attributes:
-        id: What its result is named by, if it has that.
+        id: Its id, by which its result names it, if it has one.
         name: The tool's name.
         arguments: A mapping, JSON, or whatever the model made of it.
     """
@@ -38,27 +38,27 @@ class KeptCall(NamedTuple):
         Args:
             own_id: An id that no other call has.
         """
-        arguments = read_arguments(self.arguments)
+        arguments = read_call_arguments(self.arguments)
         if arguments is None:
             return f"{self.name}({self.arguments})"
         return ToolCall(own_id, self.name, arguments)
 
 
-class CallRegister:
-    """Which call of a history each result answers, also where ids are missing or used again.
+class CallHistory:
+    """The calls of a history: finds the one that a result answers, even without unique ids.
 
-    Some models give calls no ids, or the tool's name, or count anew in each message. So each call gets an id
-    of its own, and results that name the same id answer its calls in their order.
+    Some models give calls no ids, or the tool's name, or count from 1 in each message. So each call gets an
+    id of its own, and results that name the same id answer its calls in their order.
     """
 
     def __init__(self) -> None:
-        """Begins a history."""
+        """An empty history."""
         self._ids: set[str] = set()
         self._uses: dict[str, int] = {}
         self._awaited: dict[str, list[tuple[str, str]]] = {}
 
-    def add(self, calls: Sequence[KeptCall]) -> list[str]:
-        """Notes the calls of one message, and gives each an id of its own: its given one, if that is free."""
+    def add(self, calls: Sequence[RecordedCall]) -> list[str]:
+        """Records the calls of one message, and returns an id of its own for each: its given one, if free."""
         ids = [self._own_id(call.id or "call") for call in calls]
         awaited: dict[str, list[tuple[str, str]]] = {}
         for call, own_id in zip(calls, ids, strict=True):
@@ -76,7 +76,7 @@ class CallRegister:
         match self._awaited.get(call_id or name or ""):
             case None:
                 return call_id, name
-            case [only]:  # kept, as a call may be answered in several messages
+            case [only]:  # it stays, as a call may be answered in several messages
                 return only
             case awaited:
                 return awaited.pop(0)
@@ -90,47 +90,31 @@ class CallRegister:
         return own_id
 
 
-def kept_calls(message: ChatMessage) -> list[KeptCall]:
+def message_calls(message: ChatMessage) -> list[RecordedCall]:
     """The message's calls: those in blocks, and only where there are none, those in `additional_kwargs`.
 
     Raises:
-        UnsupportedContent: What `additional_kwargs` holds are no calls.
+        UnsupportedContent: What `additional_kwargs` holds is not a list of calls.
     """
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
-        return [KeptCall(block.tool_call_id, block.tool_name, block.tool_kwargs) for block in blocks]
+        return [RecordedCall(block.tool_call_id, block.tool_name, block.tool_kwargs) for block in blocks]
     entries = message.additional_kwargs.get("tool_calls") or ()
     if isinstance(entries, str) or not isinstance(entries, Sequence):
         raise UnsupportedContent(f'additional_kwargs["tool_calls"] is a {type(entries).__name__}, not a list')
-    return [_kept(place, entry) for place, entry in enumerate(entries)]
+    return [_recorded(place, entry) for place, entry in enumerate(entries)]
 
 
-def _kept(place: int, entry: object) -> KeptCall:
+def _recorded(place: int, entry: object) -> RecordedCall:
     function = _first(entry, ("function",)) or entry
     name = _first(function, _NAMES)
     if not isinstance(name, str):
         raise UnsupportedContent(f'additional_kwargs["tool_calls"][{place}] names no tool')
     made_id = _first(entry, _IDS)
-    return KeptCall(None if made_id is None else str(made_id), name, _first(function, _ARGUMENTS))
+    return RecordedCall(None if made_id is None else str(made_id), name, _first(function, _ARGUMENTS))
 
 
 def _first(thing: object, names: Sequence[str]) -> object:
     """The first of a dict's items, or of an object's attributes, that there is."""
     found = (thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None) for name in names)
     return next((value for value in found if value is not None), None)
-
-
-def read_arguments(written: object) -> dict[str, Any] | None:
-    """A call's arguments, written as a mapping, as JSON, or as nothing; None where they cannot be read."""
-    if isinstance(written, str):
-        try:
-            written = json.loads(written.strip() or "{}", parse_constant=_no_json)
-        except (ValueError, RecursionError):
-            return None
-    if written is None:
-        return {}
-    return dict(written) if isinstance(written, Mapping) else None
-
-
-def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")

@@ -1,34 +1,20 @@
-"""Chat messages -> turns. Knows roles, and what belongs to a message beside its blocks; no Space.
+"""Chat messages as turns. Knows roles, and what belongs to a message beside its blocks; no Space.
 
-A message's texts stand on lines of their own, as in `ChatMessage.content`, and a medium stands where it stood
-among them. Nothing that is handed in is changed.
+Each text of a message is on lines of its own, as in `ChatMessage.content`, and images and audio keep their
+places among them. The messages are not changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
-from llama_index_phi4._blocks import kind_of, to_parts
-from llama_index_phi4._calls import CallRegister, kept_calls
-from llama_index_phi4._local_files import NO_FILES, LocalFiles
-from llama_index_phi4._refusals import shown, telling
+from llama_index_phi4._calls import CallHistory, message_calls
+from llama_index_phi4._content import kind_of, to_parts
+from llama_index_phi4._media import NO_FILES, LocalFiles
 from phi4_space import InvalidInput, InvalidOption, Media, ToolCall, Turn
-
-Role = Literal["system", "user", "assistant", "tool"]
-
-_ROLES: Mapping[str, Role] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "chatbot": "assistant",
-    "model": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
+from phi4_space.interop import Role, errors_at, short_repr, to_role
 
 
 def to_turns(messages: Sequence[ChatMessage], *, files: LocalFiles = NO_FILES) -> list[Turn]:
@@ -38,7 +24,7 @@ def to_turns(messages: Sequence[ChatMessage], *, files: LocalFiles = NO_FILES) -
     Where documents may come, a coroutine calls this in a thread.
 
     Args:
-        messages: What was said, oldest first.
+        messages: The messages, oldest first.
         files: Which local files may be read.
 
     Raises:
@@ -48,23 +34,23 @@ def to_turns(messages: Sequence[ChatMessage], *, files: LocalFiles = NO_FILES) -
     """
     if isinstance(messages, str | Mapping) or not isinstance(messages, Iterable):
         raise InvalidOption(f"Messages are a list of ChatMessage, not {type(messages).__name__}")
-    register = CallRegister()
+    history = CallHistory()
     turns = []
     for place, message in enumerate(messages):
         role = _role(place, message)
-        with telling(f"Message {place} ({role})"):
-            turns.append(_to_turn(role, message, register, files))
+        with errors_at(f"Message {place} ({role})"):
+            turns.append(_to_turn(role, message, history, files))
     return turns
 
 
-def _to_turn(role: Role, message: ChatMessage, register: CallRegister, files: LocalFiles) -> Turn:
+def _to_turn(role: Role, message: ChatMessage, history: CallHistory, files: LocalFiles) -> Turn:
     parts: list[str | Media] = []
     for block in message.blocks:
-        with telling(kind_of(block)):
+        with errors_at(kind_of(block)):
             parts += _parts(block, role, files)
-    kept = kept_calls(message) if role == "assistant" else []
-    calls = [call.read(own_id) for call, own_id in zip(kept, register.add(kept), strict=True)]
-    call_id, name = _answered(message, register) if role == "tool" else (None, None)
+    recorded = message_calls(message) if role == "assistant" else []
+    calls = [call.read(own_id) for call, own_id in zip(recorded, history.add(recorded), strict=True)]
+    call_id, name = _answered(message, history) if role == "tool" else (None, None)
     return Turn.of(
         role,
         *_on_lines([*parts, *(call for call in calls if isinstance(call, str))]),
@@ -77,11 +63,11 @@ def _to_turn(role: Role, message: ChatMessage, register: CallRegister, files: Lo
 def _role(place: int, message: ChatMessage) -> Role:
     if not isinstance(message, ChatMessage):
         raise InvalidOption(f"Message {place} is a {type(message).__name__}, not a ChatMessage")
-    said = getattr(message.role, "value", message.role)
-    role = _ROLES.get(said) if isinstance(said, str) else None
+    name = getattr(message.role, "value", message.role)
+    role = to_role(name) if isinstance(name, str) else None
     if role is None:
         raise InvalidOption(
-            f"Message {place} has the role {shown(message.role)}", advice=f"Use one of {[*_ROLES]}."
+            f"Message {place} has the role {short_repr(message.role)}", advice="Use one of MessageRole."
         )
     return role
 
@@ -100,9 +86,9 @@ def _on_lines(parts: Iterable[str | Media]) -> Iterator[str | Media]:
         gap = "\n" if isinstance(part, str) else gap
 
 
-def _answered(message: ChatMessage, register: CallRegister) -> tuple[str | None, str | None]:
-    told = message.additional_kwargs
-    return register.answered(_text(told.get("tool_call_id")), _text(told.get("name")))
+def _answered(message: ChatMessage, history: CallHistory) -> tuple[str | None, str | None]:
+    kwargs = message.additional_kwargs
+    return history.answered(_text(kwargs.get("tool_call_id")), _text(kwargs.get("name")))
 
 
 def _text(value: object) -> str | None:

@@ -1,196 +1,155 @@
-"""Structured prediction: a prompt and a class in, an object of it out. Knows chat endpoints; no Space.
+"""Structured prediction: the format that is asked for, and answers as objects. Knows pydantic; no Space.
 
-The client asks for JSON, checks it, and asks once more where it is none. So an answer is whole and right, or
-there is an error. Core's own programs are taken where the user chose one.
+The client asks for JSON, checks it, and asks once more where it does not fit. So an answer is whole and
+right, or there is an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from llama_index.core import instrumentation
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseAsyncGen,
-    ChatResponseGen,
-)
+from llama_index.core.base.llms.types import ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
     LLMStructuredPredictStartEvent,
 )
 from llama_index.core.program.utils import FlexibleModel, create_flexible_model
-from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
-from llama_index.core.types import Model, PydanticProgramMode
-from pydantic import BaseModel, ValidationError
+from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.types import Model
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
-from llama_index_phi4._formats import OutputFormat
-from llama_index_phi4._predicting import Prediction, aloud
+from llama_index_phi4._errors import raise_prompt_refused
+from phi4_space import ResponseFormat
+from phi4_space.interop import PydanticCheck, pydantic_schema, to_response_format
 
 _dispatcher = instrumentation.get_dispatcher(__name__)  # type: ignore[attr-defined] # which it re-exports
 T = TypeVar("T")
-Growing: TypeAlias = "Model | list[Model] | FlexibleModel | list[FlexibleModel]"
+Partial: TypeAlias = "Model | list[Model] | FlexibleModel | list[FlexibleModel]"
 """What core lets a stream of objects yield; here it is one object, as it grows."""
 
 
-class StructuredPrediction(Prediction):
-    """An LLM whose structured predictions are asked for as JSON and checked by pydantic.
+class OutputFormat(BaseModel):
+    """An answer that is an object of a class, in a form that traces can write.
 
-    Args of all four forms:
-        output_cls: What the answer is to be an object of.
-        prompt: What is asked; its media go along.
-        llm_kwargs: Arguments for the chat endpoint, such as `stop`.
-        **prompt_args: What the prompt's variables stand for.
+    Attributes:
+        output_cls: The class.
+        json_schema: What its objects look like as JSON.
     """
 
-    @_dispatcher.span
-    def structured_predict(
-        self,
-        output_cls: type[Model],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> Model:
-        """Asks for an object, and waits for it.
+    output_cls: type[BaseModel] = Field(exclude=True)
+    json_schema: dict[str, Any]
+
+    @classmethod
+    def of(cls, output_cls: type[BaseModel]) -> OutputFormat:
+        """The format of a class's objects.
 
         Raises:
-            PromptRefused: What the prompt holds cannot be sent.
-            ResponseFormatNotMet: The model answered twice without one.
-            Phi4Error: The turn failed; the class says how, the text what to do.
+            InvalidOption: They have no JSON Schema.
         """
-        with aloud():
-            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-                made = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
-                return cast("Model", made)
-            _tell_start(output_cls, prompt, prompt_args)
-            response = self.chat(self._asked(prompt, prompt_args), **_with_format(output_cls, llm_kwargs))
-            return _told_end(_read(output_cls, response))
-
-    @_dispatcher.span
-    async def astructured_predict(
-        self,
-        output_cls: type[Model],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> Model:
-        """`structured_predict`, asynchronously."""
-        with aloud():
-            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-                made = await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
-                return cast("Model", made)
-            _tell_start(output_cls, prompt, prompt_args)
-            asked = self._asked(prompt, prompt_args)
-            response = await self.achat(asked, **_with_format(output_cls, llm_kwargs))
-            return _told_end(_read(output_cls, response))
-
-    def _structured_stream_call(
-        self,
-        output_cls: type[Model],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> Generator[Growing[Model], None, None]:
-        """What core's `stream_structured_predict` yields: the object as it grows, and whole at last."""
-        with aloud():
-            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-                yield from super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-                return
-            asked = self._asked(prompt, prompt_args)
-            yield from _growing(output_cls, self.stream_chat(asked, **_with_format(output_cls, llm_kwargs)))
-
-    async def _structured_astream_call(
-        self,
-        output_cls: type[Model],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> AsyncGenerator[Growing[Model], None]:
-        """`_structured_stream_call`, asynchronously."""
-        with aloud():
-            if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
-                growing = await super()._structured_astream_call(
-                    output_cls, prompt, llm_kwargs, **prompt_args
-                )
-                return _growing_aloud(growing)
-            asked = self._asked(prompt, prompt_args)
-            stream = await self.astream_chat(asked, **_with_format(output_cls, llm_kwargs))
-            return _growing_aloud(_agrowing(output_cls, stream))
-
-    def _asked(self, prompt: PromptTemplate, prompt_args: dict[str, Any]) -> list[ChatMessage]:
-        return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
+        return cls(output_cls=output_cls, json_schema=pydantic_schema(output_cls))
 
 
-def _tell_start(output_cls: type[BaseModel], prompt: BasePromptTemplate, prompt_args: dict[str, Any]) -> None:
+def to_format(spec: object) -> ResponseFormat | None:
+    """What `response_format` asks for.
+
+    Args:
+        spec: An `OutputFormat`, or what the client's own reader takes: None, a `ResponseFormat`, a pydantic
+            class, or OpenAI's dicts.
+
+    Raises:
+        InvalidOption: It is none of these.
+    """
+    if isinstance(spec, OutputFormat):
+        return ResponseFormat(spec.json_schema, check=PydanticCheck(spec.output_cls))
+    return to_response_format(spec)
+
+
+def report_start(
+    output_cls: type[BaseModel], prompt: BasePromptTemplate, prompt_args: dict[str, Any]
+) -> None:
+    """Reports the start of a structured prediction to core's handlers."""
     _dispatcher.event(
         LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args)
     )
 
 
-def _told_end(output: Model) -> Model:
+def report_end(output: Model) -> Model:
+    """Reports the object to core's handlers, and returns it."""
     _dispatcher.event(LLMStructuredPredictEndEvent(output=output))
     return output
 
 
-def _with_format(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
+def with_format(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """The arguments of a chat endpoint that is asked for an object.
+
+    Raises:
+        InvalidOption: The class has no JSON Schema.
+    """
     # Programs of core's add these three for tools; here no tool is on offer.
     ours = {"response_format", "tool_choice", "tool_required", "allow_parallel_tool_calls"}
-    kept = {name: value for name, value in (llm_kwargs or {}).items() if name not in ours}
-    return {**kept, "response_format": OutputFormat.of(output_cls)}
+    others = {name: value for name, value in (llm_kwargs or {}).items() if name not in ours}
+    return {**others, "response_format": OutputFormat.of(output_cls)}
 
 
-def _read(output_cls: type[Model], response: ChatResponse) -> Model:
+def to_object(output_cls: type[Model], response: ChatResponse) -> Model:
+    """The object that an answer is."""
     return output_cls.model_validate_json(response.message.content or "")
 
 
-class _Growth(Generic[Model]):
+class _PartialReader(Generic[Model]):
     """An object, as its JSON arrives."""
 
     def __init__(self, output_cls: type[Model]) -> None:
         self._output_cls = output_cls
         self._partial_cls = create_flexible_model(output_cls)
-        self._known: dict[str, Any] = {}
+        self._fields: dict[str, Any] = {}
 
     def read(self, response: ChatResponse) -> Model | FlexibleModel | None:
-        """The object with the fields that are known; None where the response tells no more of it."""
+        """The object with the fields so far; None where the response adds none."""
         try:
-            known = from_json(response.message.content or "", allow_partial="trailing-strings")
+            fields = from_json(response.message.content or "", allow_partial="trailing-strings")
         except ValueError:
             return None
-        if not isinstance(known, dict) or known == self._known:
+        if not isinstance(fields, dict) or fields == self._fields:
             return None
-        self._known = known
+        self._fields = fields
         try:
-            return self._output_cls.model_validate(known)
+            return self._output_cls.model_validate(fields)
         except ValidationError:
-            return self._partial_cls.model_validate(known)
+            return self._partial_cls.model_validate(fields)
 
 
-def _growing(output_cls: type[Model], responses: ChatResponseGen) -> Generator[Growing[Model], None, None]:
-    growth = _Growth(output_cls)
+def partial_objects(
+    output_cls: type[Model], responses: ChatResponseGen
+) -> Generator[Partial[Model], None, None]:
+    """The object as it grows, and whole at last."""
+    reader = _PartialReader(output_cls)
     with closing(responses):
         for response in responses:
-            if (known := growth.read(response)) is not None:
-                yield known
-    yield _read(output_cls, response)
+            if (partial := reader.read(response)) is not None:
+                yield partial
+    yield to_object(output_cls, response)
 
 
-async def _agrowing(
+async def apartial_objects(
     output_cls: type[Model], responses: ChatResponseAsyncGen
-) -> AsyncGenerator[Growing[Model], None]:
-    growth = _Growth(output_cls)
+) -> AsyncGenerator[Partial[Model], None]:
+    """`partial_objects`, asynchronously."""
+    reader = _PartialReader(output_cls)
     async with aclosing(responses):
         async for response in responses:
-            if (known := growth.read(response)) is not None:
-                yield known
-    yield _read(output_cls, response)
+            if (partial := reader.read(response)) is not None:
+                yield partial
+    yield to_object(output_cls, response)
 
 
-async def _growing_aloud(growing: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    with aloud():
-        async with aclosing(growing):
-            async for known in growing:
-                yield known
+async def refusing(partials: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """The same objects; input that the client refuses becomes a `PromptRefused`."""
+    with raise_prompt_refused():
+        async with aclosing(partials):
+            async for partial in partials:
+                yield partial

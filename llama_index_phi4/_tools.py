@@ -1,8 +1,9 @@
-"""Tools -> ToolSpec, choices -> the client's, calls -> what carries them out. Knows no message, no Space."""
+"""Tools, choices and calls, to the client's and back. Knows core's classes for them; no message."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,14 +12,14 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
 
-from llama_index_phi4._calls import read_arguments
 from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
+from phi4_space.interop import read_call_arguments
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
 
 def to_specs(tools: Sequence[BaseTool | Mapping[str, Any]]) -> list[ToolSpec]:
-    """What the model is told of each tool.
+    """The tools as the client offers them, in order.
 
     A tool keeps the name that agents look it up by, also where OpenAI would not take it.
 
@@ -53,14 +54,17 @@ def _described(place: int, tool: BaseTool) -> Mapping[str, Any]:
     try:
         function: Mapping[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)["function"]
     except Exception as exc:  # pydantic's are RuntimeErrors, for which core would blame nested loops
-        raise InvalidOption(
-            f"tools[{place}], {tool.metadata.name!r}, takes what JSON Schema cannot say: {exc}"
-        ) from exc
+        raise InvalidOption(f"tools[{place}], {tool.metadata.name!r}, has no JSON Schema: {exc}") from exc
     return function
 
 
+def to_openai_tool(spec: ToolSpec) -> dict[str, Any]:
+    """A tool as OpenAI writes it, which traces can show."""
+    return {"type": "function", "function": dataclasses.asdict(spec)}
+
+
 def to_choice(choice: object, specs: Sequence[ToolSpec], *, required: bool = False) -> str:
-    """Which tool is to be called, as the client says it: "auto", "none", "required" or a name.
+    """Which tool is to be called, as the client takes it: "auto", "none", "required" or a name.
 
     Args:
         choice: `tool_choice`, as users and programs of LlamaIndex write it: None; "auto", "none", "required",
@@ -69,11 +73,11 @@ def to_choice(choice: object, specs: Sequence[ToolSpec], *, required: bool = Fal
         required: `tool_required`: a choice that leaves it to the model becomes "required".
 
     Raises:
-        InvalidOption: No tool on offer is meant; the advice names the nearest. Or it forbids the call that is
+        InvalidOption: It names no tool on offer; the advice has the nearest. Or it forbids the call that is
             required.
     """
-    said = _said(choice)
-    chosen = _CHOICES.get(said, said)
+    name = _choice_name(choice)
+    chosen = _CHOICES.get(name, name)
     if required and chosen == "none":
         raise InvalidOption('tool_required asks for a call, and tool_choice "none" forbids it.')
     chosen = "required" if required and chosen == "auto" else chosen
@@ -89,7 +93,7 @@ def to_choice(choice: object, specs: Sequence[ToolSpec], *, required: bool = Fal
     )
 
 
-def _said(choice: object) -> str:
+def _choice_name(choice: object) -> str:
     match choice:
         case None:
             return "auto"
@@ -114,7 +118,7 @@ def to_blocks(calls: Iterable[ToolCall]) -> list[ToolCallBlock]:
 
 
 def to_selections(blocks: Iterable[object]) -> list[ToolSelection]:
-    """The calls among blocks, for who carries them out; what a tool does to its arguments stays there.
+    """The calls among blocks, for the code that runs them; the arguments are copies, which tools may change.
 
     Args:
         blocks: A message's blocks; others than calls are passed over.
@@ -127,9 +131,9 @@ def to_selections(blocks: Iterable[object]) -> list[ToolSelection]:
 
 
 def _to_selection(block: ToolCallBlock, made_id: str) -> ToolSelection:
-    arguments = read_arguments(block.tool_kwargs)
+    arguments = read_call_arguments(block.tool_kwargs)
     if arguments is None:
-        raise InvalidInput(f"The call of {block.tool_name!r} has arguments that are no JSON object.")
+        raise InvalidInput(f"The call of {block.tool_name!r} has arguments that are not a JSON object.")
     return ToolSelection(
         tool_id=block.tool_call_id or made_id,
         tool_name=block.tool_name,

@@ -1,17 +1,17 @@
-"""Phi4, the LLM: its endpoints and its tools. Knows LlamaIndex's base class; the rest is in its rooms.
+"""Phi4, the LLM: the methods by which core calls it. Knows LlamaIndex's base class; no block and no wire.
 
-Thin on purpose: what it is told stands in `_fields`, what a call asks is put together in `_questions` and
-`_messages`, what comes back is read in `_responses`, and the way to the Space and back is the client's.
+Thin on purpose: fields are in `_config`, requests are put together in `_options` and `_messages`, answers
+are read in `_output` and `_structured`, and the way to the Space and back is the client's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
+from llama_index.core import instrumentation
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -23,19 +23,33 @@ from llama_index.core.base.llms.types import (
     MessageRole,
 )
 from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.tools import BaseTool
+from llama_index.core.types import Model, PydanticProgramMode
 
-from llama_index_phi4._endpoints import chat_endpoint, completion_endpoint
-from llama_index_phi4._fields import Configured
-from llama_index_phi4._local_files import LocalFiles
+from llama_index_phi4._callbacks import chat_endpoint, completion_endpoint
+from llama_index_phi4._config import ConfiguredLLM
+from llama_index_phi4._errors import raise_prompt_refused
+from llama_index_phi4._media import LocalFiles
 from llama_index_phi4._messages import to_turns
-from llama_index_phi4._questions import Question, to_chat, to_completion
-from llama_index_phi4._responses import to_completion_response, whole
-from llama_index_phi4._tools import to_choice, to_selections, to_specs
-from llama_index_phi4._unfolding import aunfold, unfold
+from llama_index_phi4._options import Call, to_chat, to_completion
+from llama_index_phi4._output import aask, ask, final_response, to_completion_response
+from llama_index_phi4._structured import (
+    Partial,
+    apartial_objects,
+    partial_objects,
+    refusing,
+    report_end,
+    report_start,
+    to_object,
+    with_format,
+)
+from llama_index_phi4._tools import to_choice, to_openai_tool, to_selections, to_specs
+
+_dispatcher = instrumentation.get_dispatcher(__name__)  # type: ignore[attr-defined] # which it re-exports
 
 
-class Phi4(Configured):
+class Phi4(ConfiguredLLM):
     """Microsoft's Phi-4-multimodal on a Hugging Face Space: text, images and audio in, text out.
 
     It remembers how to reach the Space and opens nothing before the first call. One instance serves any
@@ -46,27 +60,27 @@ class Phi4(Configured):
             when left out.
         token: A Hugging Face token; `HF_TOKEN` when left out; `False` for none. It is in no dump, pickle,
             trace or error.
-        client: A `SpaceClient` of your own, in the place of what describes one here. It is never closed by
-            this class.
+        client: A `SpaceClient` of your own, which replaces the arguments that describe one. This class never
+            closes it.
         model: "phi-4-multimodal", or its alias "phi-4".
         timeout: Seconds for a whole turn, or a `Timeouts`; the client's own when left out: 20 minutes.
         max_retries: How often a turn is tried again before its first text.
-        max_files: How many pictures and recordings the Space takes in a turn; more are refused before
+        max_files: How many images and audio files the Space takes in a turn; more are refused before
             anything is sent.
         local_files: Which paths in blocks and nodes are read: those in a folder, all (True), or none (False),
-            as a path may stand in data that came from anywhere. It is in no dump.
+            as a path may come from any data. It is in no dump.
         prompt_style: How several turns become one prompt: "transcript" or "template".
         strict: Whether an option that the Space cannot honour is an error instead of a warning.
         context_window: Tokens that prompt and answer may have together; by it core packs prompts.
         num_output: Tokens of it that core keeps free for the answer. It is not sent.
-        stop: Strings before which an answer ends.
-        temperature: As for other models; Spaces of this kind do not take it, and a warning says so, once.
+        stop: The string or strings before which an answer ends.
+        temperature: As for other models; Spaces of this kind do not take it, and a warning says so once.
         max_tokens: See `temperature`.
-        additional_kwargs: What goes with each call besides, such as `top_p`; a call's own come first.
+        additional_kwargs: Further arguments of each call, such as `top_p`; a call's own override them.
         is_function_calling_model: Whether tools are called natively; otherwise core prompts for them (ReAct).
 
     Raises:
-        ValidationError: An argument does not exist or makes no sense; the text names the nearest that does.
+        ValidationError: An argument does not exist or makes no sense; the text has the nearest that does.
     """
 
     @classmethod
@@ -79,20 +93,20 @@ class Phi4(Configured):
         """Asks, and waits for the whole answer; works inside a running loop, too.
 
         Args:
-            messages: What was said, oldest first, with blocks of any kind that Phi-4 takes.
+            messages: The messages, oldest first, with blocks of any kind that Phi-4 takes.
             **kwargs: tools, tool_choice, tool_required, allow_parallel_tool_calls; response_format; stop;
                 temperature and the like, which this kind of Space does not take.
 
         Raises:
-            InvalidInput: What was handed in cannot be sent; nothing was sent.
+            InvalidInput: The input cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
         return self._reply(self._to_chat(messages, kwargs))
 
     @chat_endpoint
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """`chat`, as it arrives; closing the generator takes the job back on the Space."""
-        return unfold(self._to_client(), self._to_chat(messages, kwargs), to=_same)
+        """`chat`, as it arrives; closing the generator cancels the job on the Space."""
+        return ask(self._to_client(), self._to_chat(messages, kwargs), to=_same)
 
     @chat_endpoint
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
@@ -101,38 +115,38 @@ class Phi4(Configured):
 
     @chat_endpoint
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        """`stream_chat`, asynchronously; awaiting it gives the generator."""
-        question = await asyncio.to_thread(self._to_chat, messages, kwargs)
-        return aunfold(self._to_client(), question, to=_same)
+        """`stream_chat`, asynchronously; awaiting it returns the generator."""
+        call = await asyncio.to_thread(self._to_chat, messages, kwargs)
+        return aask(self._to_client(), call, to=_same)
 
     @completion_endpoint
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: FBT001, FBT002 - core's signature
         """Asks with one turn of the user, and waits for the whole answer.
 
         Args:
-            prompt: The words.
+            prompt: The text.
             formatted: Whether the prompt is sent as it is: not through `completion_to_prompt`, and with the
                 control tokens that it holds.
             **kwargs: image_documents or images, that go with it; response_format; stop; and as `chat`.
 
         Raises:
-            InvalidInput: What was handed in cannot be sent; nothing was sent.
+            InvalidInput: The input cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
-        question = self._to_completion(prompt, kwargs, formatted=formatted)
-        return to_completion_response(self._reply(question))
+        call = self._to_completion(prompt, kwargs, formatted=formatted)
+        return to_completion_response(self._reply(call))
 
     @completion_endpoint
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:  # noqa: FBT001, FBT002 - core's signature
-        """`complete`, as it arrives; closing the generator takes the job back on the Space."""
-        question = self._to_completion(prompt, kwargs, formatted=formatted)
-        return unfold(self._to_client(), question, to=to_completion_response)
+        """`complete`, as it arrives; closing the generator cancels the job on the Space."""
+        call = self._to_completion(prompt, kwargs, formatted=formatted)
+        return ask(self._to_client(), call, to=to_completion_response)
 
     @completion_endpoint
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: FBT001, FBT002 - core's signature
         """`complete`, asynchronously."""
-        question = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
-        return to_completion_response(await self._areply(question))
+        call = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
+        return to_completion_response(await self._areply(call))
 
     @completion_endpoint
     async def astream_complete(
@@ -141,9 +155,9 @@ class Phi4(Configured):
         formatted: bool = False,  # noqa: FBT001, FBT002 - core's signature
         **kwargs: Any,
     ) -> CompletionResponseAsyncGen:
-        """`stream_complete`, asynchronously; awaiting it gives the generator."""
-        question = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
-        return aunfold(self._to_client(), question, to=to_completion_response)
+        """`stream_complete`, asynchronously; awaiting it returns the generator."""
+        call = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
+        return aask(self._to_client(), call, to=to_completion_response)
 
     def _prepare_chat_with_tools(
         self,
@@ -155,15 +169,14 @@ class Phi4(Configured):
         tool_required: bool = False,  # noqa: FBT001, FBT002 - core's signature
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """The arguments of `chat` for a question with tools; what was handed in stays as it is."""
+        """The arguments of `chat` for a message with tools; the input is not changed."""
         specs = to_specs(tools)
         if isinstance(user_msg, str):
             user_msg = ChatMessage(role=MessageRole.USER, content=user_msg)
         return {
             **kwargs,
             "messages": [*(chat_history or ()), *([] if user_msg is None else [user_msg])],
-            # As OpenAI writes them, so that traces can.
-            "tools": [{"type": "function", "function": dataclasses.asdict(spec)} for spec in specs],
+            "tools": [to_openai_tool(spec) for spec in specs],
             "tool_choice": to_choice(kwargs.get("tool_choice"), specs, required=tool_required),
             "allow_parallel_tool_calls": allow_parallel_tool_calls,
         }
@@ -174,7 +187,7 @@ class Phi4(Configured):
         error_on_no_tool_call: bool = True,  # noqa: FBT001, FBT002 - core's signature
         **kwargs: Any,  # noqa: ARG002 - core's signature
     ) -> list[ToolSelection]:
-        """The calls that an answer asks for.
+        """The calls in an answer.
 
         Raises:
             ValueError: There are none, and there have to be.
@@ -184,24 +197,133 @@ class Phi4(Configured):
             raise ValueError(f"The model called no tool, and said {response.message.content!r}")
         return selections
 
-    def _to_chat(self, messages: Sequence[ChatMessage], told: Mapping[str, Any]) -> Question:
-        turns = to_turns(messages, files=LocalFiles(self.local_files))
-        return to_chat(turns, {**self._usual(), **told})
+    # --- prediction -------------------------------------------------------------------------------------
 
-    def _to_completion(self, prompt: str, told: Mapping[str, Any], *, formatted: bool) -> Question:
+    def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """The answer to a prompt.
+
+        Raises:
+            PromptRefused: The prompt cannot be sent.
+            Phi4Error: The turn failed; the class says how, the text what to do.
+        """
+        with raise_prompt_refused():
+            return super().predict(prompt, **prompt_args)
+
+    async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
+        """`predict`, asynchronously."""
+        with raise_prompt_refused():
+            return await super().apredict(prompt, **prompt_args)
+
+    @_dispatcher.span
+    def structured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """Asks for an object as JSON, checked by pydantic, and waits for it.
+
+        Args:
+            output_cls: The object's class.
+            prompt: The prompt; its media go along.
+            llm_kwargs: Arguments for the chat endpoint, such as `stop`.
+            **prompt_args: The values of the prompt's variables.
+
+        Raises:
+            PromptRefused: The prompt cannot be sent.
+            ResponseFormatNotMet: The model answered twice without one.
+            Phi4Error: The turn failed; the class says how, the text what to do.
+        """
+        with raise_prompt_refused():
+            if self._uses_program:
+                made = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+                return cast("Model", made)
+            report_start(output_cls, prompt, prompt_args)
+            messages = self._prompt_messages(prompt, prompt_args)
+            response = self.chat(messages, **with_format(output_cls, llm_kwargs))
+            return report_end(to_object(output_cls, response))
+
+    @_dispatcher.span
+    async def astructured_predict(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """`structured_predict`, asynchronously."""
+        with raise_prompt_refused():
+            if self._uses_program:
+                made = await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+                return cast("Model", made)
+            report_start(output_cls, prompt, prompt_args)
+            messages = self._prompt_messages(prompt, prompt_args)
+            response = await self.achat(messages, **with_format(output_cls, llm_kwargs))
+            return report_end(to_object(output_cls, response))
+
+    def _structured_stream_call(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Partial[Model], None, None]:
+        """What core's `stream_structured_predict` yields: the object as it grows, and whole at last."""
+        with raise_prompt_refused():
+            if self._uses_program:
+                yield from super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+                return
+            messages = self._prompt_messages(prompt, prompt_args)
+            responses = self.stream_chat(messages, **with_format(output_cls, llm_kwargs))
+            yield from partial_objects(output_cls, responses)
+
+    async def _structured_astream_call(
+        self,
+        output_cls: type[Model],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Partial[Model], None]:
+        """`_structured_stream_call`, asynchronously."""
+        with raise_prompt_refused():
+            if self._uses_program:
+                partials = await super()._structured_astream_call(
+                    output_cls, prompt, llm_kwargs, **prompt_args
+                )
+                return refusing(partials)
+            messages = self._prompt_messages(prompt, prompt_args)
+            responses = await self.astream_chat(messages, **with_format(output_cls, llm_kwargs))
+            return refusing(apartial_objects(output_cls, responses))
+
+    @property
+    def _uses_program(self) -> bool:
+        """Whether the user chose one of core's programs for structured prediction."""
+        return self.pydantic_program_mode is not PydanticProgramMode.DEFAULT
+
+    def _prompt_messages(self, prompt: PromptTemplate, prompt_args: dict[str, Any]) -> list[ChatMessage]:
+        return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
+
+    # --- one call ---------------------------------------------------------------------------------------
+
+    def _to_chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> Call:
+        turns = to_turns(messages, files=LocalFiles(self.local_files))
+        return to_chat(turns, {**self._defaults(), **kwargs})
+
+    def _to_completion(self, prompt: str, kwargs: Mapping[str, Any], *, formatted: bool) -> Call:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
-        told, files = {**self._usual(), **told}, LocalFiles(self.local_files)
-        return to_completion(prompt, told, formatted=formatted, files=files)
+        kwargs, files = {**self._defaults(), **kwargs}, LocalFiles(self.local_files)
+        return to_completion(prompt, kwargs, formatted=formatted, files=files)
 
-    def _reply(self, question: Question) -> ChatResponse:
-        [*_, last] = unfold(self._to_client(), question, to=_same)
-        return whole(last)
+    def _reply(self, call: Call) -> ChatResponse:
+        [*_, last] = ask(self._to_client(), call, to=_same)
+        return final_response(last)
 
-    async def _areply(self, question: Question) -> ChatResponse:
-        async with aclosing(aunfold(self._to_client(), question, to=_same)) as responses:
+    async def _areply(self, call: Call) -> ChatResponse:
+        async with aclosing(aask(self._to_client(), call, to=_same)) as responses:
             [*_, last] = [response async for response in responses]
-        return whole(last)
+        return final_response(last)
 
 
 def _same(response: ChatResponse) -> ChatResponse:

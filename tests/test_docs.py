@@ -31,7 +31,7 @@ from sybil.parsers.markdown import CodeBlockParser
 
 import llama_index_phi4
 import phi4_space as p4
-from langchain_phi4 import ChatPhi4, _blocks, _errors, _hearing
+from langchain_phi4 import ChatPhi4, _callbacks, _content, _errors
 from llama_index_phi4 import Phi4, Phi4Event
 from phi4_server import __main__ as serving
 
@@ -255,8 +255,8 @@ def test_the_page_of_the_chat_model_names_what_is_read_and_told() -> None:
     """Each type of content that is read, and each event that is told."""
     told = set(_code((ROOT / "docs" / "langchain.md").read_text()))
 
-    assert set() == _blocks._READERS.keys() - told
-    assert set() == set(_hearing._NAMES.values()) - told
+    assert set() == _content._READERS.keys() - told
+    assert set() == set(_callbacks._NAMES.values()) - told
 
 
 def test_the_page_of_the_chat_model_tells_the_kinds_of_errors() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import phi4_space
+from phi4_space import interop
 
 OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing", "stamina"}
 COMMAND_NEEDS = {"rich", "typer"}
@@ -31,6 +32,7 @@ ADAPTERS = {
     "llama_index_phi4": {"llama_index", "pydantic", "pydantic_core"},
 }
 """The frameworks' packages, and what each may need."""
+PUBLIC = (phi4_space, interop)
 
 
 def sources(package: str) -> dict[str, ast.Module]:
@@ -129,7 +131,8 @@ def test_adapters_use_public_names_alone(package: str) -> None:
         for name, tree in trees.items()
         for item in imports(package, name, tree)
     }
-    public = {"phi4_space", *(f"phi4_space.{name}" for name in phi4_space.__all__)}
+    public = {f"{module.__name__}.{name}" for module in PUBLIC for name in module.__all__}
+    public |= {module.__name__ for module in PUBLIC}
     strangers = {"phi4_server", *ADAPTERS} - {package}
 
     assert trees

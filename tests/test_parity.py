@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import date
+from io import BytesIO
 from typing import Any
 
 import httpx
@@ -14,6 +16,8 @@ from langchain_core.tools import StructuredTool
 from llama_index.core.base.llms.types import (
     AudioBlock,
     ChatMessage,
+    ContentBlock,
+    DocumentBlock,
     ImageBlock,
     TextBlock,
     ToolCallBlock,
@@ -26,8 +30,17 @@ from scripted import URL, ScriptedSpace, events, whole
 from tidy import files_of
 
 from langchain_phi4 import ChatPhi4
+from langchain_phi4._messages import to_turns as langchain_turns
+from langchain_phi4._options import to_options
+from langchain_phi4._structured import schema_to_format
+from langchain_phi4._structured import to_format as langchain_format
 from llama_index_phi4 import Phi4
-from phi4_space import Environment, SpaceClient
+from llama_index_phi4._messages import to_turns as llama_index_turns
+from llama_index_phi4._options import to_chat
+from llama_index_phi4._structured import OutputFormat
+from llama_index_phi4._structured import to_format as llama_index_format
+from phi4_space import Environment, InvalidInput, ResponseFormat, SpaceClient, Turn
+from phi4_space.interop import SAMPLING_OPTIONS, read_data_uri
 
 Ask = Callable[[SpaceClient], Any]
 PNG, WAV = square(220, 30, 30), tone(440)
@@ -172,3 +185,212 @@ def test_the_same_structure() -> None:
 
     assert one == other
     assert one[0] == City(city="Lima", degrees=24)
+
+
+# --- what both read alike ---------------------------------------------------------------------------------
+
+
+def of_langchain(block: dict[str, Any]) -> Turn | type[Exception]:
+    """The turn that LangChain's block makes, or the class of the error that it raises."""
+    try:
+        (turn,) = langchain_turns([HumanMessage([block])])
+    except InvalidInput as error:
+        return type(error)
+    return turn
+
+
+def of_llama_index(block: Callable[[], ContentBlock]) -> Turn | type[Exception]:
+    """The same of LlamaIndex's."""
+    try:
+        (turn,) = llama_index_turns([ChatMessage(role="user", blocks=[block()])])
+    except InvalidInput as error:
+        return type(error)
+    return turn
+
+
+DOCUMENTS = {
+    "text": b"Words, and more.",
+    "text with a byte order mark": b"\xef\xbb\xbfWords.",
+    "letters of base64": b"Password",
+    "JSON": b'{"a": 1}',
+    "an image": PNG,
+    "audio": WAV,
+    "PDF": b"%PDF-1.7\nall of it in ASCII",
+    "RTF": rb"{\rtf1 words}",
+    "PostScript": b"%!PS-Adobe-3.0",
+    "ZIP": b"PK\x03\x04\x14\x00\x06\x00",
+    "an old encoding": "Größe".encode("latin-1"),
+    "a control character": b"words \x00 words",
+    "a bell": b"words \x07 words",
+}
+
+
+@pytest.mark.parametrize("what", DOCUMENTS)
+@pytest.mark.parametrize("mime_type", ["text/plain", "application/octet-stream"])
+def test_the_same_document(what: str, mime_type: str) -> None:
+    """The same bytes are the same text, the same file, or refused with the same error."""
+    data = DOCUMENTS[what]
+    uri = f"data:{mime_type};base64,{base64(data)}"
+    one = of_langchain({"type": "file", "base64": base64(data), "mime_type": mime_type})
+    ways = [
+        of_langchain({"type": "document", "source": {"bytes": data}, "mime_type": mime_type}),
+        of_langchain({"type": "file", "url": uri}),
+        of_llama_index(lambda: DocumentBlock(data=data, document_mimetype=mime_type)),
+        of_llama_index(lambda: DocumentBlock(data=BytesIO(data), document_mimetype=mime_type)),
+        of_llama_index(lambda: DocumentBlock(url=uri, document_mimetype=mime_type)),
+    ]
+
+    assert [sources(way) for way in ways] == [sources(one)] * len(ways)
+    readable = ("text", "text with a byte order mark", "letters of base64", "JSON", "an image", "audio")
+    assert isinstance(one, Turn) is (what in readable)
+
+
+def sources(turn: Turn | type[Exception]) -> object:
+    """A turn's text and the bytes of its media, in whichever form they are handed on."""
+    if not isinstance(turn, Turn):
+        return turn
+    loaded = [
+        read_data_uri(medium.source).data if isinstance(medium.source, str) else medium.source
+        for medium in turn.media
+    ]
+    return turn.text, loaded
+
+
+MEDIA: dict[str, tuple[dict[str, Any], Callable[[], ContentBlock]]] = {
+    "bytes": ({"type": "image", "base64": base64(PNG)}, lambda: ImageBlock(image=PNG)),
+    "sound": ({"type": "audio", "base64": base64(WAV)}, lambda: AudioBlock(audio=WAV)),
+    "a URL": (
+        {"type": "image", "url": "https://x.test/a.png"},
+        lambda: ImageBlock(url="https://x.test/a.png"),
+    ),
+    "a data URI": (
+        {"type": "image", "url": f"data:image/png;base64,{base64(PNG)}"},
+        lambda: ImageBlock(url=f"data:image/png;base64,{base64(PNG)}"),
+    ),
+    "another scheme": (
+        {"type": "image", "url": "s3://b/a.png"},
+        lambda: ImageBlock(url="s3://b/a.png"),
+    ),
+    "half a surrogate pair": (
+        {"type": "audio", "url": "data:audio/wav,\ud800"},
+        lambda: AudioBlock.model_construct(url="data:audio/wav,\ud800"),
+    ),
+    "nothing": ({"type": "image", "base64": ""}, lambda: ImageBlock(image=b"")),
+}
+
+
+@pytest.mark.parametrize("what", MEDIA)
+def test_the_same_media(what: str) -> None:
+    """A provider's block and a framework's make the same reference, or raise the same error."""
+    langchain, llama_index = MEDIA[what]
+
+    assert of_langchain(langchain) == of_llama_index(llama_index)
+
+
+class Harbour(BaseModel):
+    """A harbour and its cities."""
+
+    cities: list[City]
+    open_since: date
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        None,
+        City,
+        Harbour,
+        ResponseFormat(),
+        {"type": "text"},
+        {"type": "json_object"},
+        {"type": "json_schema", "json_schema": {"name": "City", "schema": City.model_json_schema()}},
+        {"type": "json_schema", "name": "City", "schema": City.model_json_schema()},
+        {"type": "json_schema"},
+        "json",
+        5,
+    ],
+)
+def test_the_same_response_format(spec: object) -> None:
+    """One schema and one check, or the same error."""
+    assert options_or_error(langchain_format, spec) == options_or_error(llama_index_format, spec)
+
+
+def test_the_same_schema_for_an_object_within_an_object() -> None:
+    """The class that is predicted is described to the model alike, its parts included."""
+    one = schema_to_format(Harbour)
+    other = llama_index_format(OutputFormat.of(Harbour))
+
+    assert one == other
+    assert one.check is not None
+    assert one.check({"cities": [], "open_since": "1998-05-01"}) == Harbour(
+        cities=[], open_since=date(1998, 5, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        *({name: 1} for name in SAMPLING_OPTIONS),
+        {"temperature": None},
+        {"stop": "END"},
+        {"stop": ["a", "b"]},
+        {"stop": ""},
+        {"temperatur": 1},
+        {"base_url": "https://x.test"},
+    ],
+    ids=str,
+)
+def test_the_same_options(kwargs: dict[str, Any]) -> None:
+    """Sampling options and stop strings reach the client alike; others are refused alike."""
+
+    def langchain(given: dict[str, Any]) -> object:
+        rest = {name: value for name, value in given.items() if name != "stop"}
+        return to_options(rest, stop=given.get("stop"), defaults={})
+
+    assert options_or_error(langchain, kwargs) == options_or_error(
+        lambda given: to_chat([], given).options, kwargs
+    )
+
+
+def options_or_error(read: Callable[[Any], object], given: object) -> object:
+    """What is read, or the class of the error."""
+    try:
+        return read(given)
+    except InvalidInput as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("stop", ["END", ["END"]])
+def test_the_same_stop_string(stop: Any) -> None:
+    """A single string is a list of one, for the model and for a call."""
+    answer = "Before END after."
+
+    answers = [
+        asked(answer, ask)
+        for ask in (
+            lambda client: ChatPhi4(client=client, stop=stop).invoke("Hi").text,
+            lambda client: ChatPhi4(client=client).invoke("Hi", stop=stop).text,
+            lambda client: Phi4(client=client, stop=stop).complete("Hi").text,
+            lambda client: Phi4(client=client).complete("Hi", stop=stop).text,
+        )
+    ]
+
+    assert [text for text, _ in answers] == ["Before "] * 4
+    assert ChatPhi4(stop=stop).stop == Phi4(stop=stop).stop == ["END"]
+
+
+@pytest.mark.parametrize("arguments", ['{"a": 1}', "", "[1]", '{"a": NaN}', '{"a":'])
+def test_the_same_arguments(arguments: str) -> None:
+    """A call in a history is read alike, and stays text where it cannot be."""
+    block = {"type": "tool_call", "id": "1", "name": "f", "args": arguments}
+    (one,) = langchain_turns([AIMessage([block])])
+    (other,) = llama_index_turns(
+        [
+            ChatMessage(
+                role="assistant",
+                blocks=[ToolCallBlock(tool_call_id="1", tool_name="f", tool_kwargs=arguments)],
+            )
+        ]
+    )
+
+    assert one == other

@@ -27,15 +27,15 @@ from pydantic import BaseModel
 from scripted import ScriptedSpace
 
 from langchain_phi4 import ChatPhi4
-from langchain_phi4._blocks import _READERS
+from langchain_phi4._content import _READERS
 from langchain_phi4._messages import to_turns as to_langchain_turns
 from langchain_phi4._options import to_options
-from langchain_phi4._structured import to_format, to_response_format
+from langchain_phi4._structured import schema_to_format, to_format
 from langchain_phi4._tools import to_choice, to_specs
-from llama_index_phi4._formats import OutputFormat
+from llama_index_phi4._media import images_to_media
 from llama_index_phi4._messages import to_turns as to_llama_turns
-from llama_index_phi4._questions import to_chat, to_completion
-from llama_index_phi4._sources import images_to_media
+from llama_index_phi4._options import to_chat, to_completion
+from llama_index_phi4._structured import OutputFormat
 from llama_index_phi4._tools import to_specs as to_llama_specs
 from phi4_space import (
     InvalidInput,
@@ -308,12 +308,12 @@ FORMATS: Mapping[str, Any] = {
     [
         (to_specs, TOOLS),
         (lambda value: to_choice(value, to_specs([{"name": "f", "parameters": {}}])), STRANGE),
-        (to_response_format, FORMATS),
         (to_format, FORMATS),
+        (schema_to_format, FORMATS),
         (lambda value: ChatPhi4().with_structured_output(value), FORMATS),
         (lambda value: ChatPhi4().with_structured_output(value, method="function_calling"), FORMATS),
         (lambda value: ChatPhi4().bind_tools(value), TOOLS),
-        (lambda value: to_options({"model": value}, stop=None, sampling={}), STRANGE),
+        (lambda value: to_options({"model": value}, stop=None, defaults={}), STRANGE),
     ],
     ids=["tools", "choice", "response_format", "schema", "structured", "by call", "bind_tools", "model"],
 )
@@ -466,7 +466,7 @@ def test_a_class_that_json_schema_cannot_say_is_refused_by_name() -> None:
     """By an error that core does not take for nested loops."""
     space = ScriptedSpace()
 
-    with pytest.raises(InvalidOption, match="Unwritable is what JSON Schema cannot say"):
+    with pytest.raises(InvalidOption, match="Unwritable has no JSON Schema"):
         phi4(space).complete("hi", response_format=Unwritable)
 
     assert space.asked == []
@@ -539,7 +539,7 @@ def test_broken_json_is_not_mended_letter_by_letter(schema: Any, text: str, atte
 @pytest.mark.parametrize("broken", [False, True])
 def test_an_answer_calls_so_often_and_no_more(*, broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Core merges each call with all others."""
-    monkeypatch.setattr("langchain_phi4._answers._MOST_CALLS", 20)
+    monkeypatch.setattr("langchain_phi4._output._MOST_CALLS", 20)
     calls = [{"name": "f", "arguments": {}}] * 21
     answer = "<|tool_call|>x" * 21 if broken else f"<|tool_call|>{json.dumps(calls)}<|/tool_call|>"
     model = chat(saying(answer, answer)).bind_tools([TOOL])

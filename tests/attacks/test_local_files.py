@@ -32,9 +32,8 @@ from scripted import ScriptedSpace
 
 from langchain_phi4._messages import to_turns as to_langchain_turns
 from llama_index_phi4 import Phi4
-from llama_index_phi4._local_files import LocalFiles
+from llama_index_phi4._media import LocalFiles, images_to_media
 from llama_index_phi4._messages import to_turns
-from llama_index_phi4._sources import images_to_media
 from phi4_space import FileTooLarge, InvalidInput, InvalidOption, Media, MediaNotReadable, Turn
 from phi4_space._media.read import read_all
 from phi4_space._turns import File
@@ -524,7 +523,7 @@ def test_a_folder_that_is_set_later_is_one(folder: Path) -> None:
 def test_what_is_no_regular_file_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """To open a device may do something, such as rewind a tape."""
     opened: list[str] = []
-    for room in ("phi4_space._media.read", "llama_index_phi4._local_files"):
+    for room in ("phi4_space._media.read", "llama_index_phi4._media"):
         monkeypatch.setattr(f"{room}._open", lambda path, _: opened.append(path))
 
     with pytest.raises(MediaNotReadable, match="not a regular file"):

@@ -654,7 +654,7 @@ def test_settings_reach_the_client() -> None:
 def test_one_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Space that a model settles on is one more setting, and no reason for another client."""
     made = Mock(side_effect=SpaceClient)
-    monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
+    monkeypatch.setattr("langchain_phi4._config.SpaceClient", made)
 
     ChatPhi4()._client()
 
@@ -712,7 +712,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What a model's own clients talk to."""
     space = ScriptedSpace()
     made = partial(SpaceClient, environment=Environment(transport=space))
-    monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
+    monkeypatch.setattr("langchain_phi4._config.SpaceClient", made)
     return space
 
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
-from langchain_phi4._answers import Heard
-from langchain_phi4._chunks import Chunking
+from langchain_phi4._output import ChunkBuilder, ReplyCollector
 from phi4_space import (
     BrokenCall,
     Delta,
@@ -43,12 +42,12 @@ def reply(text: str = "", **changes: Any) -> Reply:
 
 
 def chunks(*events: Event, formatted: bool = False, one_call: bool = False) -> list[AIMessageChunk]:
-    heard = Heard(one_call=one_call)
-    chunking = Chunking(heard, formatted=formatted)
+    collector = ReplyCollector(one_call=one_call)
+    builder = ChunkBuilder(collector, formatted=formatted)
     made = []
     for event in events:
-        heard.take(event)
-        made += [chunk.message for chunk in chunking.take(event)]
+        collector.add(event)
+        made += [chunk.message for chunk in builder.add(event)]
     assert all(isinstance(message, AIMessageChunk) for message in made)
     return made  # type: ignore[return-value] # as asserted
 
@@ -57,8 +56,8 @@ def summed(*events: Event, **options: bool) -> AIMessageChunk:
     return reduce(lambda one, other: one + other, chunks(*events, **options))
 
 
-def message_of(heard: Heard) -> AIMessage:
-    message = heard.result().generations[0].message
+def message_of(collector: ReplyCollector) -> AIMessage:
+    message = collector.result().generations[0].message
     assert isinstance(message, AIMessage)
     return message
 
@@ -133,9 +132,9 @@ def test_a_broken_call_never_becomes_a_call(text: str) -> None:
     """Core mends broken JSON; what could not be read as a call is told so that it cannot be mended."""
     event = reply(broken_calls=(BrokenCall(text, "cut off"),))
 
-    streamed, heard = summed(event), Heard()
-    heard.take(event)
-    invoked = message_of(heard)
+    streamed, collector = summed(event), ReplyCollector()
+    collector.add(event)
+    invoked = message_of(collector)
 
     for message in (streamed, invoked):
         assert message.tool_calls == []
@@ -171,9 +170,9 @@ def test_the_sum_of_the_chunks_is_what_invoke_returns(pieces: list[str], calls: 
         usage=Usage(1, 2),
         stopped_by="END",
     )
-    heard = Heard()
-    heard.take(event)
-    invoked = message_of(heard)
+    collector = ReplyCollector()
+    collector.add(event)
+    invoked = message_of(collector)
 
     streamed = message_chunk_to_message(summed(*map(Delta, pieces), event))
     assert isinstance(streamed, AIMessage)
@@ -184,7 +183,7 @@ def test_the_sum_of_the_chunks_is_what_invoke_returns(pieces: list[str], calls: 
     assert streamed.model_dump() == invoked.model_dump()
 
 
-# --- text that was taken back -------------------------------------------------------------------------
+# --- text that was replaced -------------------------------------------------------------------------
 
 
 def test_a_rewritten_text_that_goes_on_is_gone_on_with() -> None:
@@ -206,7 +205,7 @@ def test_text_that_replaces_what_was_shown_follows_it_and_is_named(caplog: pytes
 
     assert [chunk.content for chunk in made] == ["Thinking", "\n\nIt is", " a cat.", ""]
     assert made[-1].response_metadata["final_text"] == "It is a cat."
-    assert "took back" in caplog.text
+    assert "replaced text" in caplog.text
 
 
 def test_a_reply_that_differs_from_the_text_shown_is_told_too() -> None:

@@ -36,7 +36,7 @@ def space(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What all clients talk to that models make for themselves."""
     space = ScriptedSpace()
     made = partial(SpaceClient, environment=Environment(transport=space))
-    monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
+    monkeypatch.setattr("langchain_phi4._config.SpaceClient", made)
     return space
 
 

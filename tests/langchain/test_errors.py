@@ -13,7 +13,7 @@ from langchain.agents.middleware._retry import default_retry_on
 from langchain_core.language_models.chat_models import _generate_response_from_error
 
 import phi4_space as p4
-from langchain_phi4._errors import core_kinds
+from langchain_phi4._errors import as_langchain_errors
 
 KINDS: dict[type[p4.Phi4Error], type[core.LangChainException]] = {
     p4.Phi4Error: core.ModelError,
@@ -72,7 +72,7 @@ def made(kind: type[p4.Phi4Error], *, status: int | None = None) -> p4.Phi4Error
 
 def left(error: p4.Phi4Error) -> p4.Phi4Error:
     """The error as it is after it left."""
-    with pytest.raises(p4.Phi4Error) as caught, core_kinds():
+    with pytest.raises(p4.Phi4Error) as caught, as_langchain_errors():
         raise error
     return caught.value
 
@@ -113,7 +113,7 @@ def test_an_error_stays_as_it_was(kind: type[p4.Phi4Error]) -> None:
     error.add_note("while testing")
     before = (str(error), error.args, dict(vars(error)))
     cause = OSError("below")
-    with pytest.raises(p4.Phi4Error) as caught, core_kinds():
+    with pytest.raises(p4.Phi4Error) as caught, as_langchain_errors():
         raise error from cause
     assert caught.value is error
     assert (str(error), error.args) == before[:2]
@@ -151,7 +151,7 @@ def test_nested_doors_change_an_error_once() -> None:
 def test_errors_of_others_pass(error: BaseException) -> None:
     """What is no Phi4Error is not touched."""
     kind = type(error)
-    with pytest.raises(kind) as caught, core_kinds():
+    with pytest.raises(kind) as caught, as_langchain_errors():
         raise error
     assert type(caught.value) is kind
 
@@ -160,12 +160,12 @@ def test_it_stands_around_generators() -> None:
     """Synchronous and asynchronous generators let their errors go through it, after what they yielded."""
 
     def numbers() -> Iterator[int]:
-        with core_kinds():
+        with as_langchain_errors():
             yield 1
             raise p4.StreamLost("gone")
 
     async def anumbers() -> AsyncIterator[int]:
-        with core_kinds():
+        with as_langchain_errors():
             yield 1
             raise p4.StreamLost("gone")
 
@@ -185,7 +185,7 @@ def test_it_stands_around_generators() -> None:
 def test_it_is_a_decorator_as_well() -> None:
     """A function under it raises both kinds, each time that it is called."""
 
-    @core_kinds()
+    @as_langchain_errors()
     def refuse() -> None:
         raise p4.InvalidOption("no")
 

@@ -240,7 +240,7 @@ def test_a_document_stands_on_lines_of_its_own() -> None:
         (
             [ToolMessage([{"type": "file", "file_id": "f"}], tool_call_id="1")],
             UnsupportedContent,
-            "messages[0] (ToolMessage): content[0]: type 'file': It lies at its provider (file_id).",
+            "messages[0] (ToolMessage): content[0]: type 'file': It is stored at its provider (file_id).",
         ),
         (
             [SystemMessage([{"type": "image", "url": "a.png"}])],

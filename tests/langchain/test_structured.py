@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field, field_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from scripted import CLOSE, ESTIMATION, STARTS, ScriptedSpace, events, failed
 
-from langchain_phi4._structured import Fits, to_format, to_response_format
+from langchain_phi4._structured import schema_to_format, to_format
 from phi4_space import InvalidOption, ResponseFormat, ResponseFormatNotMet, SpaceError, ToolChoiceNotMet
+from phi4_space.interop import PydanticCheck
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -371,7 +372,7 @@ def test_core_is_told_of_the_structure() -> None:
 )
 def test_response_format_in_all_its_forms(given: Any, schema: Any) -> None:
     """OpenAI's two dicts, a schema, and the client's own value mean the same."""
-    response_format = to_response_format(given)
+    response_format = to_format(given)
 
     assert response_format is not None
     assert response_format.schema == schema
@@ -380,7 +381,7 @@ def test_response_format_in_all_its_forms(given: Any, schema: Any) -> None:
 @pytest.mark.parametrize("given", [None, {"type": "text"}])
 def test_no_response_format(given: Any) -> None:
     """Text is what an answer is anyway."""
-    assert to_response_format(given) is None
+    assert to_format(given) is None
 
 
 @pytest.mark.parametrize(
@@ -389,7 +390,7 @@ def test_no_response_format(given: Any) -> None:
 def test_other_response_formats_are_refused(given: Any) -> None:
     """What cannot be read is named."""
     with pytest.raises(InvalidOption, match="response_format is"):
-        to_response_format(given)
+        to_format(given)
 
 
 @pytest.mark.parametrize(
@@ -412,25 +413,25 @@ def test_response_format_is_honoured(bind: Any) -> None:
 
 def test_a_class_has_its_say() -> None:
     """A class given as response_format checks the answer, and its schema is told."""
-    response_format = to_response_format(Person)
+    response_format = to_format(Person)
 
     assert response_format is not None
     assert response_format.schema is not None
     assert response_format.schema["properties"]["name"]["description"] == "What they are called"
-    assert response_format.check == Fits(Person)
+    assert response_format.check == PydanticCheck(Person)
 
 
 @pytest.mark.parametrize("model", [Person, OldPerson])
 def test_a_check_raises_what_the_model_is_told(model: Any) -> None:
     """A class's own errors are ValueErrors, in both of pydantic's versions."""
-    Fits(model)(ADA)
+    PydanticCheck(model)(ADA)
     with pytest.raises(ValueError, match="name"):
-        Fits(model)({"age": 3})
+        PydanticCheck(model)({"age": 3})
 
 
 def test_a_typed_dict_without_words_has_none() -> None:
     """Dict's own docstring is not told to the model."""
-    (plain, worded) = (to_format(schema).schema for schema in (Plain, TypedPerson))
+    (plain, worded) = (schema_to_format(schema).schema for schema in (Plain, TypedPerson))
 
     assert plain is not None
     assert worded is not None
@@ -440,10 +441,10 @@ def test_a_typed_dict_without_words_has_none() -> None:
 
 def test_a_strict_class_has_no_other_fields() -> None:
     """strict=True closes the object."""
-    assert (to_format(Person, strict=True).schema or {})["additionalProperties"] is False
+    assert (schema_to_format(Person, strict=True).schema or {})["additionalProperties"] is False
 
 
 def test_cache_keys_are_the_same_in_every_process() -> None:
     """A format's repr has no address in it."""
-    assert "0x" not in repr(to_format(Person))
-    assert to_format(Person) == to_format(Person)
+    assert "0x" not in repr(schema_to_format(Person))
+    assert schema_to_format(Person) == schema_to_format(Person)

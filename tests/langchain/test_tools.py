@@ -174,8 +174,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "'web_search_20250305' is run by its provider",
     ),
     "Anthropic's shell": ({"type": "bash_20250124", "name": "bash"}, "'bash_20250124' is run by"),
-    "Google's search": ({"google_search": {}}, "'google_search' is of no known form"),
-    "an empty dict": ({}, "'' is of no known form"),
+    "Google's search": ({"google_search": {}}, "'google_search' has no known form"),
+    "an empty dict": ({}, "'' has no known form"),
     "OpenAI's free text tool": ({"type": "custom", "custom": {"name": "code"}}, "'custom' takes free text"),
     "OpenAI's named free text tool": ({"type": "custom", "name": "code"}, "'code' takes free text"),
     "LangChain's free text tool": (
@@ -186,7 +186,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a schema that says nothing": ({"properties": {}}, "without a name"),
     "a function within nothing": ({"function": FUNCTION}, "cannot be read"),
     "a Bedrock tool without a schema": ({"toolSpec": {"name": "x"}}, "cannot be read"),
-    "a function that is none": ({"type": "function", "function": "f"}, "its function is no dict"),
+    "a function that is none": ({"type": "function", "function": "f"}, "its function is not a dict"),
     "a number": (5, "'int' cannot be read"),
 }
 

@@ -662,7 +662,7 @@ def test_closing_closes_what_was_made_here() -> None:
     llm.close()
     asyncio.run(llm.aclose())
 
-    assert llm._to_client() is llm._made
+    assert llm._to_client() is llm._own
 
 
 def test_leaving_a_with_block_closes() -> None:

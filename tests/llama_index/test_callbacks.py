@@ -26,7 +26,7 @@ from pydantic import PrivateAttr
 from scripted import ESTIMATION, STARTS, URL, ScriptedSpace, completed, events, failed, generating, job
 
 from llama_index_phi4 import Phi4, Phi4NoticeEvent, Phi4ProgressEvent, Phi4QueuedEvent, Phi4StartedEvent
-from llama_index_phi4._endpoints import chat_endpoint
+from llama_index_phi4._callbacks import chat_endpoint
 from phi4_space import SpaceError
 
 HI = [ChatMessage(role="user", content="hi")]

@@ -140,7 +140,7 @@ def test_a_used_one_is_pickled_without_a_word(caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == []
     assert fields_of(copies[0]) == FIELDS
     assert copies[1].client == llm_with_client.client
-    assert llm._made is not None
+    assert llm._own is not None
 
 
 def test_what_a_user_handed_in_stays_in_the_living_object() -> None:

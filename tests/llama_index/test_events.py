@@ -10,7 +10,7 @@ from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index_instrumentation import get_dispatcher
 
-from llama_index_phi4._events import (
+from llama_index_phi4._callbacks import (
     Phi4Event,
     Phi4NoticeEvent,
     Phi4ProgressEvent,

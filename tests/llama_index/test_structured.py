@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 from scripted import ScriptedSpace
 
 from llama_index_phi4 import Phi4
-from llama_index_phi4._structured import _Growth
+from llama_index_phi4._structured import _PartialReader
 from phi4_space import Phi4Error, ResponseFormatNotMet
 
 ASK = PromptTemplate("Tell of {thing}.")
@@ -256,7 +256,7 @@ def test_a_stream_grows() -> None:
 def test_growth_does_not_depend_on_the_cut(size: int, book: Book) -> None:
     """No partial object knows what the whole one does not, and the last is whole."""
     text = book.model_dump_json()
-    growth = _Growth(Book)
+    growth = _PartialReader(Book)
 
     partials = [growth.read(said(text[: place + size])) for place in range(0, len(text), size)]
 

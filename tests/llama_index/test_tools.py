@@ -21,10 +21,10 @@ from llama_index.core.tools import (
 )
 from pydantic import BaseModel, Field
 
-from llama_index_phi4._calls import read_arguments
 from llama_index_phi4._tools import to_blocks, to_choice, to_selections, to_specs
 from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
 from phi4_space._prompt.tools import render
+from phi4_space.interop import read_call_arguments
 
 ADD_PARAMETERS = {
     "type": "object",
@@ -163,7 +163,7 @@ def test_arguments_that_json_schema_cannot_say_are_refused_by_name() -> None:
     def call(what: Callable[[], int]) -> int:
         return what()
 
-    with pytest.raises(InvalidOption, match=r"tools\[0\], 'call', takes what JSON Schema cannot say"):
+    with pytest.raises(InvalidOption, match=r"tools\[0\], 'call', has no JSON Schema"):
         to_specs([FunctionTool.from_defaults(call)])
 
 
@@ -288,11 +288,11 @@ def test_calls_of_another_model_can_be_carried_out() -> None:
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=3))
 def test_arguments_read_the_same_as_json_and_as_a_dict(arguments: dict[str, Any]) -> None:
     """Nothing is added, and nothing lost."""
-    assert read_arguments(arguments) == read_arguments(json.dumps(arguments)) == arguments
+    assert read_call_arguments(arguments) == read_call_arguments(json.dumps(arguments)) == arguments
 
 
 @pytest.mark.parametrize("written", ['{"x": ', "[1]", "Infinity"])
 def test_arguments_that_cannot_be_read_are_never_made_up(written: str) -> None:
     """Core would call the tool without arguments."""
-    with pytest.raises(InvalidInput, match="The call of 'add' has arguments that are no JSON object"):
+    with pytest.raises(InvalidInput, match="The call of 'add' has arguments that are not a JSON object"):
         to_selections([ToolCallBlock(tool_name="add", tool_kwargs=written)])

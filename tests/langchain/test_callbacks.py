@@ -8,7 +8,7 @@ from chats import AsyncEars, Ears, chat
 from langchain_core.callbacks import CallbackManager
 from scripted import ScriptedSpace
 
-from langchain_phi4._hearing import Audience, handlers_of
+from langchain_phi4._callbacks import EventSink, handlers_of
 from phi4_space import Delta, Event, Notice, Progress, Queued, Rewritten, Started, Waking
 
 NAMED: list[tuple[Event, str]] = [
@@ -25,10 +25,10 @@ NAMED: list[tuple[Event, str]] = [
 def test_events_are_told_by_name(event: Event, name: str) -> None:
     """Each kind of news has a name, and its fields are the data, both ways."""
     ears = Ears()
-    audience = Audience([ears], run := uuid4())
+    sink = EventSink([ears], run := uuid4())
 
-    audience.tell(event)
-    asyncio.run(audience.atell(event))
+    sink.send(event)
+    asyncio.run(sink.asend(event))
 
     assert [told for told, _ in ears.events] == [name, name]
     assert ears.events[0][1] == {field: getattr(event, field) for field in ears.events[0][1]}
@@ -39,16 +39,16 @@ def test_text_is_no_news() -> None:
     """Deltas have chunks of their own."""
     ears = Ears()
 
-    Audience([ears], uuid4()).tell(Delta("a"))
-    asyncio.run(Audience([ears], uuid4()).atell(Delta("a")))
+    EventSink([ears], uuid4()).send(Delta("a"))
+    asyncio.run(EventSink([ears], uuid4()).asend(Delta("a")))
 
     assert ears.events == []
 
 
 def test_nobody_may_be_listening() -> None:
-    """An audience of none hears nothing, and nothing fails."""
-    Audience([], uuid4()).tell(Started())
-    asyncio.run(Audience([], uuid4()).atell(Started()))
+    """An sink of none hears nothing, and nothing fails."""
+    EventSink([], uuid4()).send(Started())
+    asyncio.run(EventSink([], uuid4()).asend(Started()))
 
 
 def test_handlers_that_are_coroutines_hear_synchronous_calls() -> None:

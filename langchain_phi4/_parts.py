@@ -1,4 +1,4 @@
-"""What a message's content comes down to: the vocabulary of its readers. Knows no LangChain form, no I/O."""
+"""What a message's content is made of: the vocabulary of its readers. Knows no LangChain form, no I/O."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from phi4_space import Media, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Words that stand on lines of their own, such as a document's."""
+    """Text on lines of its own, such as a document's."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenCall:
-    """A call that nobody could read.
+class UnparsedCall:
+    """A tool call that could not be parsed.
 
     Attributes:
         id: Its id, where it has one.
@@ -31,16 +31,16 @@ class BrokenCall:
 
 
 Part = str | Media | Passage
-"""What can be said in a turn; strings run on, as they do in a message's `.text`."""
+"""What a turn can hold; strings run on, as they do in a message's `.text`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a call gave, where it stands among other content.
+    """What a tool returned, as a part of other content.
 
     Attributes:
         call_id: Which call it answers, if it says so.
-        parts: What the tool said.
+        parts: The tool's output.
         failed: Whether that is an error.
     """
 
@@ -49,12 +49,12 @@ class Result:
     failed: bool = False
 
 
-Piece = Part | ToolCall | BrokenCall | Result
+Piece = Part | ToolCall | UnparsedCall | Result
 """What a block of content may hold."""
 
 
 def flow(parts: Iterable[Part]) -> list[str | Media]:
-    """The parts as a `Turn` takes them: each passage set off by line breaks, empty words left out."""
+    """The parts as a `Turn` takes them: each passage set off by line breaks, empty text left out."""
     flowing: list[str | Media] = []
     before: Part = ""
     for part in parts:

@@ -1,15 +1,17 @@
-"""The client's events -> ChatResponse and CompletionResponse. Knows both vocabularies; asks nothing.
+"""The client's events as responses, one by one as an answer grows. Knows events and responses; no message.
 
 Each response of a stream holds the whole answer so far as its message, and what is new as its delta. Joined,
-the deltas are the answer. Where the Space takes text back they cannot be: the message is right then, and the
-delta is the new text, whole, unless it goes on from the old.
+the deltas are the answer. Where the Space replaces text they cannot be: the message is right then, and the
+delta is the whole new text, unless it continues the old.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing
+from typing import Any, TypeVar
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -21,12 +23,61 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from llama_index_phi4._callbacks import EventSink
+from llama_index_phi4._options import Call
 from llama_index_phi4._tools import to_blocks
-from phi4_space import Delta, Event, Notice, Progress, Queued, Reply, Rewritten, ToolCall, Usage
+from phi4_space import Delta, Event, Notice, Progress, Queued, Reply, Rewritten, SpaceClient, ToolCall, Usage
+
+T = TypeVar("T")
 
 
-class Answer:
-    """An answer, as it arrives.
+def ask(client: SpaceClient, call: Call, *, to: Callable[[ChatResponse], T]) -> Generator[T, None, None]:
+    """Asks, and yields the answer as it grows; queue, progress and notices go to core's handlers.
+
+    Args:
+        client: The client to ask.
+        call: The call.
+        to: Makes of each response what is yielded.
+    """
+    # Not a generator itself: the span in which it is called is that of the endpoint.
+    builder, sink = ResponseBuilder(client.url, parallel=call.parallel), EventSink(client.url)
+    return _responses(client.stream(call.message, **call.options), builder, sink, to)
+
+
+def aask(client: SpaceClient, call: Call, *, to: Callable[[ChatResponse], T]) -> AsyncGenerator[T, None]:
+    """`ask`, asynchronously."""
+    builder, sink = ResponseBuilder(client.url, parallel=call.parallel), EventSink(client.url)
+    return _aresponses(client.astream(call.message, **call.options), builder, sink, to)
+
+
+def _responses(
+    events: Generator[Event, None, None],
+    builder: ResponseBuilder,
+    sink: EventSink,
+    to: Callable[[ChatResponse], T],
+) -> Generator[T, None, None]:
+    with closing(events):
+        for event in events:
+            sink.send(event)
+            if (response := builder.add(event)) is not None:
+                yield to(response)
+
+
+async def _aresponses(
+    events: AsyncGenerator[Event, None],
+    builder: ResponseBuilder,
+    sink: EventSink,
+    to: Callable[[ChatResponse], T],
+) -> AsyncGenerator[T, None]:
+    async with aclosing(events):
+        async for event in events:
+            sink.send(event)
+            if (response := builder.add(event)) is not None:
+                yield to(response)
+
+
+class ResponseBuilder:
+    """Builds responses from the events of one answer.
 
     Args:
         space: The Space's URL.
@@ -38,10 +89,10 @@ class Answer:
         self._text = ""
         self._raw: dict[str, Any] = {"space": space}
 
-    def read(self, event: Event) -> ChatResponse | None:
-        """The answer after an event; None where that left it as it was.
+    def add(self, event: Event) -> ChatResponse | None:
+        """The answer after an event; None where the event did not change it.
 
-        A `Reply` always gives a response, the last, with all that is known of the turn in `raw`.
+        A `Reply` always makes a response, the last, with all that is known of the turn in `raw`.
         """
         match event:
             case Delta(text):
@@ -65,7 +116,7 @@ class Answer:
         return ChatResponse(
             message=ChatMessage(
                 role=MessageRole.ASSISTANT,
-                blocks=_said(text, blocks),
+                blocks=_blocks(text, blocks),
                 additional_kwargs={"tool_calls": _mirrored(blocks)} if blocks else {},
             ),
             delta=delta,
@@ -88,23 +139,23 @@ class Answer:
             self._raw["calls_left_out"] = [call.name for call in left_out]
         if reply.broken_calls:
             self._raw["broken_calls"] = [dataclasses.asdict(broken) for broken in reply.broken_calls]
-        usage = _counted(reply.usage)
+        usage = _token_counts(reply.usage)
         if usage:
             self._raw["usage"] = usage
-        # A call that nobody can read is no call, but it was said, and silence would look like an answer.
+        # A call that cannot be parsed is shown as text: without it, the answer would seem empty.
         text = "\n".join(filter(None, (reply.text, *(broken.text for broken in reply.broken_calls))))
         response = self._grown(text, calls)
         response.additional_kwargs = dict(usage)
         return response
 
 
-def whole(response: ChatResponse) -> ChatResponse:
-    """The last response of a stream, as a call that does not stream gives it."""
+def final_response(response: ChatResponse) -> ChatResponse:
+    """The last response of a stream, as a call that does not stream returns it."""
     return response.model_copy(update={"delta": None})
 
 
 def to_completion_response(response: ChatResponse) -> CompletionResponse:
-    """The same answer, for who asked for a completion."""
+    """The same answer, as the response of a completion."""
     return CompletionResponse(
         text=response.message.content or "",
         delta=response.delta,
@@ -113,10 +164,10 @@ def to_completion_response(response: ChatResponse) -> CompletionResponse:
     )
 
 
-def _said(text: str, calls: list[ToolCallBlock]) -> list[ContentBlock]:
-    # There is always a block, and words come first: core looks at the first.
-    words: list[ContentBlock] = [TextBlock(text=text)] if text or not calls else []
-    return [*words, *calls]
+def _blocks(text: str, calls: list[ToolCallBlock]) -> list[ContentBlock]:
+    # There is always a block, and text comes first: core looks at the first.
+    texts: list[ContentBlock] = [TextBlock(text=text)] if text or not calls else []
+    return [*texts, *calls]
 
 
 def _mirrored(calls: list[ToolCallBlock]) -> list[dict[str, Any]]:
@@ -131,7 +182,7 @@ def _mirrored(calls: list[ToolCallBlock]) -> list[dict[str, Any]]:
     ]
 
 
-def _counted(usage: Usage | None) -> dict[str, int]:
+def _token_counts(usage: Usage | None) -> dict[str, int]:
     """Tokens, only where the Space counted them, by the names that core's counter reads."""
     if usage is None:
         return {}

@@ -1,4 +1,4 @@
-"""How a ChatPhi4 is set up, and who it is by that. Knows settings and core's identities; no messages.
+"""A ChatPhi4's settings, and its identity for caches and dumps. Knows core's ways to write it; no messages.
 
 The client that is made from the settings opens nothing. It is shared by the copies that core makes, and left
 behind by pickles.
@@ -11,16 +11,24 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self, cast
 
-from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable, configurable
 from langchain_core.runnables.utils import AnyConfigurableField
-from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    model_validator,
+)
 
-from langchain_phi4._attending import AttendedChatModel
-from langchain_phi4._options import refuse_unknown
 from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts, __version__
+from phi4_space.interop import refuse_unknown, to_stop
 
 _PROFILE = ModelProfile(
     name="Phi-4-multimodal-instruct",
@@ -50,7 +58,7 @@ def _secret(token: str | SecretStr | Literal[False] | None) -> SecretStr | Liter
     return SecretStr(token) if isinstance(token, str) else token
 
 
-class ConfiguredChatModel(AttendedChatModel):
+class ConfiguredChatModel(BaseChatModel):
     """A chat model with a Space's settings, which are ChatPhi4's own."""
 
     space: str | None = None
@@ -64,7 +72,7 @@ class ConfiguredChatModel(AttendedChatModel):
     top_p: float | None = None
     timeout: Timeouts | float | None = None
     max_retries: int = 2
-    stop: list[str] | None = None
+    stop: Annotated[list[str] | None, BeforeValidator(to_stop)] = None
     streaming: bool | None = None
     max_files: int | None = None
     prompt_style: PromptStyle = "transcript"
@@ -72,22 +80,22 @@ class ConfiguredChatModel(AttendedChatModel):
 
     _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # a token may stand in what was handed in
+    model_config = ConfigDict(hide_input_in_errors=True)  # the input may hold a token
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown(cls, given: Any) -> Any:
-        if isinstance(given, Mapping):
-            refuse_unknown(given, [*cls.model_fields, "api_key"], what=cls.__name__)
-            if {"token", "api_key"} <= given.keys() and given["token"] != given["api_key"]:
+    def _refuse_unknown(cls, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            refuse_unknown(data, [*cls.model_fields, "api_key"], what=cls.__name__)
+            if {"token", "api_key"} <= data.keys() and data["token"] != data["api_key"]:
                 raise InvalidOption("token and api_key mean the same, and differ", advice="Give one of them.")
-        return given
+        return data
 
     @model_validator(mode="after")
-    def _settle_on_a_space(self) -> Self:
+    def _resolve_space(self) -> Self:
         client = self._client()
         self.space, self.model, self.prompt_style = client.space, client.model, client.prompt_style
-        self._own = self._own and (self._settings(), client)  # what is set now was meant from the first
+        self._own = self._own and (self._settings(), client)  # these settings were intended from the start
         return self
 
     @model_validator(mode="after")
@@ -95,28 +103,28 @@ class ConfiguredChatModel(AttendedChatModel):
         self._add_version("phi4-space", __version__)
         return self
 
-    def _refuse_what_a_client_brings(self, client: SpaceClient) -> None:
+    def _refuse_client_settings(self, client: SpaceClient) -> None:
         fields = type(self).model_fields
-        brought = {"space": client.space, "model": client.model, "prompt_style": client.prompt_style}
-        double = [
+        of_client = {"space": client.space, "model": client.model, "prompt_style": client.prompt_style}
+        repeated = [
             name
-            for name in (*brought, "token", "timeout", "max_retries", "max_files")
-            if getattr(self, name) not in (fields[name].default, brought.get(name))
+            for name in (*of_client, "token", "timeout", "max_retries", "max_files")
+            if getattr(self, name) not in (fields[name].default, of_client.get(name))
         ]
-        if double:
+        if repeated:
             raise InvalidOption(
-                f"A client brings its own {', '.join(double)}",
+                f"A client brings its own {', '.join(repeated)}",
                 advice="Give that to SpaceClient(...) instead.",
             )
 
     def _client(self) -> SpaceClient:
-        """The client that is asked: the user's, or one of our own that fits what is set now.
+        """The client to ask: the user's, or one of our own that fits the current settings.
 
         Raises:
-            InvalidInput: What is set makes no sense, or is not what the user's client brings.
+            InvalidInput: A setting makes no sense, or contradicts the user's client.
         """
         if self.client is not None:
-            self._refuse_what_a_client_brings(self.client)
+            self._refuse_client_settings(self.client)
             return self.client
         settings = self._settings()
         if self._own is None or self._own[0] != settings:
@@ -135,6 +143,9 @@ class ConfiguredChatModel(AttendedChatModel):
             "strict": self.strict,
         }
 
+    def _sampling_defaults(self) -> Mapping[str, object]:
+        return {"temperature": self.temperature, "max_tokens": self.max_tokens, "top_p": self.top_p}
+
     def close(self) -> None:
         """Closes the connections, unless the client is the user's; the next call opens new ones."""
         if self._own is not None:
@@ -149,7 +160,7 @@ class ConfiguredChatModel(AttendedChatModel):
         """A copy, with other settings if you like.
 
         Raises:
-            InvalidOption: One of them does not exist, which pydantic itself would not tell.
+            InvalidOption: One of them does not exist, which pydantic itself does not check.
         """
         refuse_unknown(update or {}, type(self).model_fields, what="A copy of ChatPhi4")
         return super().model_copy(update=update, deep=deep)
@@ -157,11 +168,11 @@ class ConfiguredChatModel(AttendedChatModel):
     def configurable_fields(
         self, **kwargs: AnyConfigurableField
     ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
-        """A model whose fields may be told with a call; the calls share the connections where they can."""
-        super().configurable_fields(**kwargs)  # it refuses what is no field
+        """A model whose fields a call's config can set; the calls share connections where they can."""
+        super().configurable_fields(**kwargs)  # it refuses names that are not fields
         return RunnableConfigurableFields(default=self, fields=kwargs)
 
-    # --- who it is --------------------------------------------------------------------------------------
+    # --- identity --------------------------------------------------------------------------------------
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
@@ -176,7 +187,7 @@ class ConfiguredChatModel(AttendedChatModel):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """It can be written by `langchain_core.load.dumps`; `load` reads it back when told to allow it."""
+        """It can be written by `langchain_core.load.dumps`; `load` reads it back where callers allow it."""
         return True
 
     @property
@@ -190,7 +201,7 @@ class ConfiguredChatModel(AttendedChatModel):
         return {"timeout": asdict(self.timeout)} if isinstance(self.timeout, Timeouts) else {}
 
     def __getstate__(self) -> builtins.dict[Any, Any]:
-        """All but the token and the connections, since a pickle lies about in files and queues."""
+        """All but the token and the connections, since pickles end up in files and queues."""
         state = super().__getstate__()
         fields = {**state["__dict__"], "token": self.token and None}
         return {
@@ -207,9 +218,9 @@ class ConfiguredChatModel(AttendedChatModel):
 
 
 class RunnableConfigurableFields(configurable.RunnableConfigurableFields):  # type: ignore[type-arg] # pydantic would check those
-    """Core's own, and of its name, since it is written and drawn by that.
+    """Core's own, and with its name, by which it is serialized and drawn.
 
-    Core makes a new model for each call that tells a field; this one lets it keep the connections.
+    Core makes a new model for each call that sets a field; this one lets it keep the connections.
     """
 
     def _prepare(

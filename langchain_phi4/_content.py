@@ -1,18 +1,18 @@
-"""One block of content as what it says. Knows the forms of all providers; no message, no model, no I/O.
+"""One block of content, read. Knows the forms of all providers; no message, no model, no I/O.
 
 Read here rather than by core's `content_blocks`: that loses the arguments of OpenAI's `function_call`, takes
 each file of OpenAI's for a PDF, and pulls fields out of the caller's own blocks where Anthropic wrote them.
 
-- Told as words: text in all its types, refusals, guarded content, JSON, and summaries (`compaction`). Their
+- Sent as text: text in all its types, refusals, guarded content, JSON, and summaries (`compaction`). Their
   citations and annotations are left out.
-- Told as a document, with its title: `text-plain`, and what is text by its bytes in a `file`, `document`,
+- Sent as a document, under its title: `text-plain`, and what is text by its bytes in a `file`, `document`,
   `input_file` or `media`; search results.
-- Sent: pictures and recordings, by their bytes; what a file or document holds may be one, too.
-- Told as calls and results: those of tools, and those that ran at a provider (`server_tool_*`, `*_call`,
+- Sent as files: images and audio, by their bytes; a file or document may hold one, too.
+- Sent as calls and results: those of tools, and those that ran at a provider (`server_tool_*`, `*_call`,
   `*_tool_result`), without what only that provider can read (`encrypted_*`).
-- Left out, since nothing was said: reasoning and its kin, cache marks, signatures, lists of tools, and pieces
-  of calls, which a chunk holds whole elsewhere.
-- All else is refused by name: videos, PDFs, uploads that lie at a provider (`file_id`), unknown types.
+- Left out: reasoning and the like, cache marks, signatures, lists of tools, and pieces of calls, which a
+  chunk holds whole elsewhere.
+- All else is refused by name: videos, PDFs, uploads stored at a provider (`file_id`), unknown types.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from langchain_phi4._pieces import BrokenCall, Part, Passage, Piece, Result
-from langchain_phi4._refusals import telling
-from langchain_phi4._sources import flat, heading, read_document, read_medium
+from langchain_phi4._media import flat, heading, to_document, to_media
+from langchain_phi4._parts import Part, Passage, Piece, Result, UnparsedCall
 from phi4_space import Media, ToolCall, UnsupportedContent
+from phi4_space.interop import errors_at, read_call_arguments
 
 Block = Mapping[str, Any]
 
 
 def read_block(block: object) -> list[Piece]:
-    """What a block says, in order; empty where it says nothing that the model is to hear.
+    """What a block holds, in order; empty where it holds nothing for the model.
 
     Args:
         block: A string, or a mapping in LangChain's form, old or new, or a provider's.
 
     Raises:
-        UnsupportedContent: It is of an unknown kind, or Phi-4 cannot take what it holds; its type is told.
+        UnsupportedContent: Its type is unknown, or Phi-4 cannot take what it holds; the error names the type.
         InvalidInput: What it holds cannot be read.
     """
     if isinstance(block, str):
@@ -44,10 +44,10 @@ def read_block(block: object) -> list[Piece]:
     if not isinstance(block, Mapping):
         raise UnsupportedContent(f"Content is a string or a dict, not of type {type(block).__name__}")
     kind = _kind(block)
-    read = _READERS.get(kind, _served_result if kind.endswith("_tool_result") else None)
+    read = _READERS.get(kind, _builtin_tool_result if kind.endswith("_tool_result") else None)
     if read is None:
         raise UnsupportedContent(f"Phi-4 takes no content of type {kind!r:.80}")
-    with telling(f"type {kind!r:.80}"):
+    with errors_at(f"type {kind!r:.80}"):
         return [*read(block)]
 
 
@@ -74,26 +74,26 @@ def _passage(block: Block) -> Iterator[Piece]:
     yield Passage(value if isinstance(value, str) else _as_json(value))
 
 
-def _medium(block: Block) -> Iterator[Piece]:
-    yield read_medium(block)
+def _media(block: Block) -> Iterator[Piece]:
+    yield to_media(block)
 
 
 def _document(block: Block) -> Iterator[Piece]:
     fields = flat(block)
     match fields.get("content"):
         case None:
-            yield read_document(block)
+            yield to_document(block)
         case content:
             yield Passage(heading(fields))
             yield from (Passage(part) if isinstance(part, str) else part for part in read_parts(content))
 
 
 def _wrapped(block: Block) -> Iterator[Piece]:
-    """A block that stands within another, which says nothing of its own."""
+    """A block within another that adds nothing of its own."""
     yield from read_block(_first(block, "value", "content"))
 
 
-def _bare(block: Block) -> Iterator[Piece]:
+def _bedrock_call(block: Block) -> Iterator[Piece]:
     """A call or a result as Bedrock writes it, without a type."""
     kind = "tool_use" if "toolUse" in block else "tool_result"
     held = _first(block, "toolUse", "toolResult")
@@ -103,36 +103,36 @@ def _bare(block: Block) -> Iterator[Piece]:
 def _call(block: Block) -> Iterator[Piece]:
     call_id = _id(block, "call_id", "toolUseId", "id")
     name = _id(block, "name")
-    given = _first(block, "args", "input", "arguments")
-    arguments = _arguments(given)
+    written = _first(block, "args", "input", "arguments")
+    arguments = read_call_arguments(written)
     if name and arguments is not None and block.get("type") != "invalid_tool_call":
         yield ToolCall(call_id or "", name, arguments)
     else:
-        yield BrokenCall(call_id, name, given if isinstance(given, str) else _as_json(given))
+        yield UnparsedCall(call_id, name, written if isinstance(written, str) else _as_json(written))
 
 
-def _free_call(block: Block) -> Iterator[Piece]:
-    """OpenAI's call with free text, told in the one form that Phi-4 knows."""
+def _custom_tool_call(block: Block) -> Iterator[Piece]:
+    """OpenAI's call with free text, in the one form that Phi-4 knows."""
     call_id = _id(block, "call_id", "id")
     yield ToolCall(call_id or "", _id(block, "name") or "custom", {"input": block.get("input")})
 
 
-def _served_call(block: Block) -> Iterator[Piece]:
-    """A call that OpenAI carried out itself: its block holds the result as well."""
+def _builtin_tool_call(block: Block) -> Iterator[Piece]:
+    """A call that OpenAI ran itself: its block holds the result as well."""
     call_id = _id(block, "id") or ""
     name = _id(block, "name") or str(block["type"]).removesuffix("_call")
-    given = _first(block, "arguments", "action", "queries", "code")
-    arguments = _arguments(given)
-    yield ToolCall(call_id, name, {"input": given} if arguments is None else arguments)
-    yield from _served_result({**block, "call_id": call_id})
+    written = _first(block, "arguments", "action", "queries", "code")
+    arguments = read_call_arguments(written)
+    yield ToolCall(call_id, name, {"input": written} if arguments is None else arguments)
+    yield from _builtin_tool_result({**block, "call_id": call_id})
 
 
 def _result(block: Block) -> Iterator[Piece]:
     yield _to_result(block, read_parts(_output(block)))
 
 
-def _served_result(block: Block) -> Iterator[Piece]:
-    """What a tool gave that ran at its provider: where its form is not known, its JSON is told."""
+def _builtin_tool_result(block: Block) -> Iterator[Piece]:
+    """The output of a tool that its provider ran: sent as JSON where its form is not known."""
     yield _to_result(
         block,
         [
@@ -160,15 +160,15 @@ def _is_known(item: object) -> bool:
 
 
 def read_parts(content: object) -> list[Part]:
-    """What may be said within a turn: content without calls and their results.
+    """Content that a turn may hold: neither calls nor results.
 
     Raises:
-        UnsupportedContent: As `read_block` does, and where a call or result stands within.
+        UnsupportedContent: As `read_block` does, and where it holds a call or a result.
     """
     pieces = [piece for block in _listed(content) for piece in read_block(block)]
     parts = [piece for piece in pieces if isinstance(piece, str | Media | Passage)]
     if len(parts) < len(pieces):
-        raise UnsupportedContent("A call or its result stands within other content")
+        raise UnsupportedContent("A call or its result is nested in other content")
     return parts
 
 
@@ -182,17 +182,8 @@ def _listed(content: object) -> Sequence[object]:
             return (content,)
 
 
-def _nothing(_: Block) -> Iterator[Piece]:
+def _ignored(_: Block) -> Iterator[Piece]:
     return iter(())
-
-
-def _arguments(given: object) -> Mapping[str, Any] | None:
-    if isinstance(given, str):
-        try:
-            given = json.loads(given or "{}")
-        except (ValueError, RecursionError):
-            return None
-    return given if isinstance(given, Mapping) else {} if given is None else None
 
 
 def _first(block: Block, *names: str) -> Any:
@@ -221,7 +212,7 @@ _Reader = Callable[[Block], Iterable[Piece]]
 _KINDS: Mapping[_Reader, tuple[str, ...]] = {
     _text: ("text", "input_text", "output_text", "refusal", "guard_content", "guardContent"),
     _passage: ("json", "compaction"),
-    _medium: (
+    _media: (
         *("image", "image_url", "input_image", "image_generation_call", "computer_screenshot"),
         *("audio", "audio_url", "input_audio"),
     ),
@@ -233,13 +224,13 @@ _KINDS: Mapping[_Reader, tuple[str, ...]] = {
         *("tool_use", "tool_call", "function_call", "invalid_tool_call"),
         *("server_tool_use", "server_tool_call", "mcp_tool_use"),
     ),
-    _free_call: ("custom_tool_call",),
-    _served_call: ("web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"),
+    _custom_tool_call: ("custom_tool_call",),
+    _builtin_tool_call: ("web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"),
     _result: ("tool_result", "function_call_output"),
-    _served_result: ("server_tool_result",),
+    _builtin_tool_result: ("server_tool_result",),
     _wrapped: ("non_standard", "web_fetch_result"),
-    _bare: ("toolUse", "toolResult"),
-    _nothing: (
+    _bedrock_call: ("toolUse", "toolResult"),
+    _ignored: (
         *("reasoning", "reasoning_content", "reasoningContent", "thinking", "redacted_thinking"),
         *("cachePoint", "cache_point", "function_call_signature", "mcp_list_tools"),
         *("tool_call_chunk", "server_tool_call_chunk", "input_json_delta"),

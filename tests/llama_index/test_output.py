@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from llama_index.core.base.llms.types import ChatResponse, TextBlock, ToolCallBlock
 from llama_index.core.callbacks.token_counting import get_tokens_from_response
 
-from llama_index_phi4._responses import Answer, to_completion_response, whole
+from llama_index_phi4._output import ResponseBuilder, final_response, to_completion_response
 from phi4_space import (
     BrokenCall,
     Delta,
@@ -42,8 +42,8 @@ def raw(response: ChatResponse) -> dict[str, Any]:
 
 
 def read(*told: Event, parallel: bool = True) -> list[ChatResponse]:
-    answer = Answer(SPACE, parallel=parallel)
-    return [response for event in told if (response := answer.read(event)) is not None]
+    answer = ResponseBuilder(SPACE, parallel=parallel)
+    return [response for event in told if (response := answer.add(event)) is not None]
 
 
 @given(st.lists(st.text()))
@@ -181,8 +181,8 @@ def test_a_whole_answer_has_no_delta() -> None:
     """Only streams have deltas; a completion is the same answer as a chat's."""
     (response,) = read(reply("hi"))
 
-    assert whole(response).delta is None
-    assert whole(response).message == response.message
+    assert final_response(response).delta is None
+    assert final_response(response).message == response.message
     completion = to_completion_response(response)
     assert (completion.text, completion.delta, completion.raw) == ("hi", "hi", response.raw)
 

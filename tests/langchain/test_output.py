@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from langchain_phi4._answers import Heard
+from langchain_phi4._output import ReplyCollector
 from phi4_space import Event, Notice, Progress, Queued, Reply, Sent, Started, Timing, Waking
 
 
@@ -15,10 +15,10 @@ def reply(**changes: Any) -> Reply:
 
 
 def metadata(*events: Event) -> dict[str, Any]:
-    heard = Heard()
+    collector = ReplyCollector()
     for event in [*events, reply()]:
-        heard.take(event)
-    return heard.metadata()
+        collector.add(event)
+    return collector.metadata()
 
 
 def test_without_news_there_are_none() -> None:
@@ -60,7 +60,7 @@ def test_news_are_kept(events: list[Event], name: str, told: Any) -> None:
 
 def test_a_session_is_not_told() -> None:
     """Its name is the only key to what was said there, and traces lie about."""
-    heard = Heard()
-    heard.take(Reply(text="", sent=Sent("hi", session_hash="key"), space="s", model="m"))
+    collector = ReplyCollector()
+    collector.add(Reply(text="", sent=Sent("hi", session_hash="key"), space="s", model="m"))
 
-    assert "key" not in str(heard.result())
+    assert "key" not in str(collector.result())

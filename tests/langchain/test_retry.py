@@ -32,7 +32,7 @@ def space(monkeypatch: pytest.MonkeyPatch) -> ScriptedSpace:
     """What models talk to with the clients that they make for themselves."""
     space = ScriptedSpace()
     made = partial(SpaceClient, environment=Environment(transport=space))
-    monkeypatch.setattr("langchain_phi4._configuration.SpaceClient", made)
+    monkeypatch.setattr("langchain_phi4._config.SpaceClient", made)
     return space
 
 

@@ -1,0 +1,245 @@
+"""One answer, as a message or as chunks. Knows events and core's messages; no model, no I/O.
+
+A chunk's shape matters, since what does not fit is merged wrongly without an error: text comes first and
+calls last, never both in one chunk; each call has a whole number of its own, above that of the text; and
+what may occur only once, names and numbers, is in the last chunk.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Literal
+
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import ToolCallChunk, invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.utils.json import parse_partial_json
+
+from phi4_space import (
+    Delta,
+    Event,
+    Notice,
+    Progress,
+    Queued,
+    Reply,
+    Rewritten,
+    StreamLost,
+    UnexpectedAnswer,
+    Waking,
+)
+
+_PROVIDER = "phi4"
+_MARK = "<|tool_call|>"
+# Core repairs broken JSON by trying each of its beginnings, and merges each call with all others: both take
+# the square of the length. A closing bracket in front shows it at once that there is nothing to repair.
+_UNREPAIRABLE = "]"
+_SOON_REPAIRED = 200  # characters
+_MOST_CALLS = 1_000
+_GAP = "\n\n"
+_logger = logging.getLogger("langchain_phi4")
+
+
+class ReplyCollector:
+    """Collects the events of one answer: the reply, and those before it that its metadata have.
+
+    Attributes:
+        reply: The reply, once it was added.
+
+    Args:
+        one_call: Whether only the first of several tool calls counts.
+    """
+
+    reply: Reply
+
+    def __init__(self, *, one_call: bool = False) -> None:
+        self._one_call = one_call
+        self._events: dict[str, Any] = {}
+
+    def add(self, event: Event) -> None:
+        """Adds an event; kinds that metadata do not have are passed over.
+
+        Raises:
+            UnexpectedAnswer: The answer has more tool calls than any sane one.
+        """
+        match event:
+            case Waking():
+                self._events["waking"] = asdict(event)
+            case Queued():
+                self._events.setdefault("queue", asdict(event))  # the place where the turn entered it
+            case Progress():
+                self._events["progress"] = asdict(event)
+            case Notice():
+                self._events.setdefault("notices", []).append(asdict(event))
+            case Reply():
+                self.reply = replace(event, tool_calls=event.tool_calls[:1]) if self._one_call else event
+                _refuse_too_many(len(self.reply.tool_calls) + len(self.reply.broken_calls))
+            case _:
+                pass
+
+    def result(self) -> ChatResult:
+        """The answer as `_generate` returns it."""
+        message = AIMessage(
+            content=self.reply.text,
+            tool_calls=[
+                tool_call(name=call.name, args=dict(call.arguments), id=call.id)
+                for call in self.reply.tool_calls
+            ],
+            invalid_tool_calls=_invalid_calls(self.reply),
+            response_metadata={"model_provider": _PROVIDER, **self.metadata()},
+            usage_metadata=self.usage(),
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def metadata(self) -> dict[str, Any]:
+        """The metadata of the answer: names, the finish reason, times, and the events before the reply."""
+        reply = self.reply
+        metadata = {
+            "model_name": reply.model,
+            "finish_reason": "tool_calls" if reply.tool_calls else "stop",
+            "stop_sequence": reply.stopped_by,
+            "space": reply.space,
+            "gradio_version": reply.gradio_version,
+            "event_id": reply.sent.event_id,
+            "attempts": reply.sent.attempts,
+            "timing": asdict(reply.timing),
+            **self._events,
+        }
+        return {name: value for name, value in metadata.items() if value is not None}
+
+    def usage(self) -> UsageMetadata | None:
+        """The tokens, where the Space counted them; never an estimate."""
+        if (usage := self.reply.usage) is None:
+            return None
+        total = usage.input_tokens + usage.output_tokens
+        return UsageMetadata(
+            input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, total_tokens=total
+        )
+
+
+class ChunkBuilder:
+    """Turns the events of one answer into chunks.
+
+    A chunk cannot be withdrawn. Where the Space replaces text that was streamed, the new text follows
+    whole after an empty line, and the last chunk's metadata has it as `final_text`; where the answer was to
+    have a format, nothing may follow, and an error is raised.
+
+    Args:
+        collector: The answer's events; each is added there first.
+        formatted: Whether the answer was to have a format.
+    """
+
+    def __init__(self, collector: ReplyCollector, *, formatted: bool) -> None:
+        self._collector = collector
+        self._formatted = formatted
+        self._text = ""  # the answer as the Space has it, as far as it was streamed
+        self._gap = ""
+        self._rewritten = False
+
+    def add(self, event: Event) -> Iterator[ChatGenerationChunk]:
+        """The chunks that an event makes; the last of all come with the reply.
+
+        Raises:
+            StreamLost: Streamed text of an answer with a format was replaced.
+        """
+        match event:
+            case Delta():
+                yield from self._append(event.text)
+            case Rewritten():
+                yield from self._append_rest_of(event.text)
+            case Reply():
+                yield from self._append_rest_of(event.text)
+                yield from self._end(self._collector.reply)
+            case _:
+                pass
+
+    def _append(self, text: str) -> Iterator[ChatGenerationChunk]:
+        if text:
+            yield _chunk(self._gap + text)
+            self._text, self._gap = self._text + text, ""
+
+    def _append_rest_of(self, text: str) -> Iterator[ChatGenerationChunk]:
+        if not text.startswith(self._text):
+            self._rewrite()
+        yield from self._append(text[len(self._text) :])
+
+    def _rewrite(self) -> None:
+        if self._formatted:
+            raise StreamLost(
+                "The Space replaced the answer after its beginning had been streamed",
+                advice="Ask with invoke, which returns the last text alone.",
+            )
+        _logger.warning("The Space replaced text that had been streamed; the new text follows it")
+        self._text, self._gap, self._rewritten = "", _GAP, True
+
+    def _end(self, reply: Reply) -> Iterator[ChatGenerationChunk]:
+        for call in self._calls(reply):
+            yield _chunk(calls=[call])
+        metadata = self._collector.metadata()
+        if self._rewritten:
+            metadata["final_text"] = reply.text
+        yield _chunk(metadata=metadata, usage=self._collector.usage(), position="last")
+
+    def _calls(self, reply: Reply) -> list[ToolCallChunk]:
+        parsed = [
+            (call.name, json.dumps(dict(call.arguments), ensure_ascii=False), call.id)
+            for call in reply.tool_calls
+        ]
+        unparsed = [(None, call["args"], call["id"]) for call in _invalid_calls(reply)]
+        first = 1 if self._text or self._rewritten else 0  # the text, if there is one, is block 0
+        return [
+            tool_call_chunk(name=name, args=args, id=id_, index=index)
+            for index, (name, args, id_) in enumerate([*parsed, *unparsed], first)
+        ]
+
+
+def _chunk(
+    text: str = "",
+    *,
+    calls: Sequence[ToolCallChunk] = (),
+    metadata: dict[str, Any] | None = None,
+    usage: UsageMetadata | None = None,
+    position: Literal["last"] | None = None,
+) -> ChatGenerationChunk:
+    message = AIMessageChunk(
+        content=text,
+        tool_call_chunks=list(calls),
+        response_metadata={"model_provider": _PROVIDER, **(metadata or {})},
+        usage_metadata=usage,
+        chunk_position=position,
+    )
+    return ChatGenerationChunk(message=message)
+
+
+def _invalid_calls(reply: Reply) -> list[InvalidToolCall]:
+    """What was marked as a call and could not be parsed, with the reason."""
+    return [
+        invalid_tool_call(
+            name=None,
+            args=_unparsable(call.text),
+            id=f"broken_{reply.sent.event_id}_{number}",
+            error=call.reason,
+        )
+        for number, call in enumerate(reply.broken_calls)
+    ]
+
+
+def _refuse_too_many(calls: int) -> None:
+    if calls > _MOST_CALLS:
+        raise UnexpectedAnswer(
+            f"The answer calls tools {calls} times", advice=f"Ask for less: {_MOST_CALLS} times are the most."
+        )
+
+
+def _unparsable(text: str) -> str:
+    """The text, marked so that core, which repairs broken JSON, does not make a call of it."""
+    if len(text) > _SOON_REPAIRED:
+        return _UNREPAIRABLE + text
+    try:
+        parse_partial_json(text)
+    except ValueError:
+        return text
+    return _MARK + text

@@ -1,0 +1,50 @@
+"""What an adapter to any framework reads: media, documents, schemas, options. Knows no framework.
+
+Frameworks and providers write the same few things in many forms. The adapter knows the fields of each form;
+their values are read here, so that all adapters read them alike. Code that only asks a Space needs nothing of
+this.
+
+| room | what it reads |
+|---|---|
+| `media` | bytes, base64, data URIs and URLs, as `Media` |
+| `documents` | the bytes of a document: as text, or as an image or audio |
+| `schema` | what `response_format` is set to: a pydantic class, or OpenAI's dicts |
+| `options` | sampling options, stop strings, and arguments that nobody reads |
+| `messages` | roles, and the arguments of tool calls |
+| `errors` | where in a caller's data something was wrong |
+"""
+
+from phi4_space._media.data_uri import DataUri, decode_base64, is_data_uri, read_data_uri
+from phi4_space._turns import Role
+from phi4_space.interop.documents import document_bytes, document_heading, read_document
+from phi4_space.interop.errors import error_text, errors_at, short_repr
+from phi4_space.interop.media import media_from_data, media_from_url
+from phi4_space.interop.messages import read_call_arguments, to_role
+from phi4_space.interop.options import SAMPLING_OPTIONS, refuse_unknown, sampling_options, to_stop
+from phi4_space.interop.schema import PydanticCheck, is_pydantic, pydantic_schema, to_response_format
+
+__all__ = [
+    "SAMPLING_OPTIONS",
+    "DataUri",
+    "PydanticCheck",
+    "Role",
+    "decode_base64",
+    "document_bytes",
+    "document_heading",
+    "error_text",
+    "errors_at",
+    "is_data_uri",
+    "is_pydantic",
+    "media_from_data",
+    "media_from_url",
+    "pydantic_schema",
+    "read_call_arguments",
+    "read_data_uri",
+    "read_document",
+    "refuse_unknown",
+    "sampling_options",
+    "short_repr",
+    "to_response_format",
+    "to_role",
+    "to_stop",
+]
