@@ -91,5 +91,5 @@ $(VENV)/wheel.stamp: $(VENV)/test.stamp $(SOURCES)
 # The server's side alone: neither the client nor what it needs.
 .venv-gradio-%/server.stamp: constraints/gradio-%.txt
 	$(PYTHON) -m venv .venv-gradio-$*
-	.venv-gradio-$*/bin/python -m pip --disable-pip-version-check --quiet install --constraint $< gradio==$* av numpy pillow
+	.venv-gradio-$*/bin/python -m pip --disable-pip-version-check --quiet install --constraint $< gradio==$* av jsonschema numpy pillow python-multipart snowballstemmer
 	touch $@

@@ -21,12 +21,15 @@ COMMAND_NEEDS = {"rich", "typer"}
 SERVER_NEEDS = {
     "av",
     "gradio",
+    "jsonschema",
     "numpy",
     "PIL",
+    "snowballstemmer",
     "fastapi",
+    "pydantic",
     "starlette",
     "uvicorn",
-}  # the last three come with gradio
+}  # the last four come with gradio
 ADAPTERS = {
     "langchain_phi4": {"langchain_core", "pydantic", "pydantic_core"},
     "llama_index_phi4": {"llama_index", "pydantic", "pydantic_core"},

@@ -1,7 +1,7 @@
-"""The rehearsal model: deterministic and extractive, without weights. Knows neither Gradio nor Phi-4.
+"""The offline model: deterministic and extractive, without weights. Knows neither Gradio nor Phi-4.
 
 It exists so that chains, agents and retrieval can be run end to end on a laptop, in CI, with no network and
-no quota. Nothing is downloaded. `prompt` reads what arrives, `answering` chooses the skill, and each skill
-has a room: `calling` tools, `filling` JSON, `reading` passages, `seeing` pictures, `hearing` sounds,
-`remembering` what was said. The others serve these.
+no quota. `prompt` reads what arrives; `answer` lists the skills, and the first that has an answer gives it:
+`tool_choice` calls tools, `fill` JSON, `search` reads passages, `media_answers` tells of files, `memory` of
+what was said.
 """

@@ -1,4 +1,4 @@
-"""The rehearsal model as the Space takes it. Knows the skills by the one door to them, and no skill."""
+"""The offline model as the Space takes it. Knows no skill."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextvars import copy_context
 
 from phi4_server.media.scope import CURRENT, CancelScope
 from phi4_server.model import Said
-from phi4_server.offline.answering import NATURE, reply
+from phi4_server.offline.answer import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
 _YIELD_EVERY_S = 1.0

@@ -25,23 +25,22 @@ Mark = tuple[Kind, int]
 _LINE = re.compile(r"^(System|User|Assistant|Tool)(?: \([^()\n]*\))?:[ \t]*", re.MULTILINE)
 _END = re.compile(r"^Assistant:\s*\Z", re.MULTILINE)
 _TOKEN = re.compile(r"<\|(system|user|assistant|tool)\|>")
-_MARKS = {
-    _LINE: re.compile(r" ?\[(image|audio|file) (\d{1,4})\] ?"),
-    _TOKEN: re.compile(r" ?<\|(image|audio)_(\d{1,4})\|> ?"),
-}
+_MARK = re.compile(r" ?(?:\[(image|audio|file) (\d{1,4})\]|<\|(image|audio)_(\d{1,4})\|>) ?")
 _RESULT = re.compile(r"(?P<name>\S{1,200})(?: \(call (?P<number>\d{1,3})\))? -> (?P<text>.*)", re.DOTALL)
 _NO_OUTPUT = "(no output)"
-_STOP = re.compile(r"\.(?=\s)")
-_LONGEST = 200_000
+_EXAMPLE = re.compile(
+    rf"^[^\n]{{0,1000}}?{re.escape(tools.CALL)}[^\n]*{re.escape(tools.CALLED)}[^.\n]*\.?", re.MULTILINE
+)
+"""A sentence of a system turn that shows how to call."""
+_MAX_TEXT = 200_000
 """How many characters a chat holds at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One turn of a conversation.
+    """One turn of a conversation; one of a tool is the result of a call.
 
     Attributes:
-        role: Who speaks; "tool" is the result of a call.
         text: The words, without tools, calls and marks.
         calls: What an assistant's turn called.
         answers: Which of the calls made at once a result answers, from 1, where it says so.
@@ -59,12 +58,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """All that was said so far.
-
-    Attributes:
-        turns: Every turn, oldest first.
-        tools: The tools that may be called now.
-    """
+    """All that was said so far: every turn, oldest first, and the tools that may be called now."""
 
     turns: tuple[Turn, ...] = ()
     tools: tuple[Tool, ...] = ()
@@ -75,9 +69,14 @@ class Conversation:
         return max((index for index, turn in enumerate(self.turns) if turn.role == "user"), default=-1)
 
     @property
+    def last(self) -> Turn:
+        """The user's last turn; an empty one where there is none."""
+        return self.turns[self._last] if self._last >= 0 else Turn(role="user")
+
+    @property
     def asked(self) -> str:
         """What the user said last."""
-        return self.turns[self._last].text if self._last >= 0 else ""
+        return self.last.text
 
     def asking(self, text: str) -> Conversation:
         """The same, with other words in the user's last turn."""
@@ -99,21 +98,10 @@ class Conversation:
         return self.turns[self._last + 1 :]
 
     @property
-    def around(self) -> tuple[str, ...]:
-        """The words around the files that the user's last turn names."""
-        return self.turns[self._last].around if self._last >= 0 else ()
-
-    def naming(self, number: int) -> Conversation:
-        """The same, with only one of the files in the user's last turn named, counted from 0."""
-        last = self.turns[self._last]
-        return replace(self, turns=(*self.before, replace(last, marks=(last.marks[number],)), *self.since))
-
-    @property
     def marks(self) -> tuple[Mark, ...] | None:
         """The files that the user's last turn, or a result after it, names; None where no turn names any."""
-        if not any(turn.marks for turn in self.turns):
-            return None
-        return tuple(mark for turn in self.turns[max(self._last, 0) :] for mark in turn.marks)
+        named = any(turn.marks for turn in self.turns)
+        return tuple(mark for turn in (self.last, *self.since) for mark in turn.marks) if named else None
 
 
 def read(chat: Sequence[Said]) -> Conversation:
@@ -125,9 +113,9 @@ def read(chat: Sequence[Said]) -> Conversation:
         ValueError: The texts are too long.
     """
     length = sum(len(said.text) for said in chat)
-    if length > _LONGEST:
+    if length > _MAX_TEXT:
         raise ValueError(
-            f"This chat holds {length:,} characters of text; the rehearsal model reads {_LONGEST:,} at most."
+            f"This chat holds {length:,} characters of text; the rehearsal model reads {_MAX_TEXT:,} at most."
             " Send less, or start a new chat."
         )
     turns: list[Turn] = []
@@ -135,9 +123,9 @@ def read(chat: Sequence[Said]) -> Conversation:
     for said in chat:
         style = None if said.role == "assistant" else _style(said.text)
         if style is None:
-            turns.append(_turn(said.role, said.text, _TOKEN))
+            turns.append(_turn(said.role, said.text))
             continue
-        offers = tuple(tool for found in tools.OFFER.findall(said.text) for tool in tools.offered(found))
+        offers = tuple(tool for offer in tools.OFFER.findall(said.text) for tool in tools.offered(offer))
         turns += _turns(style, tools.OFFER.sub("", said.text))
     return Conversation(turns=tuple(turns), tools=offers)
 
@@ -146,46 +134,34 @@ def _style(text: str) -> re.Pattern[str] | None:
     """What sets the turns of a prompt apart; None for a prompt that is one turn."""
     if _TOKEN.match(text.lstrip()):
         return _TOKEN
-    begun, ended = _LINE.match(text), _END.search(text)
-    return _LINE if begun and ended else None
+    return _LINE if _LINE.match(text) and _END.search(text) else None
 
 
 def _turns(style: re.Pattern[str], text: str) -> Iterator[Turn]:
     """The turns of a prompt; the empty one that asks for the answer is no turn."""
     _, *parts = style.split(text)
-    spoken = list(zip(parts[::2], parts[1::2], strict=True))
-    asks_for_answer = bool(spoken) and spoken[-1][0].casefold() == "assistant" and not spoken[-1][1].strip()
-    for role, said in spoken[: -1 if asks_for_answer else None]:
-        yield _turn(cast("Role", role.casefold()), said.partition("<|end|>")[0].strip(), style)
+    spoken = [
+        (cast("Role", role.casefold()), said.partition("<|end|>")[0].strip())
+        for role, said in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    yield from (_turn(*turn) for turn in (spoken[:-1] if spoken[-1:] == [("assistant", "")] else spoken))
 
 
-def _turn(role: Role, text: str, style: re.Pattern[str]) -> Turn:
-    calls = tools.called(text) if role == "assistant" else ()
-    # a system turn may show how to call; what it says of that is no text of its own
-    bare = _without_examples(text) if role == "system" else tools.uncalled(text) if calls else text
+def _turn(role: Role, text: str) -> Turn:
+    bare, calls = tools.parted(text) if role == "assistant" else (text, ())
+    if role == "system":  # it may show how to call; what it says of that is no text of its own
+        bare = _EXAMPLE.sub("", text)
     result = _RESULT.fullmatch(text) if role == "tool" else None
-    if result:
-        bare = result["text"]
-    around = tuple(_MARKS[style].split(bare)[::3])
+    bare = result["text"] if result else bare
+    found = list(_MARK.finditer(bare))
+    edges = [0, *(edge for mark in found for edge in mark.span()), len(bare)]
+    around = tuple(bare[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
     words = " ".join(around).strip()
     return Turn(
         role=role,
         text="" if words == _NO_OUTPUT else words,
         calls=calls,
         answers=int(result["number"]) if result and result["number"] else None,
-        marks=tuple((cast("Kind", kind), int(number)) for kind, number in _MARKS[style].findall(bare)),
-        around=around if around[1:] else (),
+        marks=tuple((cast("Kind", mark[1] or mark[3]), int(mark[2] or mark[4])) for mark in found),
+        around=around if found else (),
     )
-
-
-def _without_examples(text: str) -> str:
-    """A system turn without the sentences that show how to call, up to the full stop after the marks."""
-    return "\n".join(_without_example(line) for line in text.split("\n")) if tools.CALLED in text else text
-
-
-def _without_example(line: str) -> str:
-    opening = line.rfind(tools.CALL, 0, max(line.rfind(tools.CALLED), 0))
-    if opening < 0:
-        return line
-    stop = _STOP.search(line, line.find(tools.CALLED, opening))
-    return line[stop.end() :] if stop else ""

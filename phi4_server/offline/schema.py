@@ -1,181 +1,181 @@
-"""JSON Schema: a schema as a value, its references followed. Knows no text and no JSON value.
+"""JSON Schema: a schema as plain data, what it allows, and the plainest value of it. Knows no text.
 
-Understands what pydantic and the frameworks write: types, enum and const, references, anyOf, oneOf and allOf,
-objects, arrays, bounds of numbers, lengths, patterns, formats.
+A schema comes from whoever writes the prompt. It is copied before it is used: references are replaced by what
+they point to, and what is not listed here is left out: allOf, conditions; and patterns, as they may be made
+to take for ever. What the copy may hold is bounded, so whatever is done with it takes little time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from phi4_server.offline import effort
+from jsonschema import Draft202012Validator
+
+Schema = Mapping[str, Any]
 
 KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
 """The types that JSON Schema names."""
 
-_HINTS = {
-    "object": ("properties", "additionalProperties", "required"),
-    "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
-    "string": ("minLength", "maxLength", "pattern", "format"),
-    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+_BOUNDS = (
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+    *("minLength", "maxLength", "minItems", "maxItems"),
+)
+_DAY, _MIDNIGHT = "1970-01-01", "00:00:00Z"
+_SAMPLES = {
+    "date": _DAY,
+    "time": _MIDNIGHT,
+    "date-time": f"{_DAY}T{_MIDNIGHT}",
+    "uri": "https://example.com/",
 }
-_CHOICES = ("anyOf", "oneOf")
-_TOLD = frozenset({*_CHOICES, "title", "description", "default", "$defs", "definitions", "discriminator"})
-_FURTHEST = 16
-_MOST = 1e100
-"""The largest bound, either way: sums and quotients of such still are numbers."""
+_OF_CHOICE = frozenset({"anyOf", "oneOf", "title", "description", "default"})
+"""What belongs to a choice, and says nothing of its branches."""
+_MAX_NODES = 1000
+_MAX_DEPTH = 16
+_MAX_VALUES = 100
+_MAX_NUMBER = 1e100
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """A schema with the document that its references point into.
+def read(document: object) -> Schema:
+    """A schema, copied as this room says; one that is no object allows anything.
 
-    Attributes:
-        node: The schema, its references followed and its allOf merged.
-        root: The document.
-        trail: The references followed on the way here, so that a schema that holds itself comes to an end.
-        again: Whether the way here went round in a circle.
+    Raises:
+        ValueError: It holds more than is taken.
     """
-
-    node: Mapping[str, Any]
-    root: Mapping[str, Any]
-    trail: tuple[str, ...] = ()
-    again: bool = False
-
-    @classmethod
-    def of(cls, document: object) -> Schema:
-        """The schema that is a whole document; one that is no object allows anything."""
-        root = document if isinstance(document, dict) else {}
-        return cls({}, root).at(root)
-
-    def at(self, node: object) -> Schema:
-        """A schema inside this one's document, its references followed."""
-        inner, trail = _object(node), self.trail
-        effort.spend(5 + len(inner) // 10)
-        while isinstance(reference := inner.get("$ref"), str):
-            effort.spend(len(reference) // 10)
-            if reference in trail or len(trail) > _FURTHEST:
-                return Schema({}, self.root, trail, again=True)
-            trail = (*trail, reference)
-            inner = {**_pointed(self.root, reference), **_without(inner, {"$ref"})}
-        for part in listed(inner.get("allOf")):
-            effort.spend(
-                len(inner) + len(_object(inner.get("properties"))) + len(listed(inner.get("required")))
-            )
-            under = Schema({}, self.root, trail).at(part)
-            inner = _merged(_without(inner, {"allOf"}), under.node)
-        return Schema(inner, self.root, trail)
-
-    def afresh(self) -> Schema:
-        """The same, as if no reference had been followed: for a value inside the value."""
-        return Schema(self.node, self.root)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The JSON types that it names, or implies where it names none; none where it leaves them open."""
-        named = self.node.get("type")
-        kinds = tuple(kind for kind in (named if isinstance(named, list) else [named]) if kind in KINDS)
-        if "nullable" in self.node and kinds and self.node["nullable"] is True:
-            kinds = (*kinds, "null")
-        return (
-            kinds
-            or tuple(kind for kind, hints in _HINTS.items() if any(hint in self.node for hint in hints))[:1]
-        )
-
-    @property
-    def chosen(self) -> list[Any] | None:
-        """The values of which it takes one; None where it names none."""
-        if "const" in self.node:
-            return [self.node["const"]]
-        values = self.node.get("enum")
-        return values if isinstance(values, list) else None
-
-    @property
-    def properties(self) -> dict[str, Schema]:
-        """An object's properties."""
-        return {name: self.at(node) for name, node in _object(self.node.get("properties")).items()}
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """The properties that an object must have."""
-        effort.spend(len(listed(self.node.get("required"))) // 10)
-        return tuple(name for name in listed(self.node.get("required")) if isinstance(name, str))
-
-    @property
-    def others(self) -> Schema | None:
-        """What properties it does not name must be; None where it takes none."""
-        node = self.node.get("additionalProperties")
-        return None if node is False else self.at(node)
-
-    def item(self, index: int) -> Schema:
-        """What the item of an array at an index must be."""
-        first = listed(self.node.get("prefixItems"))
-        return self.at(first[index] if index < len(first) else self.node.get("items"))
-
-    def branches(self, choice: str) -> tuple[Schema, ...]:
-        """The schemas under anyOf or oneOf, each with what stands beside the choice."""
-        own = _without(self.node, _TOLD)
-        return tuple(self.at(_merged(own, _object(branch))) for branch in listed(self.node.get(choice)))
-
-    @property
-    def alternatives(self) -> tuple[Schema, ...]:
-        """The ways to fill it, each of one kind at most and without a choice; circles are left out."""
-        choices = [branch for choice in _CHOICES for branch in self.branches(choice)]
-        if self.again:
-            return ()
-        if choices:
-            return tuple(way for branch in choices for way in branch.alternatives)
-        if len(self.kinds) > 1 and self.chosen is None:
-            one = {**self.node, "nullable": False}
-            return tuple(Schema({**one, "type": kind}, self.root, self.trail) for kind in self.kinds)
-        return (self,)
-
-    @property
-    def kind(self) -> str:
-        """The one kind of an alternative; empty where it is open."""
-        return next(iter(self.kinds), "")
-
-    def number(self, key: str) -> float | None:
-        """A bound such as minimum, where it is a number that can be reckoned with."""
-        value = self.node.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
-            return None
-        return value
-
-    def text(self, key: str) -> str:
-        """A word such as format; empty where it is none."""
-        value = self.node.get(key)
-        return value if isinstance(value, str) else ""
+    return _Copy(document).node(document, ())
 
 
-def listed(value: object) -> list[Any]:
-    """The value where it is a list, else an empty one."""
+class _Copy:
+    """A copy under way, of a document that references point into."""
+
+    def __init__(self, root: object) -> None:
+        self._root = root
+        self._left = _MAX_NODES
+
+    def node(self, node: object, trail: tuple[str, ...]) -> dict[str, Any]:
+        """A schema in the document; one that holds itself ends in one that allows anything."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("A JSON Schema in this chat is too large for the rehearsal model.")
+        if not isinstance(node, dict) or len(trail) > _MAX_DEPTH:
+            return {}
+        copy = dict(_plain(node))
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference not in trail:
+            copy = _merged(self.node(_pointed(self._root, reference), (*trail, reference)), copy)
+        return _merged(copy, dict(self._nested(node, (*trail, ""))))
+
+    def _nested(self, node: Mapping[str, Any], trail: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        for key in ("anyOf", "oneOf"):
+            if branches := _list(node.get(key)):
+                yield key, [self.node(branch, trail) for branch in branches]
+        if "items" in node:
+            yield "items", self.node(node["items"], trail)
+        if "additionalProperties" in node:
+            others = node["additionalProperties"]
+            yield "additionalProperties", others is not False and self.node(others, trail)
+        if isinstance(properties := node.get("properties"), dict):
+            yield "properties", {name: self.node(inner, trail) for name, inner in properties.items()}
+
+
+def _plain(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The keywords that hold no schema, as far as they are what they should be."""
+    named = node.get("type")
+    if kinds := [kind for kind in (named if isinstance(named, list) else [named]) if kind in KINDS]:
+        yield "type", kinds
+    yield from ((key, node[key]) for key in ("default", "const") if key in node)
+    if chosen := _list(node.get("enum")):
+        yield "enum", chosen
+    if names := [name for name in _list(node.get("required")) if isinstance(name, str)]:
+        yield "required", list(dict.fromkeys(names))
+    yield from ((key, node[key]) for key in ("description", "format") if isinstance(node.get(key), str))
+    for key in _BOUNDS:
+        bound = node.get(key)
+        if isinstance(bound, int | float) and not isinstance(bound, bool) and abs(bound) < _MAX_NUMBER:
+            yield key, bound
+
+
+def _pointed(root: object, reference: str) -> object:
+    """What a reference such as "#/$defs/City" points to; an empty schema where it points nowhere."""
+    for step in reference.split("/")[1:]:
+        root = root.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(root, dict) else {}
+    return root if reference.startswith("#") else {}
+
+
+def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both schemas at once, as far as laying them over each other tells it."""
+    both = one | other
+    if "properties" in one and "properties" in other:
+        both["properties"] = one["properties"] | other["properties"]
+    if "required" in one and "required" in other:
+        both["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
+    return both
+
+
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def allows(schema: Schema, value: object) -> bool:
+    """Whether a schema that was read here allows a JSON value."""
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return bool(Draft202012Validator(schema, format_checker=checker).is_valid(value))
 
 
-def _without(node: Mapping[str, Any], keys: set[str] | frozenset[str]) -> Mapping[str, Any]:
-    return {key: value for key, value in node.items() if key not in keys}
+def choices(schema: Schema) -> list[Any] | None:
+    """The values of which a schema takes one; None where it names none."""
+    return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
-def _pointed(root: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
-    """What a reference such as "#/$defs/City" points to; an empty schema where it points nowhere."""
-    node: object = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        node = _object(node).get(step.replace("~1", "/").replace("~0", "~"))
-    return _object(node) if reference.startswith("#") else {}
+def kind(schema: Schema) -> str:
+    """The one type of a way to fill a schema; empty where it is open."""
+    implied = "object" if "properties" in schema else "array" if "items" in schema else ""
+    return str(schema["type"][0]) if "type" in schema else implied
 
 
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Both schemas at once, as far as laying them over each other tells it."""
-    both = {**one, **other}
-    if "properties" in one and "properties" in other:
-        both["properties"] = {**_object(one["properties"]), **_object(other["properties"])}
-    if "required" in one and "required" in other:
-        both["required"] = [*listed(one["required"]), *listed(other["required"])]
-    return both
+def ways(schema: Schema) -> Iterator[Schema]:
+    """The ways to fill a schema, each of one type at most and without a choice."""
+    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    own = {key: schema[key] for key in schema.keys() - _OF_CHOICE}
+    if branches:
+        yield from (way for branch in branches for way in ways(_merged(own, branch)))
+    else:
+        yield from ({**schema, "type": [one]} for one in schema["type"]) if "type" in schema else [schema]
+
+
+def plainest(schema: Schema, *, room: int = _MAX_VALUES) -> Any:
+    """A value that says as little as it can, and that the schema allows, if a simple one does.
+
+    Args:
+        schema: The schema.
+        room: How many values it may hold.
+    """
+    if room < 1:
+        return None
+    # where it may be left open, null says least
+    options = sorted(ways(schema), key=lambda way: kind(way) != "null")
+    default = [schema["default"]] if "default" in schema else []
+    plain = [value for way in options for value in choices(way) or [_of_kind(way, room)]]
+    return next((value for value in [*default, *plain] if allows(schema, value)), plain[0])
+
+
+def _of_kind(way: Schema, room: int) -> Any:
+    match kind(way):
+        case "boolean":
+            return False
+        case "integer" | "number" as named:
+            step = 1 if named == "integer" else 0.5
+            low = max(way.get("minimum", -_MAX_NUMBER), way.get("exclusiveMinimum", -_MAX_NUMBER) + step)
+            return min(
+                max(0, low), way.get("maximum", _MAX_NUMBER), way.get("exclusiveMaximum", _MAX_NUMBER) - step
+            )
+        case "string":
+            return _SAMPLES.get(way.get("format", ""), "").ljust(min(int(way.get("minLength", 0)), room), "-")
+        case "array":
+            count = max(min(int(way.get("minItems", 0)), room), 0)
+            return [plainest(way.get("items", {}), room=room // count) for _ in range(count)]
+        case "object":
+            names, properties = way.get("required", [])[:room], way.get("properties", {})
+            return {name: plainest(properties.get(name, {}), room=room // len(names)) for name in names}
+        case _:
+            return None

@@ -14,25 +14,12 @@ OFFER = re.compile(r"<\|tool\|>((?:(?!<\|end\|>|<\|/?tool\|>).)*)<\|/tool\|>", r
 CALL, CALLED = "<|tool_call|>", "<|/tool_call|>"
 """What stands before and behind the calls in an assistant's turn."""
 
-_TYPES = {
-    "str": "string",
-    "int": "integer",
-    "float": "number",
-    "bool": "boolean",
-    "list": "array",
-    "dict": "object",
-}
+_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the model may call.
-
-    Attributes:
-        name: Its name.
-        description: What it does.
-        parameters: JSON Schema of its arguments, an object.
-    """
+    """A tool that the model may call: its name, what it does, and JSON Schema of its arguments, an object."""
 
     name: str
     description: str = ""
@@ -41,12 +28,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a tool.
-
-    Attributes:
-        name: The tool's name.
-        arguments: Its arguments, as JSON values.
-    """
+    """A call of a tool: the tool's name, and its arguments as JSON values."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -62,69 +44,44 @@ def loaded(text: str) -> Any:
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     value = loaded(text)
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, dict):
-            yield item
+    yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict))
 
 
-def offered(text: str) -> tuple[Tool, ...]:
-    """The tools of a JSON list; what is no tool is left out.
-
-    Takes Phi-4's flat objects and OpenAI's nested ones; parameters as JSON Schema, or as the plain mapping
-    of names with Python's type names that Phi-4's model card shows.
-    """
-    found = []
+def offered(text: str) -> Iterator[Tool]:
+    """The tools of a JSON list, Phi-4's flat objects or OpenAI's nested ones; what is no tool is left out."""
     for item in _objects(text):
         inner = item.get("function")
         spec = inner if isinstance(inner, dict) else item
-        if isinstance(spec.get("name"), str):
-            found.append(
-                Tool(spec["name"], str(spec.get("description") or ""), schema(spec.get("parameters")))
-            )
-    return tuple(found)
+        if isinstance(name := spec.get("name"), str):
+            yield Tool(name, str(spec.get("description") or ""), schema(spec.get("parameters")))
 
 
 def schema(parameters: object) -> Mapping[str, Any]:
-    """JSON Schema of a tool's parameters, also where they are a plain mapping of names."""
+    """JSON Schema of a tool's parameters; Phi-4's model card has them as a mapping, with Python's types."""
     if not isinstance(parameters, dict):
-        return {"type": "object", "properties": {}}
-    if parameters.keys() & {"type", "properties", "$ref", "anyOf", "allOf", "oneOf"} or not parameters:
-        return parameters
-    properties = {name: _typed(spec) for name, spec in parameters.items() if isinstance(spec, dict)}
-    required = [name for name, spec in properties.items() if "default" not in spec]
+        return {"type": "object"}
+    if parameters.keys() & {"type", "properties", "$ref", "anyOf", "allOf", "oneOf"}:
+        return {"type": "object", **parameters}
+    specs = {name: spec for name, spec in parameters.items() if isinstance(spec, dict)}
+    properties = {
+        name: {**spec, "type": _TYPES.get(str(spec.get("type")), spec.get("type"))}
+        for name, spec in specs.items()
+    }
+    required = [name for name, spec in specs.items() if "default" not in spec]
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _typed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    kind = str(spec.get("type", "str")).split("[")[0].split(",")[0].strip()
-    return {**spec, "type": _TYPES.get(kind, kind)}
-
-
-def uncalled(text: str) -> str:
-    """An assistant's text without the calls that it makes."""
-    return "".join(_split(text)[::2])
-
-
-def _split(text: str) -> list[str]:
-    """What stands outside the marks of calls and inside them, in turn."""
-    parts: list[str] = []
-    place = 0
+def parted(text: str) -> tuple[str, tuple[Call, ...]]:
+    """An assistant's text without the calls that it makes, and these; what is no call is left out."""
+    bare, calls, place = "", [], 0
     while (start := text.find(CALL, place)) >= 0 and (end := text.find(CALLED, start)) >= 0:
-        parts += [text[place:start], text[start + len(CALL) : end]]
-        place = end + len(CALLED)
-    return [*parts, text[place:]]
-
-
-def called(text: str) -> tuple[Call, ...]:
-    """The calls that an assistant's text makes, in order; what is no call is left out."""
-    found = []
-    for body in _split(text)[1::2]:
-        for item in _objects(body):
-            arguments = item.get("arguments", item.get("parameters"))
-            name = item.get("name")
+        bare += text[place:start]
+        for item in _objects(text[start + len(CALL) : end]):
+            name, arguments = item.get("name"), item.get("arguments", item.get("parameters"))
             if isinstance(name, str):
-                found.append(Call(name, arguments if isinstance(arguments, dict) else {}))
-    return tuple(found)
+                calls.append(Call(name, arguments if isinstance(arguments, dict) else {}))
+        place = end + len(CALLED)
+    return bare + text[place:], tuple(calls)
 
 
 def written(calls: Sequence[Call]) -> str:

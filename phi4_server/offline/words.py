@@ -1,34 +1,82 @@
-"""Words: tokens, stems, sentences, persons. Knows a little English; knows no prompt and no task."""
+"""Words: tokens, stems, sentences, persons, and lists of words. Knows a little English; knows no task."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
-from phi4_server.offline import effort
-from phi4_server.offline.lexicon import ABBREVIATIONS, IRREGULAR, PERSONS, STOP_WORDS
+import snowballstemmer
 
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_TOKEN = re.compile(
-    rf"[{_CJK}]+|\d+(?:[.,:]\d+)+|(?:(?![{_CJK}])[^\W_])+(?:['\u2019](?:(?![{_CJK}])[^\W_])+)*"
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _numbered(text: str, *, start: int = 1, step: int = 1) -> dict[str, int]:
+    return {word: step * number for number, word in enumerate(text.split(), start=start)}
+
+
+STOP_WORDS = _words("""
+    a about above after again all also am an and any are as at be because been before being below between both
+    but by can could did do does doing down during each few for from further had has have having he her here
+    hers him his how i if in into is it its itself just me mine more most my myself no nor not now of off on
+    once only or other our ours out over own per please same shall she should so some such than that the their
+    theirs them then there these they this those through to too under until up upon us very was we were what
+    when where which while who whom whose why will with within without would you your yours yourself don't
+    doesn't didn't isn't aren't wasn't can't couldn't won't wouldn't i'm i've i'd i'll you're you've it's
+    that's what's who's where's there's let's
+""")
+"""Words that say how a sentence is built, not what it is about."""
+
+COMMANDS = _words("""
+    answer ask call check describe explain fetch find get give help know let like look make need perform
+    please run say see show tell try use using want tool function
+""")
+"""Words by which people ask for something, whatever it is."""
+
+IMPERATIVES = COMMANDS | _words("""
+    add book buy calculate cancel close compare compute convert count create delete divide draw email
+    extract format generate identify list multiply open order pay plan play put read remember remind
+    remove reserve save schedule search send set sort start stop subtract summarise summarize take
+    translate turn update visit write
+""")
+"""Words that a sentence which asks for something begins with."""
+
+ABBREVIATIONS = _words("mr mrs ms dr prof st sr jr vs etc e.g i.e cf no fig vol approx dept inc ltd co")
+"""Words that a full stop may follow inside a sentence."""
+
+_SWAPPED = """
+    i you, me you, we you, us you, my your, our your, mine yours, myself yourself, am are, i'm you're,
+    i've you've, i'd you'd, i'll you'll, you I, your my, yours mine, you're I'm, i_was you_were, you_are I_am,
+    you_were I_was
+"""
+PERSONS = {
+    one.replace("_", " "): other.replace("_", " ") for one, other in map(str.split, _SWAPPED.split(","))
+}
+"""What words of person become when the other one says them."""
+
+CALENDAR = _words("""
+    monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow yesterday
+    january february march april may june july august september october november december
+""")
+"""Words that name a day or a month."""
+
+JOINING = _words("in at on to for with from near into and or is are by of that which as about under per")
+"""Words that end a phrase before them."""
+
+ORDINALS = _numbered("first second third fourth fifth sixth seventh eighth ninth tenth")
+"""Words by which things are counted off, with their numbers."""
+
+COUNTED = _numbered("zero one two three four five six seven eight nine ten eleven twelve", start=0)
+"""The numbers that are read where they are written as words."""
+NUMBER = re.compile(
+    rf"\b(?<!which )(?<!this )(?<!that )(?<!any )(?<!no )(?:{'|'.join(COUNTED)})\b", re.IGNORECASE
 )
+"""One of them in a text, where it counts."""
+
+_TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+(?:['\u2019][^\W_]+)*")
 # a run of marks is tried from its first one only: from each of them, a long run would take for ever
 _STOP = re.compile(r"(?<![.!?…])(?P<dot>[.!?…]++)[\"'”\u2019)\]]*+\s+|[。\uff01\uff1f]+")
-_MARK = re.compile(r"[.!?…。\uff01\uff1f]")
-_SPACELESS = re.compile(f"[{_CJK}]")
-_VOWEL = re.compile(r"[aeiouy]")
-_ENDINGS = tuple(
-    (ending, re.compile(last))
-    for ending, last in (
-        ("ing", "."),
-        ("ed", "[^e]$"),
-        ("ion", "[st]$"),
-        ("or", "[st]$"),
-        ("er", "..[^aeiou]$"),
-        ("e", "."),
-    )
-)
-"""Endings that forms of one word differ in, each with how the rest of the word must end."""
 _PERSON = re.compile(r"\b(?:i was|you are|you were)\b|[A-Za-z]+(?:['\u2019][A-Za-z]+)?", re.IGNORECASE)
 _OBJECT = re.compile(
     r"\b(?!(?:and|but|or|if|when|because|that|what|as|so|do|did|can|will|than)\b)[a-z]+\s$", re.IGNORECASE
@@ -36,6 +84,7 @@ _OBJECT = re.compile(
 _WORD = 40
 """How far back the last word before a place is looked for."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+")
+_stemmer = snowballstemmer.stemmer("english")
 
 
 def spelled(name: str) -> str:
@@ -44,46 +93,14 @@ def spelled(name: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """The text's words in order, casefolded; Chinese and Japanese, which set no spaces, in pairs of signs."""
-    effort.spend(4 + len(text))
-    return [token for word in _TOKEN.findall(text) for token in _parts(word)]
+    """The text's words in order, casefolded."""
+    return [word.replace("\u2019", "'").casefold() for word in _TOKEN.findall(text)]
 
 
-def _parts(word: str) -> Sequence[str]:
-    if word.isascii() or len(word) == 1 or not _SPACELESS.match(word):
-        return (word.replace("\u2019", "'").casefold(),)
-    return [word[start : start + 2] for start in range(len(word) - 1)]
-
-
+@lru_cache(maxsize=10_000)
 def stem(word: str) -> str:
     """A word's stem, the same for most of its forms; not itself a word of the language."""
-    word = word.removesuffix("'s").removesuffix("'")
-    word = IRREGULAR.get(word, word)
-    word = _without_ending(_without_plural(word))
-    if len(word) > 3 and word[-1] == word[-2]:  # noqa: PLR2004 - "add" and "add-ed" lose the same letter
-        word = word[:-1]
-    word = word.replace("our", "or")  # British and American spelling meet
-    return word[:-1] + "i" if len(word) > 2 and word.endswith("y") else word  # noqa: PLR2004
-
-
-def _without_plural(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies"):  # noqa: PLR2004 - "ties" is a word of its own
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):  # noqa: PLR2004
-        return word[:-1]
-    return word
-
-
-def _without_ending(word: str) -> str:
-    if word.endswith("ied"):
-        return word[:-3] + "y"
-    for ending, last in _ENDINGS:
-        rest = word.removesuffix(ending)
-        if rest != word and len(rest) > 1 and _VOWEL.search(rest) and last.search(rest):
-            return rest
-    return word
+    return str(_stemmer.stemWord(word[:_WORD]))
 
 
 def terms(text: str) -> list[str]:
@@ -92,18 +109,19 @@ def terms(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a paragraph, each with its closing mark."""
-    effort.spend(1 + len(text) // 4)
-    if not _MARK.search(text):
-        return [bare] if (bare := text.strip()) else []
+    """The sentences of some lines, each with its closing mark."""
+    return [sentence for line in text.splitlines() for sentence in _in_line(line)]
+
+
+def _in_line(line: str) -> list[str]:
     found, start = [], 0
-    for match in _STOP.finditer(text):
-        before = text[max(start, match.start() - _WORD) : match.start()]
-        if match["dot"] == "." and _is_abbreviated(before, text[match.end() : match.end() + 1]):
+    for match in _STOP.finditer(line):
+        before = line[max(start, match.start() - _WORD) : match.start()]
+        if match["dot"] == "." and _is_abbreviated(before, line[match.end() : match.end() + 1]):
             continue
-        found.append(text[start : match.end()].strip())
+        found.append(line[start : match.end()].strip())
         start = match.end()
-    found.append(text[start:].strip())
+    found.append(line[start:].strip())
     return [sentence for sentence in found if sentence]
 
 
@@ -125,14 +143,14 @@ def _turned_word(match: re.Match[str]) -> str:
     return PERSONS.get(word, match[0])
 
 
-def lowered(sentence: str) -> str:
-    """A sentence as it goes on after a colon, its first letter small."""
-    return sentence[:1].lower() + sentence[1:]
-
-
 def listed(items: list[str]) -> str:
     """Items as one says them: "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def closed(sentence: str) -> str:
+    """The sentence with a full stop, where it has no mark of its own."""
+    return sentence if sentence.endswith((".", "!", "?", "…")) else sentence + "."
 
 
 def shortened(text: str, *, limit: int = 300) -> str:

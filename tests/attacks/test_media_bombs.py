@@ -12,10 +12,10 @@ import pytest
 from phi4_server.media.decoder import Decoder
 from phi4_server.media.limits import MIB, DecodeLimits
 from phi4_server.model import Said
-from phi4_server.offline import receiving, sound
+from phi4_server.offline import audio, files
+from phi4_server.offline.audio import MeasuredAudio
+from phi4_server.offline.image import MeasuredImage
 from phi4_server.offline.model import OfflineModel
-from phi4_server.offline.picture import Picture
-from phi4_server.offline.sound import Sound
 
 Make = Callable[[], bytes]
 
@@ -97,24 +97,24 @@ SOUNDS_MEASURED: dict[str, tuple[Make, int]] = {
 
 def decoder(**limits: int) -> Decoder:
     """A decoder of pictures and sounds with other limits."""
-    return Decoder(receiving._LOOK, receiving._LISTEN, limits=DecodeLimits(**limits))
+    return Decoder(files._IMAGE, files._AUDIO, limits=DecodeLimits(**limits))
 
 
 @pytest.fixture(autouse=True, scope="module")
 def tight() -> Iterator[None]:
     """A third of the memory that a worker may have must do for all of them."""
-    usual, receiving._decoder = receiving._decoder, decoder(memory=320 * MIB)
+    usual, files._decoder = files._decoder, decoder(memory=320 * MIB)
     yield
-    receiving._decoder.close()
-    receiving._decoder = usual
+    files._decoder.close()
+    files._decoder = usual
 
 
-def opened(folder: Path, data: bytes) -> Picture | Sound:
+def opened(folder: Path, data: bytes) -> MeasuredImage | MeasuredAudio:
     """A file of those bytes, measured."""
     path = folder / "bomb.bin"
     path.write_bytes(data)
-    received = receiving.opened([path])
-    return received.pictures[0] if received.pictures else received.sounds[0]
+    received = files.opened([path])
+    return received.images[0] if received.images else received.audio[0]
 
 
 @pytest.mark.parametrize("name", PICTURES_REFUSED)
@@ -135,9 +135,8 @@ def test_an_odd_picture_is_measured_in_bounds(tmp_path: Path, name: str) -> None
 
     picture = opened(tmp_path, make())
 
-    assert isinstance(picture, Picture)
+    assert isinstance(picture, MeasuredImage)
     assert ((picture.width, picture.height), picture.animated) == (size, animated)
-    assert picture.grid.shape[0] <= 256 >= picture.grid.shape[1]
 
 
 @pytest.mark.parametrize("name", SOUNDS_REFUSED)
@@ -159,7 +158,7 @@ def test_an_odd_sound_is_measured_in_bounds(tmp_path: Path, name: str) -> None:
 
     measured = opened(tmp_path, make())
 
-    assert isinstance(measured, Sound)
+    assert isinstance(measured, MeasuredAudio)
     assert measured.channels == channels
 
 
@@ -167,24 +166,24 @@ def test_samples_are_bounded_whatever_time_they_take(tmp_path: Path) -> None:
     """Of 35 kB that hold 524 million samples, the first 100 million are decoded."""
     measured = opened(tmp_path, bombs.flac(rate=384_000, channels=8, frames=1000))
 
-    assert isinstance(measured, Sound)
+    assert isinstance(measured, MeasuredAudio)
     blocks = -(-100_000_001 // (8 * 65_535))
     assert measured.duration == pytest.approx(blocks * 65_535 / 384_000)
 
 
 def test_a_picture_may_take_all_its_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the usual limits, the format that takes most memory is measured up to the limit of pixels."""
-    monkeypatch.setattr(receiving, "_decoder", decoder())
+    monkeypatch.setattr(files, "_decoder", decoder())
 
     picture = opened(tmp_path, bombs.saved("WEBP", "RGB", (7000, 7000), method=0))
 
-    assert isinstance(picture, Picture)
+    assert isinstance(picture, MeasuredImage)
     assert picture.width == 7000
 
 
 def test_a_picture_of_endless_passes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes too much CPU time costs no more of it than the limit."""
-    monkeypatch.setattr(receiving, "_decoder", decoder(cpu_s=1))
+    monkeypatch.setattr(files, "_decoder", decoder(cpu_s=1))
 
     with pytest.raises(ValueError, match=r"^bomb\.bin cannot be decoded: it took too long$"):
         opened(tmp_path, bombs.scans(5000, side=7000))
@@ -201,7 +200,7 @@ def trap(tmp_path: Path) -> Path:
 def short() -> Iterator[Decoder]:
     """A decoder of sounds that does not wait long."""
     limits = DecodeLimits(wall_s=10.0)
-    found = Decoder(receiving._LISTEN, "decoders:listen_with_links", limits=limits)
+    found = Decoder(files._AUDIO, "decoders:listen_with_links", limits=limits)
     yield found
     found.close()
 
@@ -225,7 +224,7 @@ def test_a_playlist_opens_no_other_file(
     path.write_text(PLAYLISTS[name].format(trap=trap.name))
 
     with pytest.raises(ValueError, match=rf"^{name} cannot be decoded: ") as caught:
-        short.decode(receiving._LISTEN, path, container)
+        short.decode(files._AUDIO, path, container)
 
     assert "too long" not in str(caught.value)
 
@@ -235,7 +234,7 @@ def test_a_link_in_a_sound_opens_no_other_file(tmp_path: Path, trap: Path, short
     path = tmp_path / "link.m4a"
     path.write_bytes(bombs.m4a(link=bytes(trap)))
 
-    for function in (receiving._LISTEN, "decoders:listen_with_links"):
+    for function in (files._AUDIO, "decoders:listen_with_links"):
         with pytest.raises(ValueError, match="it holds no sound"):
             short.decode(function, path, "mov")
 
@@ -255,10 +254,10 @@ def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.chdir(tmp_path)
     bombs.tone(tmp_path / name)
 
-    (received,) = receiving.opened([Path(name)]).sounds
+    (received,) = files.opened([Path(name)]).audio
 
     assert (received.name, received.duration) == (name, 1.0)
-    assert sound.listen(Path(name), "wav") == received
+    assert audio.measure(Path(name), "wav") == received
 
 
 def test_a_hostile_file_costs_one_answer(tmp_path: Path) -> None:
@@ -267,7 +266,7 @@ def test_a_hostile_file_costs_one_answer(tmp_path: Path) -> None:
     for data in (bombs.png(width=8000, height=8000), bombs.overlapping_tiff(60_000), bombs.wav(channels=9)):
         bomb.write_bytes(data)
         with pytest.raises(ValueError, match="bomb"):
-            receiving.opened([bomb])
+            files.opened([bomb])
 
     asked = Said(role="user", text="How long is it?", files=(tone,))
 

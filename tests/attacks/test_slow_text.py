@@ -1,4 +1,4 @@
-"""Texts made to keep the rehearsal model busy: the time that each takes grows as its length does.
+"""Texts made to keep the offline model busy: the time that each takes grows as its length does.
 
 Growth is what counts, by CPU time of the thread and with room to spare: ten times the text may take forty
 times as long, where a quadratic pattern takes a hundred times, and a cubic one a thousand.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import json
 import os
 import pkgutil
 import re
@@ -29,15 +28,13 @@ from texts import FORMS, PLACES, repeated
 
 from phi4_server import offline, running_space
 from phi4_server.model import Said
-from phi4_server.offline.answering import reply
-from phi4_server.offline.sense import Sense
+from phi4_server.offline.answer import reply
+from phi4_server.offline.media_answers import Medium
 from phi4_space import SpaceClient, SpaceError
 
-FROM_THE_START = {"checking._FORMATS", "passages._FIELD", "prompt._RESULT"}
+FROM_THE_START = {"prompt._RESULT", "search._CODE"}
 """Patterns that are tried at the start of a text only, or on the whole of it."""
-SHORT = {"patterns._PIECE": 200}
-"""Patterns that never meet a text longer than so many characters."""
-MADE_THERE = {"bidding", "context", "patterns", "pointing", "sense"}
+MADE_THERE = {"media_answers"}
 """Rooms that make patterns of words they are given; what these cost is measured on the whole model alone."""
 
 
@@ -70,8 +67,8 @@ def held(value: object) -> Iterator[re.Pattern[str]]:
         case tuple() | list():
             for item in value:
                 yield from held(item)
-        case Sense():
-            yield from held((value.aspects, value.measures))
+        case Medium():
+            yield from held(value.aspects)
 
 
 def patterns() -> dict[re.Pattern[str], str]:
@@ -97,7 +94,7 @@ def test_no_pattern_takes_more_than_its_text(name: str, pattern: re.Pattern[str]
 
     def trying(form: str) -> Callable[[int], object]:
         def tried(length: int) -> object:
-            text = repeated(form, min(length, SHORT.get(name, length))) + "\x00?"
+            text = repeated(form, length) + "\x00?"
             return pattern.match(text) if name in FROM_THE_START else pattern.sub("", text)
 
         return tried
@@ -118,7 +115,7 @@ def test_no_pattern_is_hidden() -> None:
         and node.func.value.id == "re"
     ]
 
-    assert {room for room, name, _ in calls if name not in {"compile", "escape"}} <= {"receiving"}
+    assert {room for room, name, _ in calls if name not in {"compile", "escape"}} <= {"files"}
     assert {room for room, name, inside in calls if name == "compile" and inside} == MADE_THERE
 
 
@@ -164,9 +161,21 @@ def test_a_long_text_takes_no_more_than_its_length(place: str, picture: Path) ->
 
 # --- the server meanwhile --------------------------------------------------------------------------------
 
-CHOICES = {f"L{level}": {"oneOf": [{"$ref": f"#/$defs/L{level + 1}"}] * 4} for level in range(30)}
-SLOWEST = PLACES["json"]("a").partition("{")[0] + json.dumps({"$ref": "#/$defs/L0", "$defs": CHOICES})
-"""What takes as long as anything may."""
+BUSY = """
+import sys, time
+from phi4_server.__main__ import main
+
+class Busy:
+    name = nature = "A model that is busy for some seconds where it is asked to be."
+
+    def stream(self, chat):
+        until = time.monotonic() + (10 if chat[-1].text == "slow" else 0)
+        while time.monotonic() < until:
+            pass
+        yield "done"
+
+sys.exit(main(models={"busy": Busy}))
+"""
 
 
 def reply_to(url: str, text: str) -> str:
@@ -180,26 +189,26 @@ def reply_to(url: str, text: str) -> str:
 
 @pytest.mark.loopback
 def test_others_are_served_meanwhile() -> None:
-    """While three turns take as long as a turn may, somebody else is answered."""
-    with running_space([sys.executable, "-m", "phi4_server"]) as url, ThreadPoolExecutor(3) as pool:
-        slow = [pool.submit(reply_to, url, SLOWEST) for _ in range(3)]
+    """While a model is busy with three turns, somebody else is answered."""
+    with running_space([sys.executable, "-c", BUSY]) as url, ThreadPoolExecutor(3) as pool:
+        slow = [pool.submit(reply_to, url, "slow") for _ in range(3)]
 
-        assert reply_to(url, "My name is Ada.") == "Noted: Your name is Ada."
+        assert reply_to(url, "quick") == "done"
         assert not all(turn.done() for turn in slow)
-        assert {turn.result(100) for turn in slow} == {"refused"}
+        assert {turn.result(100) for turn in slow} == {"done"}
 
 
 @pytest.mark.loopback
 def test_it_stops_at_once_all_the_same() -> None:
     """SIGTERM ends the server with 0 while such turns are under way."""
-    command = [sys.executable, "-m", "phi4_server", "--port", "0"]
+    command = [sys.executable, "-c", BUSY, "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
         with httpx.Client(base_url=f"{url}/gradio_api", trust_env=False, timeout=60) as http:
             for session in "abcd":
-                begin(http, SLOWEST, session)
+                begin(http, "slow", session)
             with http.stream("GET", "/queue/data?session_hash=a") as stream:
                 assert any("process_starts" in line for line in stream.iter_lines())
                 process.send_signal(signal.SIGTERM)

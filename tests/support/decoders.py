@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from phi4_server.offline import sound
-from phi4_server.offline.sound import Sound
+from phi4_server.offline import audio
+from phi4_server.offline.audio import MeasuredAudio
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,8 @@ def number(_: Path) -> Result:
     return Result({"pid": os.getpid()})
 
 
-def listen_with_links(path: Path, container: str) -> Sound:
-    """Listens, and has FFmpeg follow references to other files as far as it can be told to."""
+def listen_with_links(path: Path, container: str) -> MeasuredAudio:
+    """Measures audio, and has FFmpeg follow references to other files as far as it can be told to."""
     links = {"enable_drefs": "1", "use_absolute_path": "1"}
-    with patch.object(sound, "_OPTIONS", {**sound._OPTIONS, **links}):
-        return sound.listen(path, container)
+    with patch.object(audio, "_OPTIONS", {**audio._OPTIONS, **links}):
+        return audio.measure(path, container)

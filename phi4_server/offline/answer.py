@@ -1,0 +1,269 @@
+"""The answer to a chat: the first skill that has one gives it. Knows the skills, not how they work."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from phi4_server.model import Said
+from phi4_server.offline import (
+    agents,
+    context,
+    files,
+    json_form,
+    media_answers,
+    memory,
+    prompt,
+    results,
+    search,
+    tool_choice,
+    tools,
+    values,
+    words,
+)
+from phi4_server.offline.context import Brief
+from phi4_server.offline.files import OpenedFiles
+from phi4_server.offline.fill import fill
+from phi4_server.offline.media_answers import AUDIO, IMAGES, Facts
+from phi4_server.offline.prompt import Conversation
+from phi4_server.offline.tools import Call
+
+NATURE = (
+    "The rehearsal model of phi4-space: not Phi-4, without weights and deterministic. It answers from the"
+    " text, pictures and sounds it is given, calls tools and fills in JSON, all by rule."
+)
+"""What this model is and is not, in a sentence or two."""
+
+_UNKNOWN = "I don't know: the context does not say."
+_MAX_ANSWER = 100_000
+"""How many characters an answer has at most."""
+_WHO = re.compile(
+    r"\b(?:who|what) are you\b|\b(?:what['\u2019]?s|what is) your name\b"
+    r"|\b(?:what|which) (?:ai |language )?model (?:are you|is this|am i)\b"
+    r"|\bare you (?:an? |really |the )?(?:phi\S*|ai|(?:chat)?bot|robot|human|real|(?:language )?model)\b"
+    r"|\b(?:introduce|describe) yourself\b|\babout yourself\b|\bwhat can you do\b",
+    re.IGNORECASE,
+)
+_GREETING = re.compile(
+    r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks?|thank you|bye|goodbye)\b", re.IGNORECASE
+)
+_SOURCE = re.compile(r"^[^\w\n]{0,9}source (\d+):", re.IGNORECASE | re.MULTILINE)
+_SHOWN = re.compile(rf"\b(?:{IMAGES.nouns}|{AUDIO.nouns}|it|its|this|that|file)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a skill may look at.
+
+    Attributes:
+        chat: All that was said, as the Space keeps it.
+        talk: The same, as a conversation.
+        shown: The files that its end is about.
+    """
+
+    chat: Sequence[Said]
+    talk: Conversation
+    shown: OpenedFiles
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The calls of tools that are wanted now."""
+        return tool_choice.wanted(self.talk)
+
+    @cached_property
+    def brief(self) -> Brief:
+        """What is asked, and the passages to answer from."""
+        return context.brief(self.talk)
+
+    def asking(self, text: str) -> Request:
+        """The same, with other words in the user's last turn."""
+        return Request(self.chat, self.talk.asking(text), self.shown)
+
+
+def reply(chat: Sequence[Said]) -> str:
+    """The answer to a chat's last entry, whole.
+
+    Raises:
+        ValueError: A file of it is no image or audio, or is broken; or its texts are too long, or nested too
+            deep.
+    """
+    try:
+        answer = _reply(chat)
+    except RecursionError:
+        raise ValueError("The JSON in this chat is nested too deep for the rehearsal model.") from None
+    if len(answer) > _MAX_ANSWER:
+        raise ValueError(
+            f"The answer would have {len(answer):,} characters; the rehearsal model gives {_MAX_ANSWER:,} at"
+            " most. Ask for less."
+        )
+    return answer
+
+
+def _reply(chat: Sequence[Said]) -> str:
+    talk = prompt.read(chat)
+    shown = files.shown(chat, talk)
+    react = agents.react(talk)
+    if react is None:
+        return _first(SKILLS, Request(chat, talk, shown))
+    request = Request(chat, react.talk, shown)
+    return react.called(request.calls) if request.calls else react.answered(_first(IN_WORDS, request))
+
+
+def _first(skills: Sequence[Callable[[Request], str | None]], request: Request) -> str:
+    return next(answer for skill in skills if (answer := skill(request)))
+
+
+# --- the skills ------------------------------------------------------------------------------------------
+
+
+def _call(request: Request) -> str | None:
+    """The calls of tools that are wanted now."""
+    return tools.written(request.calls) if request.calls else None
+
+
+def _fill(request: Request) -> str | None:
+    """A JSON value, where one is asked for: from what was asked and returned, or from all that was said."""
+    form = json_form.form(request.talk)
+    if form is None:
+        return None
+    if form.schema is None:
+        return json.dumps({"answer": _first(IN_WORDS, request.asking(form.text))}, ensure_ascii=False)
+    returned = [results.plain(turn.text) for turn in request.talk.since if turn.role == "tool"]
+    filled = fill(form.schema, "\n".join([form.text, *returned]), facts=_facts(request))
+    if not filled.found:
+        said = [turn.text for turn in request.talk.before if turn.role == "user"]
+        filled = fill(form.schema, "\n".join([*said, form.text]))
+    return json.dumps(filled.value, ensure_ascii=False)
+
+
+def _facts(request: Request) -> Facts:
+    """What is known beside what was said, under what it is called."""
+    read, brief = _read(request.brief), request.brief
+    known: Facts = {"answer": read, "response": read, "question": brief.question} if read else {}
+    return known | (media_answers.facts(request.shown.images[0]) if request.shown.images else {})
+
+
+def _report(request: Request) -> str | None:
+    """What tools returned, and what is in the files that they returned."""
+    if not any(turn.role == "tool" for turn in request.talk.since):
+        return None
+    shown, asked = request.shown, request.talk.asked
+    seen = _measured(shown, asked) or _described(shown, asked)
+    return " ".join(filter(None, [results.report(request.talk), seen]))
+
+
+def _repeat(request: Request) -> str | None:
+    """The question as it is, where it shall be put so that it stands alone."""
+    return words.shortened(request.brief.question, limit=2000) if request.brief.standalone else None
+
+
+def _introduce(request: Request) -> str | None:
+    """What this is, where that is asked."""
+    return f"I am {NATURE[:1].lower()}{NATURE[1:]}" if _WHO.search(request.brief.question) else None
+
+
+def _tell_of_files(request: Request) -> str | None:
+    """What files say to a question, and what a text beside them says; what they are if neither answers."""
+    if not request.shown:
+        return None
+    asked, read = request.brief.question, _read(request.brief)
+    shown = _counted(request, request.shown)
+    told = [text for text in (_measured(shown, asked), read) if text and text != _UNKNOWN]
+    return " ".join(told) if told else _described(shown, asked)
+
+
+def _read_passages(request: Request) -> str | None:
+    """What passages say to a question, or else what the user said before."""
+    read = _read(request.brief)
+    if read is None or _GREETING.search(request.brief.question):
+        return None
+    recalled = memory.recall(request.talk.asking(request.brief.question), among_users=True)
+    return recalled if recalled and read == _UNKNOWN else read
+
+
+def _recall(request: Request) -> str | None:
+    """What was said earlier."""
+    return memory.recall(request.talk)
+
+
+def _tell_of_earlier_files(request: Request) -> str | None:
+    """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
+    sent = [said.files for said in request.chat if said.files]
+    asked = request.talk.asked
+    named = any(found.sort == "name" for found in values.find(asked))
+    if not sent or (named and not _SHOWN.search(asked)):
+        return None
+    return _measured(_counted(request, files.opened(sent[-1])), asked)
+
+
+def _note(request: Request) -> str | None:
+    """That something was noted."""
+    return memory.noted(request.talk)
+
+
+def _excuse(request: Request) -> str:
+    """What is left to say: what this is not, and what was asked."""
+    said = words.shortened(request.brief.question)
+    if not said:
+        return "You sent no words. I am the rehearsal model of phi4-space: ask on a text, picture or sound."
+    if _GREETING.search(said):
+        return f"Hello, I am the rehearsal model of phi4-space. You said: “{said}”"
+    return (
+        "I can't answer that: I am the rehearsal model of phi4-space, with no weights and no knowledge of the"
+        f" world. You asked: “{said}”"
+    )
+
+
+IN_WORDS = (
+    _report,
+    _repeat,
+    _introduce,
+    _tell_of_files,
+    _read_passages,
+    _recall,
+    _tell_of_earlier_files,
+    _note,
+    _excuse,
+)
+"""The skills that answer in words, in the order in which they are tried; the last always does."""
+SKILLS = (_call, _fill, *IN_WORDS)
+"""All skills, likewise."""
+
+
+def _read(brief: Brief) -> str | None:
+    """What passages say to what is asked of them; None where there are none."""
+    if not brief.passages:
+        return None
+    found = search.find(brief.question, brief.passages)
+    cited = [_cited(text, brief.passages) for text in found] if brief.cited else found
+    return " ".join(cited) or brief.existing or _UNKNOWN
+
+
+def _cited(sentence: str, passages: str) -> str:
+    """A sentence with the number of its source behind it."""
+    numbers = _SOURCE.findall(passages[: passages.find(sentence)])
+    return f"{sentence} [{numbers[-1]}]" if numbers else sentence
+
+
+def _counted(request: Request, shown: OpenedFiles) -> OpenedFiles:
+    """The files that a question's numbers count: those shown, or all ever sent where they lack a number."""
+    asked = request.talk.asked
+    lacks = (shown.images and IMAGES.absent(asked, count=len(shown.images))) or (
+        shown.audio and AUDIO.absent(asked, count=len(shown.audio))
+    )
+    return files.opened([path for said in request.chat for path in said.files]) if lacks else shown
+
+
+def _measured(shown: OpenedFiles, asked: str) -> str | None:
+    seen = IMAGES.answer(shown.images, asked) if shown.images else None
+    heard = AUDIO.answer(shown.audio, asked) if shown.audio else None
+    return " ".join(filter(None, [seen, heard])) or None
+
+
+def _described(shown: OpenedFiles, asked: str) -> str:
+    seen = IMAGES.description(shown.images, asked) if shown.images else None
+    heard = AUDIO.description(shown.audio, asked) if shown.audio else None
+    return " ".join(filter(None, [seen, heard]))

@@ -1,0 +1,81 @@
+"""Memory: what was said earlier, asked back. Knows statements and persons, no markup.
+
+Whatever somebody stated can be asked for: the statement that shares most terms with the question, the
+plainest and latest of them, is told back with its persons turned ("my name is Ada" is "Your name is Ada").
+"""
+
+from __future__ import annotations
+
+import re
+
+from phi4_server.offline import words
+from phi4_server.offline.prompt import Conversation
+
+_OPENING = re.compile(
+    r"^(?:(?:hi|hello|hey|please|ok(?:ay)?|also|and|but|so|well|oh|no|yes|by the way|actually"
+    r"|(?:remember|note|know|keep in mind)(?: that)?)\b[,.!:]?\s*)+",
+    re.IGNORECASE,
+)
+# a statement has its subject first
+_QUESTION = re.compile(
+    r"[?\uff1f]\s*$|^\W*(?:what|who|whom|whose|where|when|why|how|which|can|could|do|does|did|is|are|was|were"
+    r"|will|would|should)\b",
+    re.IGNORECASE,
+)
+_OWN = re.compile(r"\b(?:i|i['\u2019]m|me|my|mine|our|us|we|remember)\b", re.IGNORECASE)
+_ASKING = re.compile(r"\b(?:tell|told|remind|give) me\b|\bdid I (?:say|tell you)\b|\bremember\b")
+_OF_ONESELF = re.compile(
+    r"^(?:(?:do you know )?(?:what|who|where|when)(?:['\u2019]s| is| are| do)? )?(?:my|i)\b", re.IGNORECASE
+)
+_PRESENT = re.compile(r"\byour?\b|\bassistant\b", re.IGNORECASE)
+_COMMANDS = frozenset(map(words.stem, words.COMMANDS | {"remember", "remind", "recall"}))
+_ALIKE = 0.5
+_MAX_SENTENCES = 1000
+"""How many sentences are remembered, the latest."""
+_BEGINNING = 200
+"""Within how many characters a sentence's first word must come."""
+
+
+def recall(talk: Conversation, *, among_users: bool = False) -> str | None:
+    """The answer to a question on what was said earlier; None where nothing that was said answers it.
+
+    Args:
+        talk: The conversation; its last user turn asks.
+        among_users: Whether only what the user said counts, and not what the system told.
+    """
+    asked = "".join(words.sentences(talk.asked)[-1:])
+    if not asked or _is_statement(asked):
+        return None
+    said = [turn.text for turn in talk.before if turn.role == "user"]
+    # what the system told counts where it speaks of nobody present
+    told = [] if among_users else [text for text in words.sentences(talk.system) if not _PRESENT.search(text)]
+    lately = [*told[-_MAX_SENTENCES:], *words.sentences("\n".join([*said, talk.asked]))[-_MAX_SENTENCES:]]
+    found = _best(asked, [_OPENING.sub("", sentence) for sentence in filter(_is_statement, lately)])
+    if found is not None:
+        return words.closed(words.turned(found))
+    return "I don't know: you have not told me." if _OF_ONESELF.search(asked) else None
+
+
+def noted(talk: Conversation) -> str | None:
+    """The reply to a turn in which the user only states something of their own; None for any other."""
+    said = words.sentences(talk.asked)
+    if len(said) > _MAX_SENTENCES or not all(map(_is_statement, said)):
+        return None
+    own = [_OPENING.sub("", sentence) for sentence in said if _OWN.search(sentence)]
+    return "Noted: " + " ".join(words.closed(words.turned(sentence)) for sentence in own) if own else None
+
+
+def _is_statement(sentence: str) -> bool:
+    bare = _OPENING.sub("", sentence)
+    first = words.tokens(bare[:_BEGINNING])[:1]
+    asks = _QUESTION.search(bare) or (first and first[0] in words.IMPERATIVES and bare == sentence)
+    return bool(first) and not asks
+
+
+def _best(question: str, statements: list[str]) -> str | None:
+    asked = frozenset(words.terms(question)) - _COMMANDS
+    own = bool(_OWN.search(_ASKING.sub("", question)))
+    terms = [frozenset(words.terms(text)) if _OWN.search(text) or not own else () for text in statements]
+    ranked = [(len(asked.intersection(said)), -len(said), place) for place, said in enumerate(terms)]
+    shared, _, place = max(ranked, default=(0, 0, 0))
+    return statements[place] if shared > _ALIKE * len(asked) else None

@@ -1,0 +1,227 @@
+"""Which tools a conversation wants called next, and with what. Knows no markup.
+
+What the user asks is parted into steps, one call each; how many calls were made since tells which are left.
+Steps that need no result of an earlier one are called together; one that does waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from phi4_server.offline import agents, context, results, values, words
+from phi4_server.offline.fill import Filled, fill
+from phi4_server.offline.prompt import Conversation
+from phi4_server.offline.tools import Call, Tool
+
+_TOOL = "(?:tool|function)"
+_FORCED = re.compile(rf"\bmust (?:call|use) (?:the )?{_TOOL}\s+[`\"'«]?([\w.-]*\w)", re.IGNORECASE)
+_ANY = re.compile(rf"\bmust (?:call|use) (?:at least one|an?y?|one)(?: of the)? {_TOOL}s?\b", re.IGNORECASE)
+_NONE = re.compile(rf"\b(?:do not|don't|never) (?:call|use) (?:an?y? |the )?{_TOOL}s?\b", re.IGNORECASE)
+_PART = re.compile(
+    r"(?<=[.!?;])\s+|\n+|[,;]?\s{1,9}(?:and then|and also|then|and|also)\s+|,\s+", re.IGNORECASE
+)
+_RESULT = re.compile(
+    r"\b(?:the|that|this|its|their) (?:result|answer|output|sum|product|total|number|value)\b"
+    r"|\b(?:it|its|that|them|this)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
+_FEW = 4
+_BEFORE = 2000
+"""How much of what stands before a step counts."""
+_MAX_TEXT, _MAX_PARTS, _MAX_TOOLS, _MAX_TRIED = 10_000, 10, 200, 3
+"""How much of a text is parted, into how many parts; of how many tools, how many that fit one are tried."""
+_SPOKEN, _NAME, _DESCRIPTION, _PARAMETER = 5.0, 3.0, 1.0, 0.5
+_ENOUGH = 2.0
+"""What a tool's terms weigh in a text, and how much they must weigh together."""
+
+
+def wanted(talk: Conversation) -> list[Call]:
+    """The calls that the conversation's end wants made now."""
+    asked, orders = _ordered(talk)
+    offered = [_Weighed(agents.choosing(tool)) for tool in talk.tools[:_MAX_TOOLS]]
+    if not offered or _NONE.search(orders):
+        return []
+    forced = frozenset(_FORCED.findall(orders))
+    named = [each for each in offered if each.tool.name in forced]
+    must = bool(named or _ANY.search(orders))
+    returned = [
+        turn.text for turn in talk.since if turn.role == "tool" and not agents.is_handed_over(turn.text)
+    ]
+    failed = bool(returned) and results.failed(returned[-1])
+    steps = [] if failed else _plan(asked, named or offered, sure=len(named) == 1, must=must)
+    calls = list(_next(_left(steps, talk), returned[-1] if returned else "", must=must))
+    return [_demanded("\n".join([asked, *returned]), named or offered, talk)] if must and not calls else calls
+
+
+def _ordered(talk: Conversation) -> tuple[str, str]:
+    """What the user asked, and the orders on calling; a last turn that only orders counts among these."""
+    said = [turn.text for turn in talk.turns if turn.role == "user"]
+    passages, rest = context.parted(talk.system)
+    # where nothing tells the passages' end, an order may stand behind them
+    orders = talk.system if talk.system.endswith(passages) else rest
+    while len(said) > 1 and (_FORCED.search(said[-1]) or _ANY.search(said[-1])):
+        orders += "\n" + said.pop()
+    return context.brief(talk.asking(said[-1] if said else "")).question[:_MAX_TEXT], orders
+
+
+def _left(steps: Sequence[_Step], talk: Conversation) -> Sequence[_Step]:
+    """The steps that are left to do.
+
+    Whoever took over the request does what is left of it by their own tools, and hands it over no further.
+    """
+    place = agents.turns_before_handover(talk.since)
+    before, since = talk.since[:place], talk.since[place:]
+    called = {call.name for turn in before for call in turn.calls}
+    done = sum(len(turn.calls) for turn in since) or sum(turn.role == "tool" for turn in since)
+    return [step for step in steps if step.tool.name not in called][done:]
+
+
+def _next(steps: Sequence[_Step], result: str, *, must: bool) -> Iterator[Call]:
+    """The calls up to a step that lacks something; only for the first is the last result there."""
+    for place, step in enumerate(steps):
+        if step.filled.missing and not must and (place or not (step.before and result)):
+            return
+        yield step.call(result)
+
+
+def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
+    """The call that fits best where one must be made: of a tool not called yet, if there is one."""
+    called = [call.name for turn in talk.since for call in turn.calls]
+    fresh = [each for each in among if each.tool.name not in called]
+    again = [each for each in among if each.tool.name in called[-1:]]
+    tried = [(fit, tool, _fill(tool, text)) for fit, tool in _ranked(text, fresh or again)[:_MAX_TRIED]]
+    _, tool, filled = max(tried, key=lambda item: item[0] - len(item[2].missing))
+    return Call(tool.name, filled.value)
+
+
+# --- steps -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One call that a text wants: what is asked of a tool, what stands before that, and its arguments."""
+
+    tool: Tool
+    text: str
+    before: str
+    filled: Filled
+
+    @classmethod
+    def of(cls, tool: Tool, text: str, before: str = "") -> _Step:
+        """A step, filled from its text."""
+        return cls(tool, text, before, _fill(tool, text))
+
+    def call(self, result: str) -> Call:
+        """The call, with what it lacks taken from the last result."""
+        if not (self.filled.missing and self.before and result):
+            return Call(self.tool.name, self.filled.value)
+        new = _new(result, self.before)
+        text, count = _RESULT.subn(lambda _: new, self.text, count=1)
+        return Call(self.tool.name, _fill(self.tool, text if count else f"{new} {self.text}").value)
+
+
+def _new(result: str, asked: str) -> str:
+    """A result without the words that were there before: of a sentence, what it adds."""
+    plain, known = results.plain(result)[:_MAX_TEXT], frozenset(words.tokens(asked))
+    if len(words.tokens(plain)) <= _FEW:
+        return plain
+    return _WORD.sub(lambda match: "" if match[0].casefold() in known else match[0], plain)
+
+
+def _plan(text: str, offered: Sequence[_Weighed], *, sure: bool, must: bool) -> list[_Step]:
+    """The steps that a text wants, in its order; where it is sure which tool it wants, at least one.
+
+    Where a call must be made, a tool for which the text has everything goes before one that fits better.
+    """
+    steps: list[_Step] = []
+    begun = 0
+    for start, end in _parts(text):
+        part, before = text[start:end], text[max(start - _BEFORE, 0) : start] if steps else ""
+        fitting = [_Step.of(tool, part, before) for fit, tool in _ranked(part, offered)[:_MAX_TRIED] if fit]
+        if must:
+            fitting.sort(key=lambda step: bool(step.filled.missing))
+        step = _step(fitting, part, steps[-1] if steps else None)
+        if sure and not steps:
+            step = _Step.of(offered[0].tool, part)
+        if step is None and steps:
+            steps[-1] = _Step.of(steps[-1].tool, text[begun:end], steps[-1].before)
+        elif step is not None:
+            begun = start if steps else 0
+            steps.append(step if steps else _Step.of(step.tool, text[:end]))
+    # nothing is asked twice
+    distinct = {(step.tool.name, repr(step.filled.value)): step for step in reversed(steps)}
+    return [*reversed(distinct.values())]
+
+
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """The parts of a text between its first conjunctions, names and quotations kept whole."""
+    whole = [found for found in values.find(text) if found.sort in {"quoted", "name"}]
+    start = 0
+    for match in islice(_PART.finditer(text), _MAX_PARTS):
+        if not any(found.start < match.start() < found.end for found in whole):
+            yield start, match.start()
+            start = match.end()
+    yield start, len(text)
+
+
+def _step(fitting: Sequence[_Step], part: str, last: _Step | None) -> _Step | None:
+    """The step that a part of the text begins, of those that fit it; None where it only goes on."""
+    for step in fitting:
+        if last is None or step.tool is not last.tool or not step.filled.missing:
+            return step
+    # another value of the same kind, as in "... and in Rome", asks for the same again
+    is_value = len(words.tokens(part)) <= _FEW and bool(values.find(f"… {part}"))
+    if last is None or last.filled.missing or not is_value:
+        return None
+    again, fuller = _Step.of(last.tool, part), _fill(last.tool, f"{last.text} {part}")
+    is_new = again.filled.found and not again.filled.missing and fuller.found <= last.filled.found
+    return again if is_new else None
+
+
+def _fill(tool: Tool, text: str) -> Filled:
+    return fill(tool.parameters, text, but=_stems(tool))
+
+
+# --- how well a tool fits --------------------------------------------------------------------------------
+
+
+class _Weighed:
+    """A tool, with what its terms weigh."""
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+        self._name = f" {' '.join(words.tokens(words.spelled(tool.name)))} "
+        self._stems = _stems(tool)
+        described = set(words.terms(tool.description)) - {words.stem(word) for word in words.COMMANDS}
+        self._weights = dict.fromkeys(words.terms(" ".join(_parameters(tool))), _PARAMETER)
+        self._weights |= dict.fromkeys(described, _DESCRIPTION) | dict.fromkeys(self._stems, _NAME)
+
+    def fit(self, terms: frozenset[str], spoken: str) -> float:
+        """What its terms in a text weigh; a little more, the more of its name is said. 0 for too few."""
+        fit = sum(self._weights[term] for term in self._weights.keys() & terms)
+        fit = fit + len(self._stems & terms) / (len(self._stems) or 1) if fit >= _ENOUGH else 0.0
+        return fit + _SPOKEN * (self._name in spoken)
+
+
+def _ranked(text: str, offered: Sequence[_Weighed]) -> list[tuple[float, Tool]]:
+    """Tools with how well they fit a text, the best first; 0 where it speaks of something else."""
+    terms, spoken = frozenset(words.terms(text)), f" {' '.join(words.tokens(text))} "
+    return sorted(((each.fit(terms, spoken), each.tool) for each in offered), key=lambda item: -item[0])
+
+
+def _stems(tool: Tool) -> frozenset[str]:
+    """The stems of a tool's name that say what it is for; "get" and the like do not, if there are others."""
+    spelled = [word for word in words.tokens(words.spelled(tool.name)) if word not in words.STOP_WORDS]
+    telling = [word for word in spelled if word not in words.COMMANDS] or spelled
+    return frozenset(map(words.stem, telling))
+
+
+def _parameters(tool: Tool) -> Iterator[str]:
+    properties = tool.parameters.get("properties")
+    for name, spec in properties.items() if isinstance(properties, dict) else ():
+        yield words.spelled(str(name))
+        yield str(spec.get("description") or "") if isinstance(spec, dict) else ""

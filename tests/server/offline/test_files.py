@@ -1,0 +1,85 @@
+"""Which files a chat's end is about, and what their decoder's replies are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import media
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phi4_server.model import Said
+from phi4_server.offline.answer import reply
+from phi4_server.offline.files import container
+from phi4_space import Media, Turn
+from phi4_space._prompt.compose import PromptStyle, compose
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A red picture and a blue one."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "a.png").write_bytes(media.square(220, 40, 40))
+    (folder / "b.png").write_bytes(media.square(40, 40, 220))
+    return folder / "a.png", folder / "b.png"
+
+
+def answered(text: str, pictures: tuple[Path, ...]) -> str:
+    """The model's answer to what a user says of pictures."""
+    return reply([Said(role="user", text=f"User: {text}\nAssistant:", files=pictures)])
+
+
+@pytest.mark.parametrize(
+    ("text", "colour"),
+    [
+        ("Our cat: [image 1]\nOur dog: [image 2]\nWhat colour is the dog?", "blue"),
+        ("Our cat: [image 1] Our dog: [image 2] What colour are the cats?", "red"),
+        ("Of dogs:\n\nA cat\n[image 1]\n\nA dog\n[image 2]\n---\nQuery: What colour is the dog?", "blue"),
+    ],
+)
+def test_a_caption_points_to_its_file(text: str, colour: str, pictures: tuple[Path, Path]) -> None:
+    """What a question speaks of is the file behind the words that speak of it."""
+    assert answered(text, pictures).startswith(f"It is {colour}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[image 1] [image 2] The dog barks. What colour is the dog?",
+        "Look at this: [image 1] and this: [image 2] What colours are they?",
+        "Our cat: [image 1] Our dog: [image 2] What colours are the cat and the dog?",
+        "Our cat: [image 1] Our dog: [image 2] What colour is there, and which is the cat?",
+    ],
+)
+def test_without_a_caption_that_points_all_files_stay(text: str, pictures: tuple[Path, Path]) -> None:
+    """No caption, none spoken of, or more than one: the question is on all."""
+    answer = answered(text, pictures)
+
+    assert "Picture 1" in answer
+    assert "Picture 2" in answer
+
+
+@given(st.lists(st.sampled_from(["[image 1]", "[image 2]", "cat", "dog?", "\n", ". ", " "]), max_size=12))
+def test_any_order_of_words_and_files_is_read(pictures: tuple[Path, Path], parts: list[str]) -> None:
+    """Wherever files stand, there is an answer."""
+    assert answered("".join(parts), pictures)
+
+
+@pytest.mark.parametrize("style", ["transcript", "template"])
+def test_the_client_tells_what_stands_where(style: PromptStyle, pictures: tuple[Path, Path]) -> None:
+    """What the client writes of words and pictures is read as it was meant, in both styles."""
+    one, other = map(Media, pictures)
+    turn = Turn.of("user", "Our cat:", one, "Our dog:", other, "What colour is the dog?")
+    text = compose([turn], kinds=["image", "image"], style=style)
+
+    assert reply([Said(role="user", text=text, files=pictures)]) == "It is blue (#2828dc)."
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF", b"hello", b"%PDF-1.7", b"RIFF\0\0\0\0AVI LIST"])
+def test_what_is_neither_image_nor_audio_is_refused(data: bytes, tmp_path: Path) -> None:
+    """The first bytes tell, whatever the name says."""
+    (tmp_path / "a.png").write_bytes(data)
+
+    with pytest.raises(ValueError, match=r"a\.png"):
+        container(tmp_path / "a.png")
