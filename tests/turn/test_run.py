@@ -487,7 +487,7 @@ def test_cancelling_the_task_takes_the_job_back() -> None:
 
 def test_giving_up_in_time_takes_the_job_back() -> None:
     """A scope of anyio's cancels at each await, in clean-up too: /cancel is shielded from it and arrives."""
-    space = ScriptedSpace({"data": [events(ESTIMATION, None)]})
+    space = ScriptedSpace()
     cancelled = []
 
     async def cancel(_request: httpx.Request) -> httpx.Response:
@@ -495,11 +495,15 @@ def test_giving_up_in_time_takes_the_job_back() -> None:
         cancelled.append(True)
         return httpx.Response(200, json={"success": True})
 
-    space.script["cancel"] = [cancel]
-
     async def give_up() -> bool:
         async with client(space) as door:
-            with anyio.move_on_after(0.3) as scope:
+            with anyio.move_on_after(60) as scope:
+
+                async def data(_request: httpx.Request) -> httpx.Response:
+                    scope.deadline = anyio.current_time() + 0.05  # the job's stream is open by then
+                    return events(ESTIMATION, None)
+
+                space.script |= {"data": [data], "cancel": [cancel]}
                 await door.areply("hi")
             return scope.cancelled_caught
 
