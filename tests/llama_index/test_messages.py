@@ -98,7 +98,7 @@ def prompt_of(messages: Sequence[ChatMessage], **options: Any) -> str:
     """What the model would read."""
     turns = to_turns(messages)
     kinds = [file.kind for turn in turns for file in files_of(turn.media)]
-    return compose(turns, kinds=kinds, **options).text
+    return compose(turns, kinds=kinds, **options)
 
 
 # --- Roles and kinds ---------------------------------------------------------------------------------------
