@@ -49,7 +49,7 @@ import difflib
 from collections.abc import Collection
 from typing import ClassVar, Literal, Self
 
-from phi4_space._synonyms import advice as advice_on
+from phi4_space._synonyms import advice as synonym_advice
 
 _MAX_MESSAGE = 2_000  # characters
 
@@ -142,7 +142,7 @@ class InvalidOption(InvalidInput, TypeError):
         """
         near = difflib.get_close_matches(name, known, n=1)
         usual = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(sorted(known))}."
-        return cls(f"{what} takes no argument {name!r}", advice=advice_on(name, known) or usual)
+        return cls(f"{what} takes no argument {name!r}", advice=synonym_advice(name, known) or usual)
 
 
 class InvalidSpaceName(InvalidInput):

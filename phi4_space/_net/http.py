@@ -120,9 +120,8 @@ def _unexpected(exc: Exception) -> UnexpectedAnswer:
 
 def _deadline(which: str, timeouts: Timeouts, what: str) -> DeadlineExceeded:
     seconds: float | None = getattr(timeouts, which)
-    message = (
-        what if seconds is None else f"{what} within {seconds:g} s"
-    )  # the system has timeouts of its own
+    # Without a timeout of ours it was one of the system's.
+    message = what if seconds is None else f"{what} within {seconds:g} s"
     return DeadlineExceeded(message, which=which, seconds=seconds)
 
 

@@ -67,10 +67,10 @@ class TurnBudget:
         """The marks, and now as the end."""
         return Timing(**self._marks, done=self._elapsed())
 
-    def left(self) -> float | None:
-        """Seconds until the turn must be over; None without a limit."""
+    def left(self) -> float:
+        """Seconds until the turn must be over; infinite without a limit."""
         total = self._timeouts.total
-        return None if total is None else max(0.0, total - self._elapsed())
+        return math.inf if total is None else max(0.0, total - self._elapsed())
 
     async def run_within(self, work: Awaitable[T]) -> T:
         """Awaits a piece of work, no longer than the turn has time.

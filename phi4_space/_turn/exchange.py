@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
 import stamina
 from anyio.lowlevel import checkpoint
 
-from phi4_space._errors import InvalidInput, Phi4Error, Step, StreamLost
+from phi4_space._errors import DeadlineExceeded, InvalidInput, Phi4Error, Step, StreamLost
 from phi4_space._gradio.queue import Cancelled, Failed, Finished, SessionLost, WireEvent
 from phi4_space._gradio.server import GradioServer
 from phi4_space._gradio.session import Instance, Session
@@ -76,9 +76,8 @@ class Exchange:
             Phi4Error: It failed, retries included; `partial_text` holds what had arrived.
         """
         try:
-            async for attempt in stamina.retry_context(
-                on=self._wait, attempts=tries, timeout=self._budget.left()
-            ):
+            attempts = aiter(stamina.retry_context(on=self._wait, attempts=tries, timeout=None))
+            while (attempt := await self._next(attempts)) is not None:
                 with attempt:
                     async with aclosing(self._try()) as events:
                         async for event in events:
@@ -88,6 +87,15 @@ class Exchange:
         finally:
             if not (self._is_answered or self._is_untouched()):
                 self._state.reset()
+
+    async def _next(self, attempts: AsyncIterator[stamina.Attempt]) -> stamina.Attempt | None:
+        """The next attempt, after the wait before it, which counts as the rest of the turn does."""
+        try:
+            return await self._budget.run_within(anext(attempts, None))
+        except DeadlineExceeded as exc:
+            if exc is not self._failure:  # with which stamina ends
+                exc.locate(step="get", space=str(self._settings.address))
+            raise
 
     async def _try(self) -> AsyncGenerator[Event, None]:
         self._failure = None
@@ -208,6 +216,7 @@ class Exchange:
             is_known=self._state.is_known,
             has_files=bool(self._turn.full.files),
             refreshed=refreshed,
+            left=self._budget.left(),
         )
         decision = decide(failure, facts)
         self._decisions.append(decision)

@@ -6,6 +6,7 @@ State, so on the same one it would stand there twice.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +39,7 @@ class Facts:
         is_known: Whether the session knew the turns before.
         has_files: Whether the turn has files.
         refreshed: What was looked up anew in this turn already.
+        left: Seconds until the turn must be over.
     """
 
     has_text: bool = False
@@ -45,6 +47,7 @@ class Facts:
     is_known: bool = False
     has_files: bool = False
     refreshed: frozenset[Refresh] = frozenset()
+    left: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +95,14 @@ def _refresh(failure: Phi4Error, facts: Facts) -> Refresh | None:
 
 
 def _wait(failure: Phi4Error, facts: Facts, refresh: Refresh | None) -> bool | float:
-    if facts.has_text or isinstance(failure, SpaceUnavailable):
+    if facts.has_text or not facts.left or isinstance(failure, SpaceUnavailable):
         return False  # one that is not up was waited for already
     if refresh == "contract":
         return "contract" not in facts.refreshed
     if isinstance(failure, DeadlineExceeded) and failure.which not in {"connect", "request"}:
         return False
     if failure.retryable and failure.retry_after is not None:
-        return failure.retry_after if failure.retry_after <= LONGEST_WAIT else False
+        return failure.retry_after if failure.retry_after <= min(LONGEST_WAIT, facts.left) else False
     return failure.retryable
 
 

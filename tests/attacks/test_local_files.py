@@ -480,7 +480,7 @@ def test_the_client_reads_regular_files_alone(folder: Path) -> None:
     for name, message in {
         "pipe.png": "not a regular file",
         "/dev/zero": "not a regular file",
-        "/dev/stdin": "no regular file|is empty|not|unknown format",
+        "/dev/stdin": "not a regular file|is empty|not|unknown format",
         ".": "a directory",
         "loop.png": "symbolic links",
         "nowhere.png": "No such file",

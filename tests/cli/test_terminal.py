@@ -239,7 +239,7 @@ def test_an_embedded_space(start: Start) -> None:
 
 @loopback
 def test_demo(start: Start) -> None:
-    """The demonstration asks about a text, a picture and a sound, gets true answers, and ends by itself."""
+    """The demo asks about a text, an image and audio, gets true answers, and ends by itself."""
     returned, out, err = ended(start("demo"), within=60.0)
     assert (returned, "Error" in err) == (0, False)
     steps = out.split("\n\n")
@@ -247,8 +247,8 @@ def test_demo(start: Start) -> None:
     assert [step.split("\n")[0] for step in steps[1:-1]] == [
         "Who answers",
         "A text",
-        "A picture  with hills.png",
-        "A sound  with chime.wav",
+        "An image  with hills.png",
+        "Audio  with chime.wav",
     ]
     with wave.open(str(files("phi4_server") / "examples" / "chime.wav")) as chime:
         seconds = chime.getnframes() / chime.getframerate()

@@ -63,7 +63,7 @@ def test_too_many_files_are_refused_aloud(form: str) -> None:
     two = [ImageBlock(image=square(shade, 0, 0)) for shade in (0, 255)]
     prompt = ChatPromptTemplate(message_templates=[ChatMessage(blocks=[*two, TextBlock(text="Compare.")])])
 
-    with pytest.raises(PromptRefused, match="2 files and may carry 1") as refused:
+    with pytest.raises(PromptRefused, match="2 files, but at most 1") as refused:
         FORMS[form](phi4(saying(), client={"max_files": 1}), prompt)
 
     assert isinstance(refused.value.__cause__, TooManyFiles)

@@ -60,6 +60,10 @@ TABLE: list[tuple[Phi4Error, Facts, Decision]] = [
     (RateLimited("x", retry_after=0.0), FIRST, Decision(wait=0.0)),
     (RateLimited("x", retry_after=30.0), FIRST, Decision(wait=30.0)),
     (RateLimited("x", retry_after=30.1), FIRST, Decision()),
+    # nor is more than the turn has time for
+    (RateLimited("x", retry_after=5.0), Facts(left=5.0), Decision(wait=5.0)),
+    (RateLimited("x", retry_after=5.1), Facts(left=5.0), Decision()),
+    (GpuAborted("x"), Facts(left=0.0), Decision()),
     (RateLimited("x"), FIRST, Decision(wait=True)),
     (QuotaExceeded("x", retry_after=1.0), FIRST, Decision()),
     # a turn that was filed and joined no queue joins it again

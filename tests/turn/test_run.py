@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+import stamina
 from scripted import (
     CANCELLED,
     ESTIMATION,
@@ -439,6 +440,32 @@ def test_a_deadline_names_itself_and_takes_the_job_back(which: str, limits: Any)
     assert isinstance(error, p4.DeadlineExceeded)
     assert (which, 0.15) == (error.which, error.seconds)
     assert space.bodies("cancel") == [{"fn_index": 11, "session_hash": "session-1", "event_id": "event"}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"), [({}, p4.DeadlineExceeded), ({"retry-after": "30"}, p4.SpaceBusy)]
+)
+def test_the_wait_before_a_retry_is_part_of_the_total(
+    headers: dict[str, str], error: type[Exception]
+) -> None:
+    """A Space that is busy, and says for how long, does not hold a turn beyond its time."""
+    now = [0.0]
+
+    async def busy(_request: httpx.Request) -> httpx.Response:
+        now[0] = 2.95  # the next attempt would come a tenth of a second later, at the earliest
+        return httpx.Response(503, headers=headers)
+
+    space = ScriptedSpace({"predict": [busy]})
+    environment = Environment(transport=space, clock=lambda: now[0])
+    impatient = p4.SpaceClient(URL, timeouts=p4.Timeouts(total=3.0), environment=environment)
+    stamina.set_testing(False)  # this one waits
+
+    with pytest.raises(error) as caught:
+        asyncio.run(all_events(impatient))
+
+    assert isinstance(caught.value, p4.Phi4Error)
+    assert caught.value.space == URL
+    assert space.steps().count("predict") == 1
 
 
 def test_leaving_early_closes_the_stream_and_then_takes_the_job_back() -> None:
