@@ -252,7 +252,7 @@ def test_demo(start: Start) -> None:
     ]
     with wave.open(str(files("phi4_server") / "examples" / "chime.wav")) as chime:
         seconds = chime.getnframes() / chime.getframerate()
-    for step, truth in zip(steps[1:-1], ("offline", "ten", "blue", f"{seconds:.2f} s"), strict=True):
+    for step, truth in zip(steps[1:-1], ("not Phi-4", "ten", "blue", f"{seconds:.2f} s"), strict=True):
         assert truth in step.splitlines()[2]
         assert re.fullmatch(r"queued .* · first text .* · done [\d.]+ s", step.splitlines()[-1])
     assert steps[-1].startswith("Done in ")
