@@ -116,5 +116,9 @@ def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 def _unreachable(fields: Mapping[str, Any]) -> UnsupportedContent:
     where = [name for name in _AT_PROVIDER if name in fields]
-    what = f"It is stored at its provider ({', '.join(where)})" if where else "It holds no data and no URL"
+    what = (
+        f"It is stored at its provider ({', '.join(where)})"
+        if where
+        else "It holds no data and no URL, and paths are not read"
+    )
     return UnsupportedContent(what, advice="Hand in its bytes in base64, or its URL.")

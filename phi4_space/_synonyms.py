@@ -18,13 +18,13 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 # The order matters: "proxy_url" is about a proxy, and "api_key" not about a server.
 _PATTERNS = {
     "proxy": "proxy|proxies",
-    "cookies": "cookies?",
+    "cookies": "cookies?|(basic_)?auth(?!_token)|login(?!_token)",
     "client": (
         "http_(async_)?client|(async_)?http_client|client_(args|kwargs|options)|transport|headers?|verify"
     ),
     "token": (
         "(api|access|secret|subscription|hub|hf)_?key|(hf|hub|api|auth|access|bearer|login)_token|"
-        "credentials?|authorization|auth|password"
+        "credentials?|authorization|password"
     ),
     "space": (
         "(base|api)_?(ur[il]|base)|ur[il]s?|endpoints?|host|hostname|server|address|base|gateway|domain|port|"
@@ -36,7 +36,7 @@ _MEANINGS = {
     "space": 'the name of a Space, "owner/name", or the URL of a running one',
     "token": "a Hugging Face token",
     "proxy": "the URL of a proxy",
-    "cookies": "a mapping of names to values",
+    "cookies": "a mapping of names to values, such as those of a login",
     "client": "a SpaceClient, which has its own proxy, cookies and so on",
 }
 

@@ -12,7 +12,7 @@ from typing import Annotated, Never
 
 import typer
 
-from phi4_space import Phi4Error, PromptStyle, __version__
+from phi4_space import InvalidInput, Phi4Error, PromptStyle, __version__
 from phi4_space._cli.arguments import read_question, to_media
 from phi4_space._cli.chat import Chat, read_conversation
 from phi4_space._cli.connection import SpaceOptions, connect
@@ -120,6 +120,7 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
         str | None,
         typer.Argument(show_default=False, help='The question; "-" or nothing reads it from standard input.'),
     ] = None,
+    rest: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     media: Annotated[
         list[str] | None,
         typer.Option("--media", "-m", metavar="FILE|URL", help="An image or audio file; may be repeated."),
@@ -142,6 +143,11 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
     display: Display = JsonDisplay() if as_json else TextDisplay()
     options = SpaceOptions(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
     with exit_on_error(display), connect(options, display) as client:
+        if rest:
+            raise InvalidInput(
+                f"There is one question, and {rest[0]!r} is another argument",
+                advice="Put the question in quotation marks, and name files with --media FILE.",
+            )
         text = read_question(question)
         sources = [to_media(argument) for argument in media or ()]
         display.show_status(f"Asking {client.space}")
@@ -172,6 +178,10 @@ def chat(
     display = TextDisplay()
     options = SpaceOptions(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
     with exit_on_error(display), ExitStack() as stack:
+        if resume is not None and system is not None:
+            raise InvalidInput(
+                "A saved conversation has its own instructions", advice="Leave out --system or --resume."
+            )
         saved = None if resume is None else read_conversation(resume).space.space
         client = stack.enter_context(connect(options, display, saved=saved))
         session = Chat(client, display, system=system)

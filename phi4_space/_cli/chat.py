@@ -133,6 +133,8 @@ class Chat:
         self._show(f"Attached to the next question: {listing or 'nothing'}.")
 
     def _save(self, file: str) -> None:
+        if not file:
+            raise InvalidInput("/save needs the name of a file", advice="Type /save FILE.")
         try:
             write_privately(Path(file).expanduser(), self._conversation.to_json())
         except (OSError, RuntimeError, ValueError) as exc:  # no home for ~user; a null in the name

@@ -149,7 +149,7 @@ def check_status(status: Status) -> Iterator[Check]:
     yield Check("gradio", "ok", status.gradio_version or "unknown")
     yield Check("contract", "ok", ", ".join(status.endpoints))
     limit = status.max_file_size
-    yield Check("files", "ok", "of any size" if limit is None else f"up to {limit / 2**20:.4g} MiB each")
+    yield Check("files", "ok", "of any size" if limit is None else f"up to {_size(limit)} each")
     if status.queue_size is not None:
         yield Check(
             "queue", "ok", "empty" if status.queue_size == 0 else f"{status.queue_size} waiting or running"
@@ -178,3 +178,7 @@ def _indented(text: str, out: Console) -> str:
     if not out.is_terminal or out.width < 2 * indent:
         return text
     return textwrap.fill(text, out.width - indent, break_on_hyphens=False).replace("\n", "\n" + " " * indent)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.4g} MiB" if count >= 2**20 else f"{count / 2**10:.4g} KiB"

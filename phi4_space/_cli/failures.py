@@ -21,8 +21,10 @@ from phi4_space import (
     TurnCancelled,
     UnexpectedAnswer,
     UploadRefused,
+    UrlRefused,
 )
 
+INVALID = 2
 INTERRUPTED = 130
 
 
@@ -44,13 +46,17 @@ class Exit:
 EXITS = (
     Exit(0, "success"),
     Exit(1, "a package is missing, or the embedded Space did not start"),
-    Exit(2, "invalid arguments, or input that cannot be sent", (InvalidInput,)),
+    Exit(INVALID, "invalid arguments, or input that cannot be sent", (InvalidInput,)),
     Exit(3, "the Space is not running; doctor: no turn can be sent to it", (SpaceUnavailable,)),
     Exit(4, "no capacity now: queue full, rate limited, no GPU, quota used up", (SpaceBusy, QuotaExceeded)),
     Exit(5, "the token or login was refused", (AuthenticationFailed,)),
     Exit(6, "it is not a Phi-4 Space that this client knows", (ContractNotMet, UnexpectedAnswer)),
     Exit(7, "no connection, connection lost, or timeout", (ConnectionFailed, StreamLost, DeadlineExceeded)),
-    Exit(8, "the Space's own code or GPU failed", (SpaceError, GpuAborted, UploadRefused, TurnCancelled)),
+    Exit(
+        8,
+        "the Space refused the question, or its own code or GPU failed",
+        (SpaceError, GpuAborted, UploadRefused, TurnCancelled),
+    ),
     Exit(INTERRUPTED, "interrupted; the job on the Space was cancelled", (KeyboardInterrupt,)),
 )
 """All exit statuses; any other error ends the command with 1."""
@@ -123,6 +129,13 @@ def _advice(exc: Phi4Error) -> str:
     match exc:
         case DeadlineExceeded(which="total"):
             return "Allow more time with --timeout."
+        case AuthenticationFailed(space=str(space)) if "://" in space:
+            return (
+                "The Space asks for a login, which the command cannot give: use "
+                "SpaceClient(cookies=...) in a program, or serve the Space without one."
+            )
+        case UrlRefused():
+            return "Download the file yourself, and name it with --media."
         case AuthenticationFailed():
             return "Set HF_TOKEN to a valid Hugging Face token that may use the Space."
         case InvalidConversation():

@@ -13,7 +13,7 @@ from rich.status import Status as LiveLine
 from rich.text import Text
 
 from phi4_space import Delta, Event, Notice, Progress, Queued, Reply, Rewritten, Started, Timing, Waking
-from phi4_space._cli.failures import INTERRUPTED, Failure
+from phi4_space._cli.failures import INTERRUPTED, INVALID, Failure
 
 # Characters that a terminal obeys, or that change the order or lines of others. Joiners are kept, since
 # scripts and emoji need them.
@@ -107,7 +107,7 @@ class TextDisplay:
             parts.append((f" [{failure.where}]", "dim"))
         if failure.advice:
             parts.append((f"\n{failure.advice}", ""))
-        if failure.space:
+        if failure.space and failure.exit_code != INVALID:
             parts.append((f'\nRun "phi4 doctor --space {failure.space}" to check the Space.', "dim"))
         self._stderr.print(Text.assemble(*((visible(text), style) for text, style in parts)))
 

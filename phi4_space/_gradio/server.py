@@ -219,7 +219,7 @@ def _check_sizes(files: Sequence[File], config: Config) -> None:
     for file in files:
         if limit is not None and len(file.data) > limit:
             raise FileTooLarge(
-                f"{file.name} has {len(file.data)} bytes and the Space takes {limit}",
+                f"{file.name} has {len(file.data):,} bytes, and the Space takes {limit:,}",
                 size=len(file.data),
                 limit=limit,
             )

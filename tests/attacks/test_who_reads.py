@@ -45,11 +45,11 @@ WHERE = (
 )
 AS_WHOM = (
     *("openai_api_key", "hf_token", "huggingfacehub_api_token", "apiKey", "access_token", "auth_token"),
-    *("use_auth_token", "credentials", "authorization", "api_token", "hf_api_key", "auth", "password"),
+    *("use_auth_token", "credentials", "authorization", "api_token", "hf_api_key", "password"),
 )
 HOW = (
     *("proxies", "openai_proxy", "http_proxy", "proxy_url", "http_client", "http_async_client", "cookies"),
-    *("default_headers", "headers", "transport", "client_kwargs", "async_http_client"),
+    *("default_headers", "headers", "transport", "client_kwargs", "async_http_client", "auth", "basic_auth"),
 )
 STRANGE = ("spcae", "my_box", "model_kwargs", "extra_body", "temprature")
 NAMES = (*WHERE, *AS_WHOM, *HOW, *STRANGE)

@@ -148,6 +148,7 @@ def test_a_failure_for_programs(phi4: Run) -> None:
         (["Hi", "--media", "http://127.0.0.1/cat.png"], 2, "127.0.0.1"),
         (["Hi", "--raw", "--system", "Be kind"], 2, "system"),
         ([" "], 2, "nothing to send"),
+        (["What is this?", "cat.png"], 2, "name files with --media"),
         (["Hi", "--timeout", "soon"], 2, "--timeout"),
         (["Hi", "--tiemout", "1"], 2, "--tiemout"),
     ],
@@ -228,6 +229,7 @@ def test_chat_resumes_where_it_was(
         ("/media missing.png\n", 2, "missing.png"),
         ("/media 'quote.png\n", 2, "'quote.png"),
         ("/save nowhere/at/all.json\n", 2, "cannot be written"),
+        ("/save\n", 2, "/save FILE"),
         (f"/media {FAULTY}\nLook\n", 2, "faulty.py"),
         ("QUOTA\nHi\n", 4, "GPU quota"),
     ],
@@ -237,6 +239,13 @@ def test_chat_in_a_pipe_ends_at_a_failure(phi4: Run, lines: str, code: int, mess
     result = phi4("chat", stdin=f"{lines}Still there?\n")
     assert (result.exit_code, result.stdout) == (code, "")
     assert message in result.stderr
+
+
+def test_a_saved_chat_has_its_own_instructions() -> None:
+    """`--system` is refused with `--resume`, where it would not reach the model."""
+    result = CliRunner().invoke(app, ["chat", "--resume", "saved.json", "--system", "Be kind"])
+    assert result.exit_code == 2
+    assert "Leave out --system or --resume" in result.stderr
 
 
 @loopback

@@ -55,6 +55,21 @@ def test_exit_statuses_are_documented() -> None:
         assert f"| {known.code} | {known.meaning} |" in documented
 
 
+@pytest.mark.parametrize(
+    ("error", "space", "advice"),
+    [
+        (p4.AuthenticationFailed("x"), "owner/name", "Set HF_TOKEN"),
+        (p4.AuthenticationFailed("x"), "http://127.0.0.1:7860", "asks for a login"),
+        (p4.UrlRefused("x"), "owner/name", "--media"),
+        (p4.DeadlineExceeded("x", which="total"), "owner/name", "--timeout"),
+    ],
+)
+def test_advice_is_for_the_command(error: p4.Phi4Error, space: str, advice: str) -> None:
+    """What to do is said in the command's own options, not in a program's."""
+    error.locate(step="post", space=space)
+    assert advice in to_failure(error).advice
+
+
 def test_failure_tells_where() -> None:
     """A failure carries what happened, where, and what to do about it."""
     error = p4.QueueFull("The queue is full", status=503, retry_after=2.0)
