@@ -114,7 +114,7 @@ def test_media_of_the_call_follow_media_that_have_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "options", "kind", "told"),
+    ("message", "options", "kind", "words"),
     [
         ("", {}, p4.EmptyPrompt, "nothing to send"),
         ("  \n", {}, p4.EmptyPrompt, "nothing to send"),
@@ -162,7 +162,7 @@ def test_media_of_the_call_follow_media_that_have_places() -> None:
     ],
 )
 def test_bad_input_is_refused_before_anything_is_sent(
-    message: Any, options: Any, kind: type, told: str
+    message: Any, options: Any, kind: type, words: str
 ) -> None:
     """Each kind of bad input has an error that names it, and the Space hears nothing."""
     space = ScriptedSpace()
@@ -170,7 +170,7 @@ def test_bad_input_is_refused_before_anything_is_sent(
     with pytest.raises(kind, match=r"(?s).*") as caught:
         asyncio.run(client(space).areply(message, **options))
 
-    assert told in str(caught.value)
+    assert words in str(caught.value)
     assert space.asked == []
 
 
@@ -189,32 +189,32 @@ def test_a_strict_client_refuses_options_before_anything_is_filed() -> None:
 @pytest.mark.parametrize("of", [lambda client: client, lambda client: client.conversation()])
 def test_each_door_warns_its_caller_of_an_option_that_is_ignored(of: Any) -> None:
     """The warning points at the line that asked, whichever door it went through."""
-    doors = [of(client(ScriptedSpace())) for _ in range(4)]
+    clients = [of(client(ScriptedSpace())) for _ in range(4)]
 
     async def asynchronously() -> None:
-        await doors[0].areply("hi", temperature=0.2)
-        assert [event async for event in doors[1].astream("hi", temperature=0.2)]
+        await clients[0].areply("hi", temperature=0.2)
+        assert [event async for event in clients[1].astream("hi", temperature=0.2)]
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         asyncio.run(asynchronously())
-        doors[2].reply("hi", temperature=0.2)
-        assert [*doors[3].stream("hi", temperature=0.2)]
+        clients[2].reply("hi", temperature=0.2)
+        assert [*clients[3].stream("hi", temperature=0.2)]
 
-    assert [(one.category, one.filename) for one in told] == [(p4.OptionIgnored, __file__)] * 4
+    assert [(one.category, one.filename) for one in caught] == [(p4.OptionIgnored, __file__)] * 4
 
 
 def test_a_client_warns_once_and_its_copy_once_more() -> None:
     """Its conversations count as the client itself; a copy or an unpickled one is a client of its own."""
     one = client(ScriptedSpace())
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         one.reply("hi", seed=1)
         one.conversation().reply("hi", seed=1)
         copy.copy(one).reply("hi", seed=1)
 
-    assert len(told) == 2
+    assert len(caught) == 2
     assert pickle.loads(pickle.dumps(client(ScriptedSpace(), strict=True)))._settings.strict  # noqa: S301
 
 
@@ -302,9 +302,11 @@ def test_a_proxy_that_is_none_is_refused_by_name() -> None:
 def test_the_token_goes_to_the_spaces_own_https_origin() -> None:
     """Each request carries it as X-HF-Authorization; zerogpu's headers go with the work only."""
     space = ScriptedSpace()
-    door = client(space, HUB_SPACE, token=SECRET, zerogpu_token="zt", zerogpu_uuid="zu", cookies={"a": "b"})
+    space_client = client(
+        space, HUB_SPACE, token=SECRET, zerogpu_token="zt", zerogpu_uuid="zu", cookies={"a": "b"}
+    )
 
-    reply = asyncio.run(door.areply("hi", media=[PNG]))
+    reply = asyncio.run(space_client.areply("hi", media=[PNG]))
 
     assert {f"Bearer {SECRET}"} == {request.headers["x-hf-authorization"] for _, request in space.asked}
     with_zerogpu = {step for step, request in space.asked if request.headers.get("x-zerogpu-token") == "zt"}
@@ -329,9 +331,9 @@ def test_the_space_never_gets_the_hubs_bearer_nor_the_hub_the_cookies() -> None:
     """Two hosts, two sets of credentials."""
     space = ScriptedSpace({"runtime": [httpx.Response(200, json={"stage": "RUNNING", "hardware": None})]})
     space.script["quota"] = [httpx.Response(200, json={"base": 100, "current": 40, "resetsAt": None})]
-    door = client(space, HUB_SPACE, token=SECRET, cookies={"a": "b"})
+    space_client = client(space, HUB_SPACE, token=SECRET, cookies={"a": "b"})
 
-    status = asyncio.run(door.astatus())
+    status = asyncio.run(space_client.astatus())
 
     assert p4.Quota(100, 40) == status.quota
     hub = [request for _, request in space.asked if request.url.host == "huggingface.co"]
@@ -367,8 +369,8 @@ def test_a_conversation_keeps_its_session_and_sends_only_what_is_new() -> None:
 
 def test_a_conversation_remembers_broken_calls_as_what_was_said() -> None:
     """History is not made better than it was: their text is said again, and is no call then."""
-    told = 'I look. <|tool_call|>[{"name": "add", "arguments": [}]<|/tool_call|>'
-    space = ScriptedSpace({"data": [events(*whole(told)), events(*whole("3"))]})
+    words = 'I look. <|tool_call|>[{"name": "add", "arguments": [}]<|/tool_call|>'
+    space = ScriptedSpace({"data": [events(*whole(words)), events(*whole("3"))]})
 
     async def two_turns() -> tuple[p4.Reply, p4.Conversation]:
         chat = client(space).conversation()
@@ -381,7 +383,7 @@ def test_a_conversation_remembers_broken_calls_as_what_was_said() -> None:
 
     assert (reply.text, reply.tool_calls) == ("I look. ", ())
     (broken,) = reply.broken_calls
-    assert "I look. " + broken.text == chat.turns[-1].text == reply.turn.text == told
+    assert "I look. " + broken.text == chat.turns[-1].text == reply.turn.text == words
     assert broken.reason == "its JSON is invalid at character 31: Expecting value"
     sent = space.bodies("predict")[-1]["data"][1]["text"]
     assert "\nAssistant: I look. < |tool_call|>[{" in sent
@@ -686,12 +688,16 @@ def test_synchronous_doors_do_the_same() -> None:
     """reply, stream, status, wake and the conversation's work without a loop of the caller's."""
     space = ScriptedSpace()
 
-    with client(space) as door:
-        assert door.reply("hi").text == "an answer"
-        assert [p4.Queued, p4.Started, p4.Delta, p4.Reply] == [type(event) for event in door.stream("hi")]
-        assert door.status().ready
-        assert [status.ready for status in door.wait_ready() if isinstance(status, p4.Status)] == [True]
-        chat = door.conversation()
+    with client(space) as space_client:
+        assert space_client.reply("hi").text == "an answer"
+        assert [p4.Queued, p4.Started, p4.Delta, p4.Reply] == [
+            type(event) for event in space_client.stream("hi")
+        ]
+        assert space_client.status().ready
+        assert [status.ready for status in space_client.wait_ready() if isinstance(status, p4.Status)] == [
+            True
+        ]
+        chat = space_client.conversation()
         assert chat.reply("hi").text == "an answer"
         assert isinstance(list(chat.stream("hi"))[-1], p4.Reply)
 
@@ -700,8 +706,8 @@ def test_synchronous_doors_work_inside_a_running_loop() -> None:
     """As in a notebook."""
 
     async def cell() -> str:
-        with client(ScriptedSpace()) as door:
-            return door.reply("hi").text
+        with client(ScriptedSpace()) as space_client:
+            return space_client.reply("hi").text
 
     assert asyncio.run(cell()) == "an answer"
 
@@ -714,9 +720,9 @@ def test_the_three_calls_can_be_made_one_by_one() -> None:
     space = ScriptedSpace()
 
     async def by_hand() -> list[Any]:
-        door = client(space)
-        async with door.asession("mine") as session:
-            files = await door.aupload([PNG])
+        space_client = client(space)
+        async with space_client.asession("mine") as session:
+            files = await space_client.aupload([PNG])
             history = await session.predict("What is it?", files=files)
             event_id = await session.post(history)
             return [type(message).__name__ async for message in session.get(event_id)]
@@ -775,11 +781,11 @@ def test_a_space_that_is_down_says_what_is_wrong(stage: str, kind: type[p4.Phi4E
     space = ScriptedSpace()
     space.script["config"] = [down() for _ in range(9)]
     space.script["runtime"] = [runtime(stage, errorMessage="out of memory") for _ in range(9)]
-    door = client(space, HUB_SPACE, timeouts=p4.Timeouts(wake=0))
+    space_client = client(space, HUB_SPACE, timeouts=p4.Timeouts(wake=0))
 
     with pytest.raises(kind) as caught:
-        asyncio.run(door.areply("hi"))
-    status = asyncio.run(door.astatus())
+        asyncio.run(space_client.areply("hi"))
+    status = asyncio.run(space_client.astatus())
 
     assert not status.ready
     assert status.problem == caught.value.what
@@ -804,11 +810,11 @@ def test_a_hub_that_is_out_of_reach_leaves_the_spaces_own_error() -> None:
     space = ScriptedSpace()
     space.script["config"] = [httpx.ConnectError("no route")] * 4
     space.script["runtime"] = [httpx.ConnectError("no route")] * 4
-    door = client(space, HUB_SPACE, max_retries=0)
+    space_client = client(space, HUB_SPACE, max_retries=0)
 
     with pytest.raises(p4.ConnectionFailed, match="ada/phi-4"):
-        asyncio.run(door.areply("hi"))
-    assert asyncio.run(door.astatus()).stage == "UNREACHABLE"
+        asyncio.run(space_client.areply("hi"))
+    assert asyncio.run(space_client.astatus()).stage == "UNREACHABLE"
 
 
 def test_a_space_that_answers_is_ready_whatever_the_hub_does() -> None:
@@ -863,15 +869,15 @@ def test_waking_gives_up_at_its_deadline_with_a_status() -> None:
     space = ScriptedSpace()
     space.script["config"] = [down() for _ in range(20)]
     space.script["runtime"] = [runtime("SLEEPING") for _ in range(20)]
-    door = client(space, HUB_SPACE)
+    space_client = client(space, HUB_SPACE)
 
     async def wake() -> list[Any]:
-        return [event async for event in door.await_ready(5)]
+        return [event async for event in space_client.await_ready(5)]
 
     *stages, status = asyncio.run(wake())
     assert [p4.Waking("SLEEPING", 0.0), p4.Waking("SLEEPING", 3.0)] == stages
     assert (status.ready, status.stage) == (False, "SLEEPING")
-    assert status == asyncio.run(door.astatus(wake=5))
+    assert status == asyncio.run(space_client.astatus(wake=5))
 
 
 def test_many_callers_of_a_space_that_is_down_fail_together() -> None:
@@ -887,8 +893,8 @@ def test_many_callers_of_a_space_that_is_down_fail_together() -> None:
     space.script["config"] = [refuse] * 9
 
     async def many() -> list[Any]:
-        door = client(space, clock=clock, max_retries=0)
-        return await asyncio.gather(*(door.areply("hi") for _ in range(9)), return_exceptions=True)
+        space_client = client(space, clock=clock, max_retries=0)
+        return await asyncio.gather(*(space_client.areply("hi") for _ in range(9)), return_exceptions=True)
 
     assert {p4.DeadlineExceeded} == {type(error) for error in asyncio.run(many())}
     assert len(space.asked) == 1
@@ -939,9 +945,9 @@ def test_a_proxy_is_used_for_all_requests() -> None:
 
         async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            async with p4.SpaceClient(URL, proxy=f"http://127.0.0.1:{port}", max_retries=0) as door:
+            async with p4.SpaceClient(URL, proxy=f"http://127.0.0.1:{port}", max_retries=0) as space_client:
                 with pytest.raises(p4.SpaceBusy):
-                    await door.areply("hi")
+                    await space_client.areply("hi")
         return asked
 
     assert asyncio.run(through_a_proxy()) == [f"GET {URL}/config HTTP/1.1"]
@@ -961,10 +967,10 @@ def test_a_synchronous_call_never_waits_for_the_loop_it_holds_up() -> None:
     space.script["config"] = [slow]
 
     async def cell() -> list[str]:
-        async with client(space) as door:
-            turn = asyncio.ensure_future(door.areply("one", media=[PNG]))
+        async with client(space) as space_client:
+            turn = asyncio.ensure_future(space_client.areply("one", media=[PNG]))
             await asyncio.sleep(0.01)
-            return [door.reply("two", media=[PNG]).text, (await turn).text]
+            return [space_client.reply("two", media=[PNG]).text, (await turn).text]
 
     assert asyncio.run(cell()) == ["an answer", "an answer"]
 
@@ -1039,9 +1045,9 @@ def test_a_client_that_is_dropped_lets_its_connections_go() -> None:
             await writer.wait_closed()
 
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-            door = p4.SpaceClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            assert not (await door.astatus()).ready
-            del door
+            space_client = p4.SpaceClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            assert not (await space_client.astatus()).ready
+            del space_client
             await asyncio.wait_for(closed.wait(), 10)
         return True
 

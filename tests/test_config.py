@@ -34,7 +34,7 @@ SECRETS: dict[str, Any] = {
 }
 
 
-def settings(space: str | None = HUB_SPACE, **told: Any) -> Settings:
+def settings(space: str | None = HUB_SPACE, **arguments: Any) -> Settings:
     """Settings as SpaceClient makes them, with its defaults."""
     defaults: dict[str, Any] = {
         "token": None,
@@ -54,7 +54,7 @@ def settings(space: str | None = HUB_SPACE, **told: Any) -> Settings:
         "sampling": {},
         "stop": None,
     }
-    return to_settings(space, **{**defaults, **told})
+    return to_settings(space, **{**defaults, **arguments})
 
 
 def sent(credentials: Sequence[tuple[str, SecretStr]]) -> dict[str, str]:
@@ -123,17 +123,17 @@ TRAVELS = [
 ]
 
 
-@pytest.mark.parametrize(("origin", "space", "told", "travels"), TRAVELS)
+@pytest.mark.parametrize(("origin", "space", "arguments", "travels"), TRAVELS)
 def test_a_token_goes_where_it_may(
-    origin: str, space: str, told: dict[str, Any], travels: bool, monkeypatch: pytest.MonkeyPatch  # noqa: FBT001 - a table's column
+    origin: str, space: str, arguments: dict[str, Any], travels: bool, monkeypatch: pytest.MonkeyPatch  # noqa: FBT001 - a table's column
 ) -> None:  # fmt: skip
     """The environment's token goes to the Hub alone; one handed in to its https Space; none in clear text."""
     if origin == "environment":
         monkeypatch.setenv("HF_TOKEN", f" {TOKEN}\n")
     else:
-        told = {"token": TOKEN, **told}
+        arguments = {"token": TOKEN, **arguments}
 
-    full = settings(space, **told)
+    full = settings(space, **arguments)
 
     assert sent(full.credentials()) == ({"X-HF-Authorization": f"Bearer {TOKEN}"} if travels else {})
     assert sent(full.hub_credentials()) == {"Authorization": f"Bearer {TOKEN}"}
@@ -167,9 +167,9 @@ def test_all_secrets_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://ada:s%20p@proxy.example:8080")
     monkeypatch.setenv("NO_PROXY", "localhost")
 
-    told = {secret.get_secret_value() for secret in settings(**SECRETS).secrets()}
+    arguments = {secret.get_secret_value() for secret in settings(**SECRETS).secrets()}
 
-    assert told == {
+    assert arguments == {
         *(TOKEN, "zero-s3cret", "uuid-s3cret", "cookie-s3cret"),
         *("user", "proxy-s3cret", "ada", "s%20p", "s p"),
     }
@@ -281,11 +281,11 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "word"), NONSENSE)
-def test_nonsense_is_refused_by_name_and_not_repeated(told: dict[str, Any], word: str) -> None:
+@pytest.mark.parametrize(("arguments", "word"), NONSENSE)
+def test_nonsense_is_refused_by_name_and_not_repeated(arguments: dict[str, Any], word: str) -> None:
     """An argument of a wrong type or value is refused, and what may be secret is not told."""
     with pytest.raises(InvalidOption, match=word) as refused:
-        settings(**told)
+        settings(**arguments)
 
     assert "s3cr" not in str(refused.value)
 

@@ -119,7 +119,7 @@ print(threading.active_count(), *{name.partition(".")[0] for name in set(sys.mod
     assert set(packages) & NEVER_BY_ITSELF == set()
 
 
-DOORS = {
+METHODS = {
     "astream": "stream",
     "areply": "reply",
     "astatus": "status",
@@ -129,15 +129,15 @@ DOORS = {
 
 
 @pytest.mark.parametrize("kind", [phi4_space.SpaceClient, phi4_space.Conversation])
-@pytest.mark.parametrize(("asynchronous", "synchronous"), DOORS.items())
-def test_synchronous_doors_take_what_asynchronous_ones_take(
+@pytest.mark.parametrize(("asynchronous", "synchronous"), METHODS.items())
+def test_synchronous_methods_take_what_asynchronous_ones_take(
     kind: type, asynchronous: str, synchronous: str
 ) -> None:
     """Who changes from one to the other changes the name, and nothing else."""
     assert hasattr(kind, asynchronous) == hasattr(kind, synchronous)
     if hasattr(kind, asynchronous):
-        doors = [inspect.signature(getattr(kind, name)) for name in (asynchronous, synchronous)]
-        assert doors[0].parameters == doors[1].parameters
+        signatures = [inspect.signature(getattr(kind, name)) for name in (asynchronous, synchronous)]
+        assert signatures[0].parameters == signatures[1].parameters
 
 
 @pytest.mark.parametrize("kind", [phi4_space.SpaceClient, phi4_space.Conversation])

@@ -33,7 +33,7 @@ def test_what_is_none_is_not_set(options: dict[str, object], found: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "words"),
     [
         ("temperature", -0.1, "temperature is a number from 0, not -0.1"),
         ("temperature", "0.2", "temperature is a number from 0, not of type str"),
@@ -50,12 +50,12 @@ def test_what_is_none_is_not_set(options: dict[str, object], found: dict[str, ob
         ("repetition_penalty", 0, "repetition_penalty is a number greater than 0, not 0"),
     ],
 )
-def test_what_an_option_cannot_be_is_refused(name: str, value: Any, told: str) -> None:
+def test_what_an_option_cannot_be_is_refused(name: str, value: Any, words: str) -> None:
     """The error names the option, what it may be, and what was given where that is a number."""
     with pytest.raises(InvalidOption) as refused:
         to_sampling({name: value})
 
-    assert told in refused.value.what
+    assert words in refused.value.what
 
 
 def test_a_call_takes_each_option_by_name() -> None:

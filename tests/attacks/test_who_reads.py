@@ -64,9 +64,9 @@ class City(BaseModel):
 
 def written(**fields: Any) -> str:
     """A ChatPhi4 as core writes it, with fields that somebody added."""
-    fields = json.loads(dumps(ChatPhi4()))
-    fields["kwargs"] |= fields
-    return json.dumps(fields)
+    dumped = json.loads(dumps(ChatPhi4()))
+    dumped["kwargs"] |= fields
+    return json.dumps(dumped)
 
 
 def read(text: str) -> Any:

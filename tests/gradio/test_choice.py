@@ -124,7 +124,7 @@ def test_the_steps_by_hand_are_the_same() -> None:
     server = space("a")
 
     async def by_hand() -> list[str]:
-        async with client(server) as door, door.asession() as session:
+        async with client(server) as space_client, space_client.asession() as session:
             event_id = await session.post(await session.predict("hi"), {"temperature": 0.1})
             return [type(event).__name__ async for event in session.get(event_id)]
 

@@ -189,15 +189,17 @@ def test_a_recorded_turn_reads_the_same_on_all_versions(version: str) -> None:
     assert all(isinstance(event, Snapshot) for event in snapshots)
     assert isinstance(finished, Finished)
     texts = ["Hello", "Hello\u2028 wörld 🌍", "Hello\u2028 wörld 🌍", "Hello\u2028 wörld 🌍"]
-    told = [answer(event) for event in (*snapshots, finished)]
-    assert told == (texts if version < "6" else [[{"text": text, "type": "text"}] for text in texts])
+    events = [answer(event) for event in (*snapshots, finished)]
+    assert events == (texts if version < "6" else [[{"text": text, "type": "text"}] for text in texts])
 
 
-@pytest.mark.parametrize(("version", "line", "told"), MESSAGES)
+@pytest.mark.parametrize(("version", "line", "events"), MESSAGES)
 @pytest.mark.parametrize("encode", [str, str.encode])
-def test_each_message_tells_what_it_says(version: str, line: str, told: list[WireEvent], encode: Any) -> None:
+def test_each_message_tells_what_it_says(
+    version: str, line: str, events: list[WireEvent], encode: Any
+) -> None:
     """A message, as text or bytes, becomes the event it stands for, or none where it tells nothing."""
-    assert QueueReader(JOB).read(encode(line)) == told, version
+    assert QueueReader(JOB).read(encode(line)) == events, version
 
 
 @pytest.mark.parametrize(
@@ -349,11 +351,11 @@ kinds = st.sampled_from(
 def test_any_message_is_read_or_refused(message: dict[str, Any]) -> None:
     """Whatever a server puts into a message, it is an event, nothing, or UnexpectedAnswer; never a crash."""
     try:
-        told = QueueReader(JOB).read(json.dumps(message))
+        events = QueueReader(JOB).read(json.dumps(message))
     except UnexpectedAnswer:
         return
 
-    assert len(told) <= 1
+    assert len(events) <= 1
 
 
 def test_bodies_are_as_the_server_takes_them() -> None:

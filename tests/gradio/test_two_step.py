@@ -234,7 +234,7 @@ def test_names_go_before_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "body",
     [
         None,
         [],
@@ -246,10 +246,10 @@ def test_names_go_before_numbers() -> None:
         {"version": "6.31.0", "app_id": 1, "dependencies": [], "components": [{"id": "x"}]},
     ],
 )
-def test_what_is_no_config_is_refused(told: object) -> None:
+def test_what_is_no_config_is_refused(body: object) -> None:
     """JSON that is not a Gradio app's is told apart from an app without the endpoints."""
     with pytest.raises(UnexpectedAnswer, match="no Gradio Space's /config"):
-        to_config(told)
+        to_config(body)
 
 
 def test_a_call_is_filled_by_component() -> None:
@@ -374,10 +374,10 @@ json_values = st.recursive(
         optional={"components": json_values, "space_id": json_values, "api_prefix": json_values},
     )
 )
-def test_any_config_is_read_or_refused(told: dict[str, Any]) -> None:
+def test_any_config_is_read_or_refused(body: dict[str, Any]) -> None:
     """Whatever a server says at /config, a contract comes of it or an error with a name; never a crash."""
     with pytest.raises((ContractNotMet, UnexpectedAnswer)):
-        choose(to_config(told), space=SPACE)
+        choose(to_config(body), space=SPACE)
 
 
 @given(json_values)

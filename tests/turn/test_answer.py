@@ -22,10 +22,10 @@ def answer(*tools: str, stop: Sequence[str] = ()) -> Answer:
     return Answer(tools, lambda: f"call-{next(numbers)}", stop=stop)
 
 
-def shown(news: Iterable[Delta | Rewritten]) -> str:
+def joined(changes: Iterable[Delta | Rewritten]) -> str:
     """What a reader sees who does with each event what it says."""
     text = ""
-    for event in news:
+    for event in changes:
         text = text + event.text if isinstance(event, Delta) else event.text
     return text
 
@@ -41,7 +41,7 @@ def meant(finished: Answer) -> list[tuple[str, dict[str, object]]]:
 
 
 @pytest.mark.parametrize(
-    ("snapshots", "news"),
+    ("snapshots", "changes"),
     [
         ([], []),
         ([""], []),
@@ -54,9 +54,9 @@ def meant(finished: Answer) -> list[tuple[str, dict[str, object]]]:
         (["a <|tool_call|> b"], [Delta("a <|tool_call|> b")]),
     ],
 )
-def test_only_what_is_new_is_told(snapshots: list[str], news: News) -> None:
+def test_only_what_is_new_is_told(snapshots: list[str], changes: News) -> None:
     """Text that grew is a delta, text that changed is a rewrite, and the same again is nothing."""
-    assert read(answer(), snapshots) == news
+    assert read(answer(), snapshots) == changes
 
 
 def test_a_call_is_held_back_and_never_shown() -> None:
@@ -64,11 +64,11 @@ def test_a_call_is_held_back_and_never_shown() -> None:
     growing = answer("weather")
     snapshots = [f"One moment. {CALL}"[:end] for end in range(len(CALL) + 13)]
 
-    news = read(growing, snapshots)
+    changes = read(growing, snapshots)
 
-    assert shown(news) == growing.text == "One moment. "
+    assert joined(changes) == growing.text == "One moment. "
     assert growing.tool_calls == (ToolCall("call-1", "weather", {"city": "Oslo"}),)
-    assert not any("<" in event.text for event in news)
+    assert not any("<" in event.text for event in changes)
 
 
 def test_a_broken_call_is_kept_and_never_shown() -> None:
@@ -76,9 +76,9 @@ def test_a_broken_call_is_kept_and_never_shown() -> None:
     growing = answer("weather")
     snapshots = [f"One moment. {CALL[:-20]}<|/tool_call|> Done."[:end] for end in range(len(CALL) + 13)]
 
-    news = read(growing, snapshots)
+    changes = read(growing, snapshots)
 
-    assert shown(news) == growing.text == "One moment.  Done."
+    assert joined(changes) == growing.text == "One moment.  Done."
     assert growing.tool_calls == ()
     (broken,) = growing.broken_calls
     assert broken.text == f"{CALL[:-20]}<|/tool_call|>"
@@ -126,7 +126,7 @@ def test_a_rewrite_of_what_was_never_shown_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("snapshots", "news", "stopped_by", "calls"),
+    ("snapshots", "changes", "stopped_by", "calls"),
     [
         (["one END two", "one END two three"], [Delta("one ")], "END", 0),
         (["one E", "one END"], [Delta("one ")], "END", 0),
@@ -145,13 +145,13 @@ def test_a_rewrite_of_what_was_never_shown_is_none() -> None:
     ],
 )
 def test_a_stop_string_ends_the_text(
-    snapshots: list[str], news: News, stopped_by: str | None, calls: int
+    snapshots: list[str], changes: News, stopped_by: str | None, calls: int
 ) -> None:
     """The text ends before it, rewritten or not; it counts in text alone, and what follows is not heard."""
     growing = answer("weather", stop=["END"])
 
-    assert read(growing, snapshots) == news
-    assert growing.text == shown(news)
+    assert read(growing, snapshots) == changes
+    assert growing.text == joined(changes)
     assert growing.stopped_by == stopped_by
     assert len(growing.tool_calls) == calls
 
@@ -168,11 +168,11 @@ def test_deltas_add_up_however_the_answer_grew(text: str, cuts: list[int], tools
     """Whichever snapshots a Space sends of a growing answer, the deltas are the text that one look gives."""
     growing, whole = answer(*tools), answer(*tools)
 
-    news = read(growing, [text[:end] for end in sorted(cuts)] + [text])
+    changes = read(growing, [text[:end] for end in sorted(cuts)] + [text])
     read(whole, [text])
 
-    assert all(isinstance(event, Delta) and event.text for event in news)
-    assert shown(news) == growing.text == whole.text
+    assert all(isinstance(event, Delta) and event.text for event in changes)
+    assert joined(changes) == growing.text == whole.text
     assert growing.tool_calls == whole.tool_calls
     assert growing.broken_calls == whole.broken_calls
     assert tools or growing.text == text
@@ -183,10 +183,10 @@ def test_readers_see_the_last_snapshot_alone(before: list[str], text: str, tools
     """Whatever a Space shows meanwhile, who follows the events ends up with the last snapshot alone."""
     growing, whole = answer(*tools), answer(*tools)
 
-    news = read(growing, [*before, text])
+    changes = read(growing, [*before, text])
     read(whole, [text])
 
-    assert shown(news) == growing.text == whole.text
+    assert joined(changes) == growing.text == whole.text
     assert meant(growing) == meant(whole)
     assert growing.broken_calls == whole.broken_calls
     assert len({call.id for call in growing.tool_calls}) == len(growing.tool_calls)
@@ -199,11 +199,11 @@ def test_readers_see_no_stop_string(
     """The text is that without stop strings, cut before the first; whatever was shown meanwhile."""
     growing, whole = answer(*tools, stop=stop), answer(*tools)
 
-    news = read(growing, [*before, text])
+    changes = read(growing, [*before, text])
     read(whole, [text])
 
     end = min((whole.text.index(word) for word in stop if word in whole.text), default=None)
-    assert shown(news) == growing.text == whole.text[:end]
+    assert joined(changes) == growing.text == whole.text[:end]
     assert (growing.stopped_by is None) == (end is None)
     assert meant(growing) == meant(whole)[: len(growing.tool_calls)]
 
@@ -215,5 +215,5 @@ def test_what_was_shown_is_never_more_than_there_is(text: str, tools: tuple[str,
     so_far = ""
 
     for end in range(len(text) + 1):
-        so_far += shown(growing.read(text[:end]))
+        so_far += joined(growing.read(text[:end]))
         assert so_far == growing.text

@@ -20,9 +20,9 @@ BROKEN = '<|tool_call|>[{"name": "add", "arguments": {"a": ]<|/tool_call|>'
 
 async def ask(space: ScriptedSpace, question: str = "Where?", **options: Any) -> list[Any]:
     """The answer's events: deltas and rewritings as they came, and the reply."""
-    async with p4.SpaceClient(URL, environment=p4.Environment(transport=space)) as door:
-        told = [event async for event in door.astream(question, **options)]
-    return [event for event in told if isinstance(event, p4.Delta | p4.Rewritten | p4.Reply)]
+    async with p4.SpaceClient(URL, environment=p4.Environment(transport=space)) as space_client:
+        happened = [event async for event in space_client.astream(question, **options)]
+    return [event for event in happened if isinstance(event, p4.Delta | p4.Rewritten | p4.Reply)]
 
 
 def answering(*answers: str) -> ScriptedSpace:
@@ -32,14 +32,14 @@ def answering(*answers: str) -> ScriptedSpace:
 
 def growing(*pieces: str) -> Any:
     """An answer that comes in pieces."""
-    told = [generating(pieces[0]), *(more(piece) for piece in pieces[1:]), completed("".join(pieces))]
-    return events(ESTIMATION, STARTS, *told, CLOSE)
+    happened = [generating(pieces[0]), *(more(piece) for piece in pieces[1:]), completed("".join(pieces))]
+    return events(ESTIMATION, STARTS, *happened, CLOSE)
 
 
-def shown(told: list[Any]) -> str:
+def screen(happened: list[Any]) -> str:
     """What stands on the screen of who follows deltas and rewritings."""
     text = ""
-    for event in told[:-1]:
+    for event in happened[:-1]:
         text = event.text if isinstance(event, p4.Rewritten) else text + event.text
     return text
 
@@ -53,35 +53,37 @@ async def test_json_is_asked_for_and_comes_bare() -> None:
     """The system turn ends in the schema; fences and prose are left out, of the deltas too."""
     space = ScriptedSpace({"data": [growing("Sure:\n```json\n", '{"city":', ' "Oslo"}', "\n```\nBye")]})
 
-    told = await ask(space, system="Be brief.", response_format=CITY)
+    happened = await ask(space, system="Be brief.", response_format=CITY)
 
     (prompt,) = prompts(space)
     assert prompt.startswith("System: Be brief.\nReply with JSON only")
-    assert [event.text for event in told] == ['{"city":', ' "Oslo"}', '{"city": "Oslo"}']
+    assert [event.text for event in happened] == ['{"city":', ' "Oslo"}', '{"city": "Oslo"}']
 
 
 async def test_json_that_does_not_fit_is_asked_for_once_more() -> None:
     """The model is told what was wrong; what was shown of the first answer is taken back."""
     space = answering('{"town": "Oslo"}', '{"city": "Oslo"}')
 
-    told = await ask(space, response_format=CITY)
+    happened = await ask(space, response_format=CITY)
 
-    assert [type(event) for event in told] == [p4.Delta, p4.Rewritten, p4.Delta, p4.Reply]
-    assert shown(told) == told[-1].text == '{"city": "Oslo"}'
+    assert [type(event) for event in happened] == [p4.Delta, p4.Rewritten, p4.Delta, p4.Reply]
+    assert screen(happened) == happened[-1].text == '{"city": "Oslo"}'
     assert "'city' is a required property" in prompts(space)[1]
 
 
 async def test_prose_is_never_shown_where_json_is_wanted() -> None:
     """An answer without any JSON is asked for again, and nobody sees it."""
-    told = await ask(answering("I think it is Oslo.", '{"city": "Oslo"}'), response_format=CITY)
+    happened = await ask(answering("I think it is Oslo.", '{"city": "Oslo"}'), response_format=CITY)
 
-    assert [event.text for event in told] == ['{"city": "Oslo"}', '{"city": "Oslo"}']
+    assert [event.text for event in happened] == ['{"city": "Oslo"}', '{"city": "Oslo"}']
 
 
 async def test_json_that_never_fits_is_an_error() -> None:
     """After the second answer, which the error holds; a conversation is as it was, on no session."""
-    async with p4.SpaceClient(URL, environment=p4.Environment(transport=answering("Oslo.", "Oslo!"))) as door:
-        chat = door.conversation()
+    async with p4.SpaceClient(
+        URL, environment=p4.Environment(transport=answering("Oslo.", "Oslo!"))
+    ) as space_client:
+        chat = space_client.conversation()
         with pytest.raises(p4.ResponseFormatNotMet, match="not JSON") as caught:
             await chat.areply("Where?", response_format=CITY)
 
@@ -92,26 +94,26 @@ async def test_json_that_never_fits_is_an_error() -> None:
 
 async def test_an_answer_that_calls_is_not_held_to_the_format() -> None:
     """Words beside a call are words; nothing of them is lost."""
-    told = await ask(answering(f"I look. {CALL}"), tools=[ADD], response_format=CITY)
+    happened = await ask(answering(f"I look. {CALL}"), tools=[ADD], response_format=CITY)
 
-    assert shown(told) == told[-1].text == "I look. "
-    assert [call.name for call in told[-1].tool_calls] == ["add"]
+    assert screen(happened) == happened[-1].text == "I look. "
+    assert [call.name for call in happened[-1].tool_calls] == ["add"]
 
 
 async def test_json_shown_beside_a_call_is_part_of_the_words() -> None:
     """Where JSON was shown before the call came, the words around it follow."""
-    told = await ask(answering(f'I try {{"city": 5}} so {CALL}'), tools=[ADD], response_format=CITY)
+    happened = await ask(answering(f'I try {{"city": 5}} so {CALL}'), tools=[ADD], response_format=CITY)
 
-    assert shown(told) == told[-1].text == 'I try {"city": 5} so '
+    assert screen(happened) == happened[-1].text == 'I try {"city": 5} so '
 
 
 async def test_a_call_that_must_come_outweighs_the_format() -> None:
     """Where a call is a must there is no answer to be JSON."""
     space = answering('{"city": "Oslo"}', CALL)
 
-    told = await ask(space, tools=[ADD], tool_choice="add", response_format=CITY)
+    happened = await ask(space, tools=[ADD], tool_choice="add", response_format=CITY)
 
-    assert [call.name for call in told[-1].tool_calls] == ["add"]
+    assert [call.name for call in happened[-1].tool_calls] == ["add"]
     assert len(prompts(space)) == 2
 
 
@@ -120,16 +122,16 @@ async def test_a_rewritten_answer_is_read_anew() -> None:
     steps = [generating('{"city": "Os'), completed('No: {"city": "Rome"}')]
     space = ScriptedSpace({"data": [events(ESTIMATION, STARTS, *steps, CLOSE)]})
 
-    told = await ask(space, response_format=CITY)
+    happened = await ask(space, response_format=CITY)
 
-    assert shown(told) == told[-1].text == '{"city": "Rome"}'
+    assert screen(happened) == happened[-1].text == '{"city": "Rome"}'
 
 
 async def test_the_format_goes_with_each_turn_of_a_conversation() -> None:
     """A turn of a conversation that the Space remembers says it anew."""
     space = answering("Hello.", '{"city": "Oslo"}')
-    async with p4.SpaceClient(URL, environment=p4.Environment(transport=space)) as door:
-        chat = door.conversation()
+    async with p4.SpaceClient(URL, environment=p4.Environment(transport=space)) as space_client:
+        chat = space_client.conversation()
         await chat.areply("Hi")
         answer = await chat.areply("Where?", response_format=CITY)
 
@@ -141,26 +143,26 @@ async def test_a_call_that_cannot_be_read_is_asked_for_once_more() -> None:
     """Where nothing else was said; the model is told why."""
     space = answering(BROKEN, CALL)
 
-    told = await ask(space, tools=[ADD])
+    happened = await ask(space, tools=[ADD])
 
-    assert ([call.name for call in told[-1].tool_calls], told[-1].broken_calls) == (["add"], ())
+    assert ([call.name for call in happened[-1].tool_calls], happened[-1].broken_calls) == (["add"], ())
     assert "not a valid tool call" in prompts(space)[1]
 
 
 async def test_a_call_that_still_cannot_be_read_is_told() -> None:
     """The second answer is taken as it is."""
-    told = await ask(answering(BROKEN, BROKEN), tools=[ADD])
+    happened = await ask(answering(BROKEN, BROKEN), tools=[ADD])
 
-    assert [call.text for call in told[-1].broken_calls] == [BROKEN]
+    assert [call.text for call in happened[-1].broken_calls] == [BROKEN]
 
 
 async def test_a_broken_call_beside_words_is_told() -> None:
     """The words were shown, so the model is not asked again."""
     space = answering(f"I look. {BROKEN}")
 
-    told = await ask(space, tools=[ADD])
+    happened = await ask(space, tools=[ADD])
 
-    assert (told[-1].text, len(told[-1].broken_calls), len(prompts(space))) == ("I look. ", 1, 1)
+    assert (happened[-1].text, len(happened[-1].broken_calls), len(prompts(space))) == ("I look. ", 1, 1)
 
 
 ADD_TWO = p4.ToolSpec("add", parameters={"type": "object", "properties": {"a": {"type": "integer"}}})
@@ -172,9 +174,9 @@ async def test_a_call_that_must_come_has_to_fit() -> None:
     """Arguments that the tool does not take are asked for once more, with what is wrong with them."""
     space = answering(WRONG, RIGHT)
 
-    told = await ask(space, tools=[ADD_TWO], tool_choice="add")
+    happened = await ask(space, tools=[ADD_TWO], tool_choice="add")
 
-    assert told[-1].tool_calls[0].arguments == {"a": 2}
+    assert happened[-1].tool_calls[0].arguments == {"a": 2}
     assert "'two' is not of type 'integer'" in prompts(space)[1]
 
 
@@ -195,9 +197,11 @@ async def test_a_call_of_any_tool_that_never_fits_is_the_callers() -> None:
 @pytest.mark.parametrize("parameters", [{"type": "objekt"}, {"$ref": "http://space.test/schema"}])
 async def test_parameters_that_are_no_schema_hold_nothing_up(parameters: dict[str, Any]) -> None:
     """Whether a call fits cannot be told then."""
-    told = await ask(answering(WRONG), tools=[p4.ToolSpec("add", parameters=parameters)], tool_choice="add")
+    happened = await ask(
+        answering(WRONG), tools=[p4.ToolSpec("add", parameters=parameters)], tool_choice="add"
+    )
 
-    assert told[-1].tool_calls[0].arguments == {"a": "two"}
+    assert happened[-1].tool_calls[0].arguments == {"a": "two"}
 
 
 @pytest.mark.parametrize("wanted", [{"type": "object"}, "json"])
@@ -241,11 +245,13 @@ def turn(clock: Slow, answers: list[Any], **options: Any) -> tuple[p4.SpaceClien
 async def test_the_deadline_is_the_turns() -> None:
     """Asking once more makes no new one: what the first answer took is gone."""
     clock = Slow()
-    door, space = turn(clock, [clock.answer("no", 1.5), clock.answer('{"city": "Lima"}', 1.5)], timeouts=2.0)
+    space_client, space = turn(
+        clock, [clock.answer("no", 1.5), clock.answer('{"city": "Lima"}', 1.5)], timeouts=2.0
+    )
 
-    async with door:
+    async with space_client:
         with pytest.raises(p4.DeadlineExceeded) as caught:
-            await door.areply("Where?", response_format=CITY)
+            await space_client.areply("Where?", response_format=CITY)
 
     assert (caught.value.which, caught.value.seconds) == ("total", 2.0)
     assert space.steps().count("join") == 2
@@ -254,10 +260,12 @@ async def test_the_deadline_is_the_turns() -> None:
 async def test_timing_and_attempts_are_the_turns() -> None:
     """They count from the turn's begin, the answer that was rejected included."""
     clock = Slow()
-    door, _ = turn(clock, [clock.answer("no", 1.5), clock.answer('{"city": "Lima"}', 0.25)], timeouts=2.0)
+    space_client, _ = turn(
+        clock, [clock.answer("no", 1.5), clock.answer('{"city": "Lima"}', 0.25)], timeouts=2.0
+    )
 
-    async with door:
-        reply = await door.areply("Where?", response_format=CITY)
+    async with space_client:
+        reply = await space_client.areply("Where?", response_format=CITY)
 
     assert (reply.timing.done, reply.timing.first_text) == (1.75, 1.75)
     assert reply.sent.attempts == 2
@@ -269,9 +277,9 @@ async def test_retries_are_the_turns() -> None:
     lost = [events(ESTIMATION), events(*whole("no")), events(ESTIMATION), events(*whole('{"city": "Lima"}'))]
     clock = Slow()
 
-    async with turn(clock, lost.copy(), max_retries=2)[0] as door:
-        assert (await door.areply("Where?", response_format=CITY)).sent.attempts == 4
+    async with turn(clock, lost.copy(), max_retries=2)[0] as space_client:
+        assert (await space_client.areply("Where?", response_format=CITY)).sent.attempts == 4
     lost = [events(ESTIMATION), events(*whole("no")), events(ESTIMATION)]
-    async with turn(clock, lost, max_retries=1)[0] as door:
+    async with turn(clock, lost, max_retries=1)[0] as space_client:
         with pytest.raises(p4.StreamLost):
-            await door.areply("Where?", response_format=CITY)
+            await space_client.areply("Where?", response_format=CITY)

@@ -117,10 +117,10 @@ def test_a_chat_goes_back_as_gradio_5_wrote_it() -> None:
     )
 
     async def two_turns() -> None:
-        async with client(space) as door:
-            chat = door.conversation()
+        async with client(space) as space_client:
+            chat = space_client.conversation()
             assert (await chat.areply("one")).text == "1"
-            await p4.Conversation.from_json(chat.to_json(), space=door).areply("two")
+            await p4.Conversation.from_json(chat.to_json(), space=space_client).areply("two")
 
     asyncio.run(two_turns())
 
@@ -147,11 +147,11 @@ def test_the_same_content_is_uploaded_once_for_each_start_of_the_space() -> None
     async def three_turns() -> None:
         now = [0.0]
         environment = Environment(transport=space, clock=lambda: now[0])
-        async with p4.SpaceClient(URL, environment=environment) as door:
-            await door.areply("one", media=[PNG])
-            await door.areply("two", media=[PNG])
+        async with p4.SpaceClient(URL, environment=environment) as space_client:
+            await space_client.areply("one", media=[PNG])
+            await space_client.areply("two", media=[PNG])
             now[0], space.app_id = 60.0, 2
-            await door.areply("three", media=[PNG])
+            await space_client.areply("three", media=[PNG])
 
     asyncio.run(three_turns())
 
@@ -483,7 +483,7 @@ def test_leaving_early_closes_the_stream_and_then_takes_the_job_back() -> None:
     space.script["cancel"] = [cancel]
 
     async def leave() -> None:
-        async with client(space) as door, aclosing(door.astream("hi")) as happening:
+        async with client(space) as space_client, aclosing(space_client.astream("hi")) as happening:
             async for event in happening:
                 if isinstance(event, p4.Delta):
                     break
@@ -498,8 +498,8 @@ def test_cancelling_the_task_takes_the_job_back() -> None:
     space = ScriptedSpace({"data": [events(ESTIMATION, None)]})
 
     async def cancelled() -> None:
-        async with client(space) as door:
-            task = asyncio.ensure_future(door.areply("hi"))
+        async with client(space) as space_client:
+            task = asyncio.ensure_future(space_client.areply("hi"))
             while "data" not in space.steps():
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)
@@ -523,7 +523,7 @@ def test_giving_up_in_time_takes_the_job_back() -> None:
         return httpx.Response(200, json={"success": True})
 
     async def give_up() -> bool:
-        async with client(space) as door:
+        async with client(space) as space_client:
             with anyio.move_on_after(60) as scope:
 
                 async def data(_request: httpx.Request) -> httpx.Response:
@@ -531,7 +531,7 @@ def test_giving_up_in_time_takes_the_job_back() -> None:
                     return events(ESTIMATION, None)
 
                 space.script |= {"data": [data], "cancel": [cancel]}
-                await door.areply("hi")
+                await space_client.areply("hi")
             return scope.cancelled_caught
 
     assert asyncio.run(give_up())
@@ -556,8 +556,8 @@ def test_cancelling_while_the_queue_is_joined_takes_the_job_back(answer: Any, ca
             return answer  # type: ignore[no-any-return] # a response, then
 
         space.script["join"] = [join]
-        async with client(space) as door:
-            task = asyncio.ensure_future(door.areply("hi"))
+        async with client(space) as space_client:
+            task = asyncio.ensure_future(space_client.areply("hi"))
             await asked.wait()
             task.cancel()
             await asyncio.sleep(0)
