@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import os
-import stat
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from typing import NamedTuple, Protocol
 from llama_index.core.base.llms.types import AudioBlock, ImageBlock
 from llama_index.core.schema import ImageNode, MediaResource, Node, NodeWithScore
 
-from phi4_space import FileTooLarge, Media, MediaNotReadable, UnsupportedContent, UrlRefused
+from phi4_space import Media, MediaNotReadable, UnsupportedContent, UrlRefused
 from phi4_space.interop import (
     document_bytes,
     errors_at,
@@ -31,6 +30,7 @@ from phi4_space.interop import (
     media_from_data,
     media_from_url,
     read_data_uri,
+    read_local_file,
 )
 
 _LARGEST = 8_000_000  # bytes of a document, all of which goes into the prompt
@@ -74,32 +74,11 @@ class LocalFiles:
             MediaNotReadable: It may not be read, or cannot.
             FileTooLarge: It is too large for a prompt.
         """
-        found = self.find(path)
-        try:
-            # A pipe or a device might never end, so that neither is opened.
-            _checked_size(found.stat())
-            with open(found, "rb", opener=_open) as file:
-                return file.read(_checked_size(os.fstat(file.fileno())))
-        except OSError as exc:
-            raise MediaNotReadable(f"There is no file {str(path)!r}: {exc.strerror}") from exc
+        return read_local_file(self.find(path), max_bytes=_LARGEST)
 
 
 NO_FILES = LocalFiles()
 """What is allowed by default: nothing."""
-
-
-def _checked_size(found: os.stat_result) -> int:
-    """How much is to be read: no more than the file says, as one in /proc says that it is empty."""
-    if not stat.S_ISREG(found.st_mode):
-        raise FileNotFoundError(0, "it is a directory, a pipe or a device")
-    if found.st_size > _LARGEST:
-        raise FileTooLarge(f"It has {found.st_size} bytes", size=found.st_size, limit=_LARGEST)
-    return found.st_size
-
-
-def _open(path: str, flags: int) -> int:
-    # Should a pipe have come into its place meanwhile, nothing waits for its writer.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class Source(NamedTuple):

@@ -219,5 +219,5 @@ def test_a_credential_in_what_is_refused_is_not_repeated(space: str) -> None:
 @pytest.mark.parametrize("space", ["127.0.0.1/gradio", "LocalHost/x", "example.com/space", "hf.co/x"])
 def test_what_begins_like_a_host_is_told_how_to_name_a_server(space: str) -> None:
     """It would otherwise be a Space of the Hub's, which gets the token."""
-    with pytest.raises(InvalidSpaceName, match=f"write its URL, such as http://{space}"):
+    with pytest.raises(InvalidSpaceName, match=f"pass its URL, such as http://{space}"):
         to_address(space)

@@ -256,7 +256,7 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"timeouts": math.nan}, "total"),
     ({"fetch": None}, "fetch"),
     ({"fetch": True}, "fetch"),
-    ({"model": "gpt-4"}, "gpt-4"),
+    ({"model": "gpt-4"}, "phi-4-multimodal, phi-4"),
     ({"model": None}, "model"),
     ({"model": []}, "model"),
     ({"token": 5}, "token"),

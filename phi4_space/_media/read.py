@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
 import io
 import os
 import re
-import stat
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 import anyio
 from anyio import to_thread
 
 from phi4_space._errors import (
-    FileTooLarge,
     InvalidOption,
     MediaNotReadable,
     Phi4Error,
     TooManyFiles,
     UnsupportedContent,
-    shortened,
 )
 from phi4_space._json import mended
+from phi4_space._media.data_uri import from_base64, is_data_uri, read_data_uri
 from phi4_space._media.encode import encode
 from phi4_space._media.formats import Format, describe, recognise
+from phi4_space._media.local_file import read_local_file
 from phi4_space._turns import File, Media, MediaLike
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Loads the content of an http(s) URL, or raises one of our errors."""
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_DATA_URI = re.compile(r"data:", re.IGNORECASE)
-_IN_BASE64 = re.compile(r";\s*base64\s*$", re.IGNORECASE)
-_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_FROM_URL_SAFE = str.maketrans("-_", "+/")
 _MAX_BYTES = 1 << 29  # of a local file, which is read into memory; Spaces accept far less
 _MAX_NAME_BYTES = 120  # in UTF-8; file systems allow 255, and the server may add to the name
 _SOURCES = (
@@ -156,7 +150,7 @@ def _load(source: object) -> bytes:
         case str():
             return _load_text(source.strip())
         case os.PathLike():
-            return _load_path(Path(os.fsdecode(source)))
+            return read_local_file(Path(os.fsdecode(source)), max_bytes=_MAX_BYTES)
         case _Readable():
             return _load_file(source)
     encoded = encode(source)
@@ -165,43 +159,6 @@ def _load(source: object) -> bytes:
     raise UnsupportedContent(
         f"Media cannot be read from an object of type {type(source).__name__}", advice=_SOURCES
     )
-
-
-def _load_path(path: Path) -> bytes:
-    short_path = repr(shortened(str(path)))
-    try:
-        # A pipe or a device might never end, so neither is opened.
-        _checked_size(path.stat(), short_path)
-        with open(path, "rb", opener=_open) as file:
-            data = file.read(_checked_size(os.fstat(file.fileno()), short_path))
-    except Phi4Error:
-        raise
-    except (OSError, ValueError) as exc:
-        raise MediaNotReadable(
-            f"{short_path} cannot be read: {getattr(exc, 'strerror', None) or exc}"
-        ) from exc
-    if not data:
-        raise MediaNotReadable(f"{short_path} is empty")
-    return data
-
-
-def _checked_size(status: os.stat_result, path: str) -> int:
-    """How many bytes to read of a file: its size, which is 0 for files in /proc."""
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise MediaNotReadable(f"{path} is {kind}")
-    if status.st_size > _MAX_BYTES:
-        raise FileTooLarge(
-            f"{path} has {status.st_size} bytes, but at most {_MAX_BYTES} are allowed",
-            size=status.st_size,
-            limit=_MAX_BYTES,
-        )
-    return status.st_size
-
-
-def _open(path: str, flags: int) -> int:
-    # If a pipe has replaced the file meanwhile, opening it must not wait for a writer.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _load_file(file: _Readable) -> bytes:
@@ -226,9 +183,9 @@ def _load_file(file: _Readable) -> bytes:
 def _load_text(text: str) -> bytes:
     if text != mended(text):
         raise MediaNotReadable("The string contains lone surrogates, which no data URI or base64 contains")
-    if _DATA_URI.match(text):
-        return _load_data_uri(text)
-    data = _from_base64(text)
+    if is_data_uri(text):
+        return read_data_uri(text).data
+    data = from_base64(text)
     # Many a path, such as "images/cats", is valid base64, but does not decode to a known format.
     if not data or not (recognise(data) or describe(data)):
         raise MediaNotReadable(
@@ -236,30 +193,6 @@ def _load_text(text: str) -> bytes:
             advice="A string is never read as a local path; pass pathlib.Path(...) instead.",
         )
     return data
-
-
-def _load_data_uri(uri: str) -> bytes:
-    head, comma, body = uri.partition(",")
-    if not comma:
-        raise MediaNotReadable('The data URI is not valid: there is no "," before its data')
-    if _BROKEN_ESCAPE.search(body):
-        raise MediaNotReadable(
-            "The data URI is not valid: a % in it is not followed by two hexadecimal digits"
-        )
-    in_base64 = _IN_BASE64.search(head)
-    data = _from_base64(unquote(body)) if in_base64 else unquote_to_bytes(body)
-    if data is None:
-        raise MediaNotReadable("The data URI is not valid: its data is not base64")
-    return data
-
-
-def _from_base64(text: str) -> bytes | None:
-    """Decodes standard or URL-safe base64, with or without white space and padding; None if it is neither."""
-    letters = "".join(text.split()).rstrip("=").translate(_FROM_URL_SAFE)
-    try:
-        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
-    except ValueError:
-        return None
 
 
 def _own_name(source: object) -> str | None:

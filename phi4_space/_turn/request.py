@@ -160,13 +160,18 @@ def _format(wanted: object) -> ResponseFormat | None:
     )
 
 
-def refuse_unknown(given: Collection[str], known: Collection[str], *, what: str) -> None:
-    """Refuses arguments that nobody reads.
+def refuse_unknown(names: Iterable[str], known: Collection[str], *, what: str) -> None:
+    """Refuses arguments that nobody reads: one may be another library's name for the server to ask.
+
+    Args:
+        names: The names of the arguments.
+        known: The names that are read.
+        what: What was called with them, for the error's text.
 
     Raises:
-        InvalidOption: There is one; the advice names the nearest that exists.
+        InvalidOption: There is one; the advice says what it is called here, or the nearest name.
     """
-    for name in given:
+    for name in names:
         if name not in known:
             raise InvalidOption.unknown(name, known, what=what)
 

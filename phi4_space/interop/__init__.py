@@ -15,6 +15,7 @@ this.
 """
 
 from phi4_space._media.data_uri import DataUri, decode_base64, is_data_uri, read_data_uri
+from phi4_space._media.local_file import read_local_file
 from phi4_space._turns import Role
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
 from phi4_space.interop.errors import error_text, errors_at, short_repr
@@ -41,6 +42,7 @@ __all__ = [
     "read_call_arguments",
     "read_data_uri",
     "read_document",
+    "read_local_file",
     "refuse_unknown",
     "sampling_options",
     "short_repr",

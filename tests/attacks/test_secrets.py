@@ -442,7 +442,7 @@ def test_no_run_of_a_credential_is_left(secret: str, before: str, after: str) ->
     for text in (f"{before}{secret}{after}", f"{before}{secret[3:]}", f"{secret[:-3]}{after}"):
         redacted = redaction.text(text).replace(REDACTED, "\0")
         assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in redacted]
-        assert redaction.text(redaction.text(text)) == redaction.text(text) or "[redacted" in secret
+        assert redaction.text(redaction.text(text)) == redaction.text(text) or set(secret) & set("[]")
 
 
 class Stubborn(Exception):

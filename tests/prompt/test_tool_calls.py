@@ -226,7 +226,7 @@ NO_CALL = "a call must be a JSON object with a name and arguments"
             "its JSON is invalid at character 36: Expecting ',' delimiter",
         ),
         ('{"name": "f", "arguments": {}}, {}', "its JSON is invalid at character 30: Extra data"),
-        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is invalid: NaN is no JSON"),
+        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is invalid: NaN is not JSON"),
         ("[" * 100_000 + "]" * 100_000, "its JSON is invalid: "),
         ("[]", "it contains no call"),
         ("{}", NO_CALL),

@@ -115,7 +115,7 @@ def deep() -> list[Any]:
         ([], "add", "tool_choice is 'add'"),
         ([{"name": "add"}], "auto", "ToolSpec, not dict"),
         ([ToolSpec("f", parameters=[])], "auto", "'f' must be a mapping, not list"),  # type: ignore[arg-type]  # see above
-        ([ToolSpec("f", parameters={"default": {1}})], "auto", "set is no JSON"),
+        ([ToolSpec("f", parameters={"default": {1}})], "auto", "set is not a JSON"),
         ([ToolSpec("f", parameters={"default": float("nan")})], "auto", "cannot be written as JSON"),
         ([ToolSpec("f", parameters={"default": deep()})], "auto", "cannot be written as JSON"),
     ],

@@ -155,8 +155,8 @@ def deep(depth: int) -> dict[str, Any]:
     ("schema", "why"),
     [
         ({"type": "strin"}, "'strin' is not valid"),
-        ({"default": {1}}, "set is no JSON type"),
-        ({"default": object()}, "object is no JSON type"),
+        ({"default": {1}}, "set is not a JSON type"),
+        ({"default": object()}, "object is not a JSON type"),
         ({"default": math.nan}, "not JSON compliant"),
         ({"properties": {"\ud800": {}}}, "a lone surrogate"),
         (cycle(), "nested deeper"),
