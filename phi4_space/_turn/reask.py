@@ -14,7 +14,7 @@ from phi4_space._prompt.tools import argument_error, correct_call
 from phi4_space._turn.request import Request
 from phi4_space._turns import Delta, Event, Reply, Rewritten
 
-_RETRY_CALL = "Your last answer was not a valid tool call: {}. Answer again, with the call corrected."
+_RETRY_CALL = "Your last answer was not a valid tool call: {}. Answer again, with the corrected tool call only."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class AnswerCheck:
         return Rejection(_RETRY_CALL.format(complaint), error and self._located(error))
 
     def _reject_json(self, complaint: str) -> Rejection:
-        error = ResponseFormatNotMet(f"The model's answer does not fit: {complaint}")
+        error = ResponseFormatNotMet(f"The answer is not valid: {complaint}")
         return Rejection(correct_json(complaint), self._located(error))
 
     def _located(self, error: Phi4Error) -> Phi4Error:
