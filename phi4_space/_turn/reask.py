@@ -14,7 +14,9 @@ from phi4_space._prompt.tools import argument_error, correct_call
 from phi4_space._turn.request import Request
 from phi4_space._turns import Delta, Event, Reply, Rewritten
 
-_RETRY_CALL = "Your last answer was not a valid tool call: {}. Answer again, with the corrected tool call only."
+_RETRY_CALL = (
+    "Your last answer was not a valid tool call: {}. Answer again, with the corrected tool call only."
+)
 
 
 @dataclass(frozen=True, slots=True)
