@@ -221,7 +221,7 @@ def test_a_client_of_the_users_own_is_used_as_it_is() -> None:
         ({"max_token": 3}, "Did you mean max_tokens?"),
         ({"xyz": 3}, "It takes additional_kwargs"),
         ({"space": "a/b/c"}, "not the name of a Space"),
-        ({"model": "gpt"}, "no model 'gpt'"),
+        ({"model": "gpt"}, "no model of that name"),
         ({"num_output": 4096, "context_window": 4096}, "num_output"),
         ({"num_output": 0}, "num_output"),
         ({"timeout": -1}, "Timeouts.total"),
