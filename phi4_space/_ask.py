@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from typing import Unpack, cast
 
+from phi4_space._caller import Caller, calling_line
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.task import run_in_task
-from phi4_space._turn.options import Caller, calling_line
 from phi4_space._turn.request import Message, Options
 from phi4_space._turns import Event, Reply
 

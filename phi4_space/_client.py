@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from phi4_space._address import to_address
 from phi4_space._ask import AskMethods
+from phi4_space._caller import Caller
 from phi4_space._config import MODEL, Settings, to_settings, token_for
 from phi4_space._errors import InvalidConversation, InvalidOption, InvalidSpaceName, Phi4Error
 from phi4_space._gradio.session import Instance, Session
@@ -27,7 +28,6 @@ from phi4_space._runtime import Environment, Runtime
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.locks import CrossLoopLock
 from phi4_space._timeouts import Timeouts
-from phi4_space._turn.options import Caller
 from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refuse_unknown
 from phi4_space._turn.run import TurnRunner
 from phi4_space._turn.saved import from_json, to_json

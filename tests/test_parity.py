@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import date
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
 from langchain_core.tools import StructuredTool
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -39,7 +41,7 @@ from llama_index_phi4._messages import to_turns as llama_index_turns
 from llama_index_phi4._options import to_chat
 from llama_index_phi4._structured import OutputFormat
 from llama_index_phi4._structured import to_format as llama_index_format
-from phi4_space import Environment, InvalidInput, ResponseFormat, SpaceClient, Turn
+from phi4_space import Environment, InvalidInput, OptionIgnored, ResponseFormat, SpaceClient, Turn
 from phi4_space.interop import SAMPLING_OPTIONS, read_data_uri
 
 Ask = Callable[[SpaceClient], Any]
@@ -394,3 +396,45 @@ def test_the_same_arguments(arguments: str) -> None:
     )
 
     assert one == other
+
+
+async def _consumed(chunks: Any) -> None:
+    async for _ in chunks:
+        pass
+
+
+def _chat(client: SpaceClient) -> ChatPhi4:
+    return ChatPhi4(client=client)
+
+
+ASK: dict[str, Callable[[SpaceClient], Any]] = {
+    "SpaceClient.reply": lambda client: client.reply("hi", seed=1),
+    "SpaceClient.stream": lambda client: [*client.stream("hi", seed=1)],
+    "SpaceClient.areply": lambda client: asyncio.run(client.areply("hi", seed=1)),
+    "invoke": lambda client: _chat(client).invoke("hi", seed=1),
+    "stream": lambda client: [*_chat(client).stream("hi", seed=1)],
+    "ainvoke": lambda client: asyncio.run(_chat(client).ainvoke("hi", seed=1)),
+    "astream": lambda client: asyncio.run(_consumed(_chat(client).astream("hi", seed=1))),
+    "bind": lambda client: _chat(client).bind(seed=1).invoke("hi"),
+    "a chain": lambda client: (_chat(client).bind(seed=1) | StrOutputParser()).invoke("hi"),
+    "complete": lambda client: Phi4(client=client).complete("hi", seed=1),
+    "chat": lambda client: Phi4(client=client).chat([ChatMessage(content="hi")], seed=1),
+    "stream_chat": lambda client: [*Phi4(client=client).stream_chat([ChatMessage(content="hi")], seed=1)],
+    "achat": lambda client: asyncio.run(Phi4(client=client).achat([ChatMessage(content="hi")], seed=1)),
+    "predict": lambda client: Phi4(client=client, additional_kwargs={"seed": 1}).predict(
+        PromptTemplate("hi")
+    ),
+}
+
+
+@pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
+def test_a_warning_points_at_the_program(ask: Callable[[SpaceClient], Any]) -> None:
+    """Not at an adapter or a framework, whichever of their methods is called."""
+    client = SpaceClient(URL, environment=Environment(transport=ScriptedSpace()))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", OptionIgnored)
+        ask(client)
+
+    (warning,) = (one for one in caught if one.category is OptionIgnored)
+    assert warning.filename == __file__

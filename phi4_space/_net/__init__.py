@@ -1,1 +1,1 @@
-"""HTTP as the client uses it. The only folder with sockets, beside `phi4_space._hub`."""
+"""HTTP as the client uses it. Its clients are used by `_gradio` and `_hub`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from phi4_space._limits import Limits
+from phi4_space._prompt.call_reader import AnswerPiece, CallReader
 from phi4_space._prompt.stop import StopReader
-from phi4_space._prompt.tools import AnswerPiece, CallReader
 from phi4_space._turns import BrokenCall, Delta, Rewritten, ToolCall
 
 _STEP = 16_384

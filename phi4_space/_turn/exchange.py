@@ -17,7 +17,7 @@ from phi4_space._turn.answer import Answer
 from phi4_space._turn.availability import Availability
 from phi4_space._turn.budget import TurnBudget
 from phi4_space._turn.job import JobReader
-from phi4_space._turn.options import OptionPolicy
+from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.retry import Decision, Facts, decide
 from phi4_space._turn.state import Payload, PreparedTurn, SessionState
 from phi4_space._turns import Event, Notice, Reply, Sent, Waking

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
+from phi4_space._caller import Caller
 from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
@@ -13,7 +14,6 @@ from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._prompt.stop import to_stop
 from phi4_space._sampling import NAMES, to_sampling
-from phi4_space._turn.options import Caller
 from phi4_space._turn.state import Payload, PreparedTurn
 from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
 

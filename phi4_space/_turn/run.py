@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
+from phi4_space._caller import Caller
 from phi4_space._errors import Phi4Error
 from phi4_space._gradio.server import GradioServer
+from phi4_space._turn.answer_check import AnswerCheck
 from phi4_space._turn.availability import Availability
 from phi4_space._turn.budget import TurnBudget
 from phi4_space._turn.exchange import Exchange
 from phi4_space._turn.files import FileReader
-from phi4_space._turn.options import Caller, OptionPolicy
-from phi4_space._turn.reask import AnswerCheck
+from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_prepared, to_request
 from phi4_space._turn.state import SessionState
 from phi4_space._turns import Event, Rewritten, Turn

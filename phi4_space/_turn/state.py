@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phi4_space._turn.options import Caller
+from phi4_space._caller import Caller
 from phi4_space._turns import File
 
 

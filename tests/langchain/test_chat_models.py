@@ -663,7 +663,11 @@ def test_one_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "told"),
-    [({"space": "no name"}, "space"), ({"model": "gpt-4"}, "no model of that name"), ({"max_retries": -1}, "max_retries")],
+    [
+        ({"space": "no name"}, "space"),
+        ({"model": "gpt-4"}, "no model of that name"),
+        ({"max_retries": -1}, "max_retries"),
+    ],
 )
 def test_senseless_settings_are_refused_at_once(fields: dict[str, Any], told: str) -> None:
     """The constructor says what is wrong, before the first call, and repeats no secret."""

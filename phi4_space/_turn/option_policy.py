@@ -1,56 +1,17 @@
-"""What becomes of sampling options, once the contract is known. Knows who asked; no Space, no requests."""
+"""Which sampling options are sent, once the contract is known. Knows whom to warn; no Space, no requests."""
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-from phi4_space._errors import InvalidOption, OptionIgnored
+from phi4_space._caller import Caller
+from phi4_space._errors import InvalidOption
 from phi4_space._gradio.contract import Takes
 
 _ADVICE = (
     "Leave it out, or have a Space of your own set it for all of its turns. SpaceClient(strict=True) makes "
     'this an error; warnings.simplefilter("ignore", phi4_space.OptionIgnored) silences it.'
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The line that asked: warnings point at it, though the turn runs in another task or thread.
-
-    Attributes:
-        filename: Its file.
-        lineno: Its number.
-        module: Its module.
-        registry: Where Python remembers which warnings that module has had.
-    """
-
-    filename: str
-    lineno: int
-    module: str
-    registry: dict[Any, Any] = field(repr=False, compare=False)
-
-    def warn(self, message: str) -> None:
-        """Warns it of an option that is ignored."""
-        warnings.warn_explicit(
-            message, OptionIgnored, self.filename, self.lineno, module=self.module, registry=self.registry
-        )
-
-
-def calling_line() -> Caller:
-    """The line that called the function that calls this."""
-    method = sys._getframe(1)  # noqa: SLF001 - as warnings itself does
-    frame = method.f_back or method
-    names = frame.f_globals
-    return Caller(
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        names.get("__name__", "<unknown>"),
-        names.setdefault("__warningregistry__", {}),
-    )
 
 
 class OptionPolicy:

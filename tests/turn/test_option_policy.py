@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from phi4_space._caller import Caller, calling_line
 from phi4_space._errors import InvalidOption, OptionIgnored, Phi4Error
 from phi4_space._gradio.contract import Takes
 from phi4_space._sampling import Bounds
-from phi4_space._turn.options import Caller, OptionPolicy, calling_line
+from phi4_space._turn.option_policy import OptionPolicy
 
 NONE = Takes()
 TWO = Takes(options={"temperature": Bounds(high=2), "max_tokens": Bounds(whole=True, low=1)})
