@@ -1,4 +1,4 @@
-"""The four methods that take a turn: whole or streamed, asynchronous or not. Knows events; not how they come.
+"""The four methods that take a turn: whole or streamed, asynchronous or not. Knows events; no Space.
 
 The synchronous methods carry the same turn out on the background loop.
 """

@@ -368,7 +368,7 @@ class Conversation(AskMethods):
             space: The client to use; one for the Space that it was with, when left out. With another Space
                 it goes on there, and everything is said again.
             token: A Hugging Face token for the Space that the text names; `False` for none. When left out,
-                `HF_TOKEN` goes along only if that is the Space of who names none (`PHI4_SPACE`, or else the
+                `HF_TOKEN` goes along only if that is the default Space (`PHI4_SPACE`, or else the
                 public one): otherwise whoever wrote the text would decide who gets it.
 
         Raises:

@@ -129,14 +129,14 @@ class Settings:
 
 
 def configured_space() -> str:
-    """The Space of who names none: `PHI4_SPACE`, or else the public one."""
+    """The Space that is used where none is named: `PHI4_SPACE`, or else the public one."""
     return os.environ.get("PHI4_SPACE", "").strip() or PUBLIC_SPACE
 
 
 def token_for(space: str) -> Literal[False] | None:
     """The token for a Space that a file names: None for `HF_TOKEN`, or False for none.
 
-    Whoever wrote the file would otherwise decide who gets it. The Space of who names none gets it as always.
+    Whoever wrote the file would otherwise decide who gets it. The default Space gets it as always.
 
     Raises:
         InvalidSpaceName: It, or `PHI4_SPACE`, is neither a name nor a URL.

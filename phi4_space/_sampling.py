@@ -19,18 +19,18 @@ class Bounds:
         whole: Whether it is a whole number.
         low: The least.
         high: The greatest.
-        beyond_low: Whether the least itself is too little.
+        exclusive_low: Whether `low` itself is out of bounds.
     """
 
     whole: bool = False
     low: float = 0
     high: float = math.inf
-    beyond_low: bool = False
+    exclusive_low: bool = False
 
     def __str__(self) -> str:
         """What it may be, to go behind "is"."""
         kind = "a whole number" if self.whole else "a number"
-        start = f"{'greater than' if self.beyond_low else 'from'} {self.low:g}"
+        start = f"{'greater than' if self.exclusive_low else 'from'} {self.low:g}"
         return f"{kind} {start}" if math.isinf(self.high) else f"{kind} {start} to {self.high:g}"
 
     def check(self, name: str, value: object) -> float:
@@ -44,7 +44,11 @@ class Bounds:
             InvalidOption: It is something else, or out of bounds.
         """
         number = self._to_number(value)
-        if number is None or not self.low <= number <= self.high or (self.beyond_low and number == self.low):
+        if (
+            number is None
+            or not self.low <= number <= self.high
+            or (self.exclusive_low and number == self.low)
+        ):
             raise InvalidOption(f"{name} is {self}, not {_shown(value)}")
         return number
 
@@ -59,10 +63,10 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
     {
         "temperature": Bounds(),
         "max_tokens": Bounds(whole=True, low=1),
-        "top_p": Bounds(high=1, beyond_low=True),
+        "top_p": Bounds(high=1, exclusive_low=True),
         "top_k": Bounds(whole=True),
         "seed": Bounds(whole=True, high=2**63 - 1),
-        "repetition_penalty": Bounds(beyond_low=True),
+        "repetition_penalty": Bounds(exclusive_low=True),
     }
 )
 """The options that calls and clients take, and what each may be."""

@@ -1,4 +1,4 @@
-"""Which contract a Space fulfils. Knows the kinds of Spaces that there are, best first; none from within."""
+"""Which contract a Space fulfils. Knows which kinds of Spaces there are, best first; not how they work."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Session:
 
     Args:
         host: The Space's server.
-        job_host: The same, with what lets those requests in that make it work.
+        job_host: The same, with the credentials of requests that start a job.
         client: Carries the requests.
         instance: The Space as it runs now.
         session_hash: The session's name; the only key to it, so it must not be guessable.

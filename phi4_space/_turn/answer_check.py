@@ -1,6 +1,6 @@
-"""What an answer has to be: a call that must come, JSON that must fit. Knows events, not how they come.
+"""What an answer must be: the call that was required, valid JSON. Knows events; no Space and no requests.
 
-A model whose answer is rejected gets to read why, once.
+A model whose answer is rejected is told why, once.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ Mark = Literal["queued", "started", "first_text"]
 
 
 class TurnBudget:
-    """One turn's, however often it is tried and asked again.
+    """The time, attempts and notices of one turn, over all its retries and both of its questions.
 
     Args:
         timeouts: What it may take.

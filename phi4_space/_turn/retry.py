@@ -58,8 +58,8 @@ class Decision:
         wait: Whether to try again: True after the usual while, a number after so many seconds.
         session: What becomes of the session: "new" gives it up; "same" tries again on it, where the turn
             was filed and joined no queue; "untouched" may serve the next turn, as nothing was sent.
-        refresh: What may have changed under us: whether the Space restarted is to be asked; or the uploads,
-            or the contract, are to be thrown away.
+        refresh: What may have changed meanwhile: "start" has the Space asked whether it restarted; "uploads"
+            and "contract" have everything that is remembered of its start looked up anew.
     """
 
     wait: bool | float = False
