@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import (
     agents,
     context,
@@ -64,7 +64,7 @@ class Request:
         shown: The files that its end is about.
     """
 
-    chat: Sequence[Said]
+    chat: Sequence[Message]
     talk: Conversation
     shown: OpenedFiles
 
@@ -83,7 +83,7 @@ class Request:
         return Request(self.chat, self.talk.asking(text), self.shown)
 
 
-def reply(chat: Sequence[Said]) -> str:
+def reply(chat: Sequence[Message]) -> str:
     """The answer to a chat's last entry, whole.
 
     Raises:
@@ -93,16 +93,16 @@ def reply(chat: Sequence[Said]) -> str:
     try:
         answer = _reply(chat)
     except RecursionError:
-        raise ValueError("The JSON in this chat is nested too deep for the rehearsal model.") from None
+        raise ValueError("The JSON in this chat is nested too deep for the offline model.") from None
     if len(answer) > _MAX_ANSWER:
         raise ValueError(
-            f"The answer would have {len(answer):,} characters; the rehearsal model gives {_MAX_ANSWER:,} at"
+            f"The answer would have {len(answer):,} characters; the offline model gives {_MAX_ANSWER:,} at"
             " most. Ask for less."
         )
     return answer
 
 
-def _reply(chat: Sequence[Said]) -> str:
+def _reply(chat: Sequence[Message]) -> str:
     talk = prompt.read(chat)
     shown = files.shown(chat, talk)
     react = agents.react(talk)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from phi4_server.media.decoder import Decoder
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import words
 from phi4_server.offline.audio import MeasuredAudio
 from phi4_server.offline.image import MeasuredImage
@@ -60,7 +60,7 @@ class OpenedFiles:
         return bool(self.images or self.audio)
 
 
-def shown(chat: Sequence[Said], talk: Conversation) -> OpenedFiles:
+def shown(chat: Sequence[Message], talk: Conversation) -> OpenedFiles:
     """The files of a chat's last entry that its end is about: those it marks, or all where none is marked.
 
     Raises:

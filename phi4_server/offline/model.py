@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 
 from phi4_server.media.scope import CURRENT, CancelScope
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.answer import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
@@ -25,10 +25,10 @@ class OfflineModel:
         nature: One sentence for the page on what it is and is not.
     """
 
-    name = "Rehearsal model"
+    name = "Offline model"
     nature = NATURE
 
-    def stream(self, chat: Sequence[Said]) -> Iterator[str]:
+    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
         """Yields the answer to the chat's last entry word by word, a very long one by several words.
 
         Joined, the pieces are the whole answer.
@@ -50,7 +50,7 @@ class OfflineModel:
             yield "".join(words[start : start + several])
 
 
-def _awaited(chat: Sequence[Said]) -> Generator[str, None, str]:
+def _awaited(chat: Sequence[Message]) -> Generator[str, None, str]:
     """The answer, made in another thread: a generator cannot be closed while it waits itself."""
     scope = CancelScope()
     context = copy_context()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import tools
 from phi4_server.offline.tools import Call, Tool
 
@@ -104,7 +104,7 @@ class Conversation:
         return tuple(mark for turn in (self.last, *self.since) for mark in turn.marks) if named else None
 
 
-def read(chat: Sequence[Said]) -> Conversation:
+def read(chat: Sequence[Message]) -> Conversation:
     """The conversation that a chat's texts tell, with the tools that may be called at its end.
 
     A prompt that is one plain turn leaves the tools as an earlier prompt offered them.
@@ -115,7 +115,7 @@ def read(chat: Sequence[Said]) -> Conversation:
     length = sum(len(said.text) for said in chat)
     if length > _MAX_TEXT:
         raise ValueError(
-            f"This chat holds {length:,} characters of text; the rehearsal model reads {_MAX_TEXT:,} at most."
+            f"This chat holds {length:,} characters of text; the offline model reads {_MAX_TEXT:,} at most."
             " Send less, or start a new chat."
         )
     turns: list[Turn] = []

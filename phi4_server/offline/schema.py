@@ -56,7 +56,7 @@ class _Copy:
         """A schema in the document; one that holds itself ends in one that allows anything."""
         self._left -= 1
         if self._left < 0:
-            raise ValueError("A JSON Schema in this chat is too large for the rehearsal model.")
+            raise ValueError("A JSON Schema in this chat is too large for the offline model.")
         if not isinstance(node, dict) or len(trail) > _MAX_DEPTH:
             return {}
         copy = dict(_plain(node))

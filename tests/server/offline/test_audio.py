@@ -1,4 +1,4 @@
-"""What the rehearsal model hears in sounds."""
+"""What the offline model hears in sounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.audio import MeasuredAudio, measure
 from phi4_server.offline.files import container
 from phi4_server.offline.model import OfflineModel
@@ -56,7 +56,7 @@ def recorded(tmp_path: Path) -> Recorded:
 
 def asked(question: str, *files: Path) -> str:
     """The model's answer to a question on files."""
-    return "".join(OfflineModel().stream([Said(role="user", text=question, files=files)]))
+    return "".join(OfflineModel().stream([Message(role="user", text=question, files=files)]))
 
 
 def heard(path: Path) -> MeasuredAudio:

@@ -1,4 +1,4 @@
-"""JSON that the rehearsal model fills from a text."""
+"""JSON that the offline model fills from a text."""
 
 from __future__ import annotations
 

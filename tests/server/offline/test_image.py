@@ -1,4 +1,4 @@
-"""What the rehearsal model sees in pictures."""
+"""What the offline model sees in pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageDraw
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.files import container
 from phi4_server.offline.image import NAMES, measure, name_of
 from phi4_server.offline.model import OfflineModel
@@ -40,7 +40,7 @@ def drawn(tmp_path: Path) -> Drawn:
 
 def asked(question: str, *files: Path) -> str:
     """The model's answer to a question on files."""
-    return "".join(OfflineModel().stream([Said(role="user", text=question, files=files)]))
+    return "".join(OfflineModel().stream([Message(role="user", text=question, files=files)]))
 
 
 @pytest.mark.parametrize(
@@ -211,14 +211,14 @@ def test_a_picture_sent_earlier_can_still_be_asked_about(drawn: Drawn) -> None:
     """The latest picture of the chat is meant, unless a number means another."""
     first, second = drawn("a.png"), drawn("b.png", "blue")
     chat = [
-        Said(role="user", text="Look.", files=(first,)),
-        Said(role="assistant", text="Seen."),
-        Said(role="user", text="And here.", files=(second,)),
-        Said(role="assistant", text="Seen."),
+        Message(role="user", text="Look.", files=(first,)),
+        Message(role="assistant", text="Seen."),
+        Message(role="user", text="And here.", files=(second,)),
+        Message(role="assistant", text="Seen."),
     ]
 
     def told(question: str) -> str:
-        return "".join(OfflineModel().stream([*chat, Said(role="user", text=question)]))
+        return "".join(OfflineModel().stream([*chat, Message(role="user", text=question)]))
 
     assert told("What colour is the square?").startswith("It is blue")
     assert "Picture 2: It is blue" in told("What colour is the square in picture 2?")

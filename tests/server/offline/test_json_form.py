@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.json_form import form
 from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read
@@ -53,7 +53,7 @@ ORDER = f"Reply with JSON that fits this schema:\n{WRITTEN}"
 
 def answered(text: str) -> Any:
     """The JSON that the model answers."""
-    return json.loads("".join(OfflineModel().stream([Said(role="user", text=text)])))
+    return json.loads("".join(OfflineModel().stream([Message(role="user", text=text)])))
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_a_context_answers_into_its_place() -> None:
 )
 def test_words_about_json_ask_for_none(prompt: str) -> None:
     """A question on JSON, or a page about it, is answered in words."""
-    assert form(read([Said(role="user", text=prompt)])) is None
+    assert form(read([Message(role="user", text=prompt)])) is None

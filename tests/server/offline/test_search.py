@@ -1,4 +1,4 @@
-"""What the rehearsal model finds in a text."""
+"""What the offline model finds in a text."""
 
 from __future__ import annotations
 

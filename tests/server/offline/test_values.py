@@ -1,4 +1,4 @@
-"""The values that the rehearsal model finds in a text."""
+"""The values that the offline model finds in a text."""
 
 from __future__ import annotations
 
