@@ -28,10 +28,6 @@ _TOKEN = re.compile(r"<\|(system|user|assistant|tool)\|>")
 _MARK = re.compile(r" ?(?:\[(image|audio|file) (\d{1,4})\]|<\|(image|audio)_(\d{1,4})\|>) ?")
 _RESULT = re.compile(r"(?P<name>\S{1,200})(?: \(call (?P<number>\d{1,3})\))? -> (?P<text>.*)", re.DOTALL)
 _NO_OUTPUT = "(no output)"
-_EXAMPLE = re.compile(
-    rf"^[^\n]{{0,1000}}?{re.escape(tools.CALL)}[^\n]*{re.escape(tools.CALLED)}[^.\n]*\.?", re.MULTILINE
-)
-"""A sentence of a system turn that shows how to call."""
 _MAX_TEXT = 200_000
 """How many characters a chat holds at most."""
 
@@ -149,8 +145,6 @@ def _turns(style: re.Pattern[str], text: str) -> Iterator[Turn]:
 
 def _turn(role: Role, text: str) -> Turn:
     bare, calls = tools.parted(text) if role == "assistant" else (text, ())
-    if role == "system":  # it may show how to call; what it says of that is no text of its own
-        bare = _EXAMPLE.sub("", text)
     result = _RESULT.fullmatch(text) if role == "tool" else None
     bare = result["text"] if result else bare
     found = list(_MARK.finditer(bare))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from phi4_server.offline import agents, search, words
+from phi4_server.offline import agents, words
 from phi4_server.offline.prompt import Conversation, Turn
 from phi4_server.offline.tools import Call, loaded
 
@@ -57,8 +57,6 @@ def _one(turn: Turn, call: Call | None = None, *, asked: str) -> str:
         return f"{name} did not work: {words.closed(words.shortened(plain(result)))}"
     if not result.strip():
         return f"{name} returned {words.listed([_NOUNS[kind] for kind, _ in turn.marks]) or 'nothing'}."
-    if len(result) > _LONG and (found := search.find(asked, result)):
-        return " ".join(found)
     arguments = [text for value in call.arguments.values() if (text := _said(value))] if call else []
     asked_for = f" for {words.shortened(words.listed(arguments), limit=80)}" if arguments else ""
     return f"{name} returned{asked_for}: {words.closed(words.shortened(plain(result), limit=4 * _LONG))}"

@@ -2,7 +2,7 @@
 
 The rarer a term is in the text, the heavier it is; names are heavy, and so is the kind of answer that is
 wanted ("when" wants a date). A sentence fits when it covers enough of that weight; what stands before it in
-its paragraph, and its heading, count a little less.
+its paragraph counts a little less.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ from dataclasses import dataclass
 
 from phi4_server.offline import words
 
-_NAMED, _WANTED, _NEARBY, _ASIDE = 2.0, 1.5, 0.6, 0.7
+_NAMED, _WANTED, _NEARBY = 2.0, 1.5, 0.6
 _ENOUGH, _AS_GOOD = 0.6, 0.7
 _MAX_FOUND = 3
 _MAX_NEAR = 500
 """How many terms near a sentence count; more come from no paragraph that anybody wrote."""
-_WRAPPED = 60
-"""How long a line is, at least, that ends because it is full; shorter ones end on purpose."""
 
-_HEADING = re.compile(r"#{1,6}\s+\S|\*\*[^*]{1,200}\*\*$|.{1,80}:$")
-_ITEM = re.compile(r"(?:[-*•+]|\d{1,3}[.)])\s+")
-_CODE = re.compile(r"\||[a-z]\w*: +\S")
+_WRAP = re.compile(r"(?<=[^\n]{60})(?<![.!?:|])\n(?=[^\s#*|-])|\n(?=[a-z])")
+"""A line break inside a sentence: the line is full, or the next one begins in lower case."""
+_MARK = re.compile(r"(?:[-*•+>]|#{1,6}|\d{1,3}[.)])\s+")
 _CALENDAR = "|".join(word.capitalize() for word in sorted(words.CALENDAR))
 _TIME = re.compile(
     rf"\b(?:1\d\d\d|20\d\d|\d{{1,2}}:\d\d|\d{{1,2}} ?[ap]m|(?:{_CALENDAR})s?|noon|midnight)\b"
-    rf"|\b(?:at|until|from|by|since|before|after) (?:\d|{words.NUMBER.pattern})"
+    r"|\b(?:at|until|from|by|since|before|after) \d"
 )
 _WANTS = (
     (re.compile(r"\bwho\b", re.IGNORECASE), re.compile(r"(?<=[\w,] )[A-Z]\w+")),
@@ -44,56 +42,26 @@ class Sentence:
     """A sentence where it stands.
 
     Attributes:
-        text: The sentence, without a list's bullet.
+        text: The sentence, without a bullet.
         terms: Its terms.
-        near: The terms of its heading and of what its paragraph says before it.
-        is_prose: Whether it is no line of code and no row of a table.
+        near: The terms of what its paragraph says before it.
     """
 
     text: str
     terms: frozenset[str]
     near: frozenset[str]
-    is_prose: bool
 
 
 def sentences(text: str) -> Iterator[Sentence]:
-    """A text's sentences with what stands near them; headings and list marks are no sentences."""
-    near = above = frozenset[str]()
-    for line, is_prose in _lines(text):
-        if is_prose and _HEADING.match(line):
-            above = frozenset(words.terms(line))
-        if not line or (is_prose and _HEADING.match(line)):
-            near = above
-            continue
-        item = _ITEM.match(line)
-        for sentence in words.sentences(line[item.end() if item else 0 :]) if is_prose else [line]:
+    """A text's sentences with what stands near them."""
+    near = frozenset[str]()
+    for line in map(str.strip, _WRAP.sub(" ", text).splitlines()):
+        near = near if line else frozenset()
+        mark = _MARK.match(line)
+        for sentence in words.sentences(line[mark.end() if mark else 0 :]):
             terms = frozenset(words.terms(sentence))
-            yield Sentence(sentence, terms, near, is_prose)
+            yield Sentence(sentence, terms, near)
             near = near | terms if len(near) < _MAX_NEAR else near
-
-
-def _lines(text: str) -> Iterator[tuple[str, bool]]:
-    """The lines with hard wraps undone, and whether each is prose; an empty one parts two paragraphs."""
-    held, in_code = "", False
-    for line in map(str.strip, text.splitlines()):
-        is_fence = line.startswith(("```", "~~~"))
-        if in_code or is_fence or _CODE.match(line):
-            yield held, True
-            yield ("" if is_fence else line), False
-            held = ""
-            in_code ^= is_fence
-        elif held and _goes_on(held, line):
-            held += " " + line
-        else:
-            yield held, True
-            held = line
-    yield held, True
-
-
-def _goes_on(line: str, following: str) -> bool:
-    if not following or _HEADING.match(line) or _ITEM.match(following) or line.endswith((".", "!", "?")):
-        return False
-    return following[:1].islower() or (len(line) > _WRAPPED and not _HEADING.match(following))
 
 
 def find(question: str, text: str) -> list[str]:
@@ -116,14 +84,14 @@ def find(question: str, text: str) -> list[str]:
     )
 
     def score(sentence: Sentence) -> float:
-        said = sum(weights[term] for term in terms & sentence.terms)
-        said += _NEARBY * sum(weights[term] for term in (terms & sentence.near) - sentence.terms)
+        weight = sum(weights[term] for term in terms & sentence.terms)
+        weight += _NEARBY * sum(weights[term] for term in (terms & sentence.near) - sentence.terms)
         gives = wanted and any(
             not tokens.issuperset(words.tokens(match[0])) for match in wanted.finditer(sentence.text)
         )
         # a number is an answer as far as it is about what was asked
-        said += _WANTED * said / total if gives and total else 0.0
-        return (said if terms & sentence.terms else 0.0) * (1.0 if sentence.is_prose else _ASIDE)
+        weight += _WANTED * weight / total if gives and total else 0.0
+        return weight if terms & sentence.terms else 0.0
 
     scores = [score(sentence) for sentence in among]
     enough = _ENOUGH * (total + _WANTED * (wanted is not None))
