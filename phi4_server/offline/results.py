@@ -45,13 +45,13 @@ def report(talk: Conversation) -> str:
         if turn.role == "tool":
             answered += 1
             call = calls[(turn.answers or answered) - 1 :][:1]
-            said += [] if agents.is_handed_over(turn.text) else [_one(turn, *call, asked=talk.asked)]
+            said += [] if agents.is_handed_over(turn.text) else [_one(turn, *call)]
         elif turn.calls:
             calls, answered = turn.calls, 0
     return " ".join(said)
 
 
-def _one(turn: Turn, call: Call | None = None, *, asked: str) -> str:
+def _one(turn: Turn, call: Call | None = None) -> str:
     name, result = call.name if call else "The tool", turn.text
     if failed(result):
         return f"{name} did not work: {words.closed(words.shortened(plain(result)))}"

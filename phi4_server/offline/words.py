@@ -107,8 +107,12 @@ def _in_line(line: str) -> list[str]:
 
 def turned(sentence: str) -> str:
     """The sentence as the other one would say it: "I live in my house" is "You live in your house"."""
-    text = _PERSON.sub(lambda match: PERSONS.get(match[0].replace("\u2019", "'").casefold(), match[0]), sentence)
+    text = _PERSON.sub(_other_person, sentence)
     return text[:1].upper() + text[1:]
+
+
+def _other_person(match: re.Match[str]) -> str:
+    return PERSONS.get(match[0].replace("\u2019", "'").casefold(), match[0])
 
 
 def listed(items: list[str]) -> str:
