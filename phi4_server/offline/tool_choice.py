@@ -23,18 +23,10 @@ _NONE = re.compile(rf"\b(?:do not|don't|never) (?:call|use) (?:an?y? |the )?{_TO
 _PART = re.compile(
     r"(?<=[.!?;])\s+|\n+|[,;]?\s{1,9}(?:and then|and also|then|and|also)\s+|,\s+", re.IGNORECASE
 )
-_RESULT = re.compile(
-    r"\b(?:the|that|this|its|their) (?:result|answer|output|sum|product|total|number|value)\b"
-    r"|\b(?:it|its|that|them|this)\b",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 _FEW = 4
-_BEFORE = 2000
-"""How much of what stands before a step counts."""
 _MAX_TEXT, _MAX_PARTS, _MAX_TOOLS, _MAX_TRIED = 10_000, 10, 200, 3
 """How much of a text is parted, into how many parts; of how many tools, how many that fit one are tried."""
-_SPOKEN, _NAME, _DESCRIPTION, _PARAMETER = 5.0, 3.0, 1.0, 0.5
+_NAME, _DESCRIPTION = 3.0, 1.0
 _ENOUGH = 2.0
 """What a tool's terms weigh in a text, and how much they must weigh together."""
 
@@ -83,9 +75,9 @@ def _left(steps: Sequence[_Step], talk: Conversation) -> Sequence[_Step]:
 def _next(steps: Sequence[_Step], result: str, *, must: bool) -> Iterator[Call]:
     """The calls up to a step that lacks something; only for the first is the last result there."""
     for place, step in enumerate(steps):
-        if step.filled.missing and not must and (place or not (step.before and result)):
+        if step.filled.missing and not must and (place or not result):
             return
-        yield step.call(result)
+        yield step.call(results.plain(result)[:_MAX_TEXT])
 
 
 def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
@@ -103,33 +95,21 @@ def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One call that a text wants: what is asked of a tool, what stands before that, and its arguments."""
+    """One call that a text wants: the tool, what is asked of it, and its arguments."""
 
     tool: Tool
     text: str
-    before: str
     filled: Filled
 
     @classmethod
-    def of(cls, tool: Tool, text: str, before: str = "") -> _Step:
+    def of(cls, tool: Tool, text: str) -> _Step:
         """A step, filled from its text."""
-        return cls(tool, text, before, _fill(tool, text))
+        return cls(tool, text, _fill(tool, text))
 
-    def call(self, result: str) -> Call:
-        """The call, with what it lacks taken from the last result."""
-        if not (self.filled.missing and self.before and result):
-            return Call(self.tool.name, self.filled.value)
-        new = _new(result, self.before)
-        text, count = _RESULT.subn(lambda _: new, self.text, count=1)
-        return Call(self.tool.name, _fill(self.tool, text if count else f"{new} {self.text}").value)
-
-
-def _new(result: str, asked: str) -> str:
-    """A result without the words that were there before: of a sentence, what it adds."""
-    plain, known = results.plain(result)[:_MAX_TEXT], frozenset(words.tokens(asked))
-    if len(words.tokens(plain)) <= _FEW:
-        return plain
-    return _WORD.sub(lambda match: "" if match[0].casefold() in known else match[0], plain)
+    def call(self, result: str = "") -> Call:
+        """The call, with what it lacks taken from an earlier result."""
+        filled = _fill(self.tool, f"{result} {self.text}") if self.filled.missing and result else self.filled
+        return Call(self.tool.name, filled.value)
 
 
 def _plan(text: str, offered: Sequence[_Weighed], *, sure: bool, must: bool) -> list[_Step]:
@@ -140,15 +120,15 @@ def _plan(text: str, offered: Sequence[_Weighed], *, sure: bool, must: bool) -> 
     steps: list[_Step] = []
     begun = 0
     for start, end in _parts(text):
-        part, before = text[start:end], text[max(start - _BEFORE, 0) : start] if steps else ""
-        fitting = [_Step.of(tool, part, before) for fit, tool in _ranked(part, offered)[:_MAX_TRIED] if fit]
+        part = text[start:end]
+        fitting = [_Step.of(tool, part) for fit, tool in _ranked(part, offered)[:_MAX_TRIED] if fit]
         if must:
             fitting.sort(key=lambda step: bool(step.filled.missing))
         step = _step(fitting, part, steps[-1] if steps else None)
         if sure and not steps:
             step = _Step.of(offered[0].tool, part)
         if step is None and steps:
-            steps[-1] = _Step.of(steps[-1].tool, text[begun:end], steps[-1].before)
+            steps[-1] = _Step.of(steps[-1].tool, text[begun:end])
         elif step is not None:
             begun = start if steps else 0
             steps.append(step if steps else _Step.of(step.tool, text[:end]))
@@ -194,23 +174,20 @@ class _Weighed:
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
-        self._name = f" {' '.join(words.tokens(words.spelled(tool.name)))} "
-        self._stems = _stems(tool)
         described = set(words.terms(tool.description)) - {words.stem(word) for word in words.COMMANDS}
-        self._weights = dict.fromkeys(words.terms(" ".join(_parameters(tool))), _PARAMETER)
-        self._weights |= dict.fromkeys(described, _DESCRIPTION) | dict.fromkeys(self._stems, _NAME)
+        self._stems = _stems(tool)
+        self._weights = dict.fromkeys(described, _DESCRIPTION) | dict.fromkeys(self._stems, _NAME)
 
-    def fit(self, terms: frozenset[str], spoken: str) -> float:
-        """What its terms in a text weigh; a little more, the more of its name is said. 0 for too few."""
+    def fit(self, terms: frozenset[str]) -> float:
+        """What its terms in a text weigh; a little more, the more of its name is there. 0 for too few."""
         fit = sum(self._weights[term] for term in self._weights.keys() & terms)
-        fit = fit + len(self._stems & terms) / (len(self._stems) or 1) if fit >= _ENOUGH else 0.0
-        return fit + _SPOKEN * (self._name in spoken)
+        return fit + len(self._stems & terms) / (len(self._stems) or 1) if fit >= _ENOUGH else 0.0
 
 
 def _ranked(text: str, offered: Sequence[_Weighed]) -> list[tuple[float, Tool]]:
     """Tools with how well they fit a text, the best first; 0 where it speaks of something else."""
-    terms, spoken = frozenset(words.terms(text)), f" {' '.join(words.tokens(text))} "
-    return sorted(((each.fit(terms, spoken), each.tool) for each in offered), key=lambda item: -item[0])
+    terms = frozenset(words.terms(text))
+    return sorted(((each.fit(terms), each.tool) for each in offered), key=lambda item: -item[0])
 
 
 def _stems(tool: Tool) -> frozenset[str]:
@@ -218,10 +195,3 @@ def _stems(tool: Tool) -> frozenset[str]:
     spelled = [word for word in words.tokens(words.spelled(tool.name)) if word not in words.STOP_WORDS]
     telling = [word for word in spelled if word not in words.COMMANDS] or spelled
     return frozenset(map(words.stem, telling))
-
-
-def _parameters(tool: Tool) -> Iterator[str]:
-    properties = tool.parameters.get("properties")
-    for name, spec in properties.items() if isinstance(properties, dict) else ():
-        yield words.spelled(str(name))
-        yield str(spec.get("description") or "") if isinstance(spec, dict) else ""

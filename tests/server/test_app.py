@@ -122,7 +122,7 @@ def test_contract_of_the_public_space(space: str, *, grows: bool, visit: Callabl
     assert (answered["api_name"], answered["queue"]) == ("bot_response", True)
     assert [kind_of[i] for i in answered["inputs"]] == ["chatbot", "state"]
     assert answered["outputs"] == answered["inputs"]
-    # The public Space has "then", which programs cannot tell apart; our page answers nothing that was refused.
+    # The public Space has "then", which programs cannot tell apart; our page answers nothing refused.
     assert (answered["targets"], answered["trigger_after"]) == ([[None, "success"]], 10)
     assert (filed["types"]["generator"], answered["types"]["generator"]) == (False, grows)
 
