@@ -21,7 +21,6 @@ from phi4_server.offline import (
     search,
     tool_choice,
     tools,
-    values,
     words,
 )
 from phi4_server.offline.context import Brief
@@ -51,7 +50,6 @@ _GREETING = re.compile(
     r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks?|thank you|bye|goodbye)\b", re.IGNORECASE
 )
 _SOURCE = re.compile(r"^[^\w\n]{0,9}source (\d+):", re.IGNORECASE | re.MULTILINE)
-_SHOWN = re.compile(rf"\b(?:{IMAGES.nouns}|{AUDIO.nouns}|it|its|this|that|file)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def _call(request: Request) -> str | None:
 
 
 def _fill(request: Request) -> str | None:
-    """A JSON value, where one is asked for: from what was asked and returned, or from all that was said."""
+    """A JSON value, where one is asked for: from what was asked and returned."""
     form = json_form.form(request.talk)
     if form is None:
         return None
@@ -133,9 +131,6 @@ def _fill(request: Request) -> str | None:
         return json.dumps({"answer": _first(IN_WORDS, request.asking(form.text))}, ensure_ascii=False)
     returned = [results.plain(turn.text) for turn in request.talk.since if turn.role == "tool"]
     filled = fill(form.schema, "\n".join([form.text, *returned]), facts=_facts(request))
-    if not filled.found:
-        said = [turn.text for turn in request.talk.before if turn.role == "user"]
-        filled = fill(form.schema, "\n".join([*said, form.text]))
     return json.dumps(filled.value, ensure_ascii=False)
 
 
@@ -166,22 +161,16 @@ def _introduce(request: Request) -> str | None:
 
 
 def _tell_of_files(request: Request) -> str | None:
-    """What files say to a question, and what a text beside them says; what they are if neither answers."""
+    """What files answer to a question; what they are, if they answer nothing."""
     if not request.shown:
         return None
-    asked, read = request.brief.question, _read(request.brief)
-    shown = _counted(request, request.shown)
-    told = [text for text in (_measured(shown, asked), read) if text and text != _UNKNOWN]
-    return " ".join(told) if told else _described(shown, asked)
+    shown, question = _counted(request, request.shown), request.brief.question
+    return _measured(shown, question) or _described(shown, question)
 
 
 def _read_passages(request: Request) -> str | None:
-    """What passages say to a question, or else what the user said before."""
-    read = _read(request.brief)
-    if read is None or _GREETING.search(request.brief.question):
-        return None
-    recalled = memory.recall(request.talk.asking(request.brief.question), among_users=True)
-    return recalled if recalled and read == _UNKNOWN else read
+    """What passages say to a question."""
+    return None if _GREETING.search(request.brief.question) else _read(request.brief)
 
 
 def _recall(request: Request) -> str | None:
@@ -191,12 +180,8 @@ def _recall(request: Request) -> str | None:
 
 def _tell_of_earlier_files(request: Request) -> str | None:
     """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
-    sent = [said.files for said in request.chat if said.files]
-    asked = request.talk.asked
-    named = any(found.sort == "name" for found in values.find(asked))
-    if not sent or (named and not _SHOWN.search(asked)):
-        return None
-    return _measured(_counted(request, files.opened(sent[-1])), asked)
+    sent = [message.files for message in request.chat if message.files]
+    return _measured(_counted(request, files.opened(sent[-1])), request.talk.asked) if sent else None
 
 
 def _note(request: Request) -> str | None:

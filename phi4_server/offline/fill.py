@@ -31,10 +31,8 @@ _WORTH: dict[str, float] = {
     "number": -0.5,
 }
 """How well each sort of value fits a text."""
-_OFF = re.compile(r"\b(?:no|not|without|never|don't)\b(?:\s+\w+){0,2}\s*\Z", re.IGNORECASE)
-_FALSE = re.compile(r"\W{0,4}(?:is|to|as)?\W{0,4}\b(?:false|no|off)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
-_NEAR, _FEW = 5, 40
+_NEAR = 5
 _SURE = 1.5
 """What a bid must be worth where its slot may stay empty."""
 _MAX_SLOTS = 40
@@ -148,12 +146,11 @@ def _value(schema: Schema, path: Path, claims: Mapping[Path, Any]) -> Any:
     if path in claims or shape is None or (path and not _has_claim(path, claims)):
         return claims[path] if path in claims else plainest(schema)
     required = shape.get("required", [])[:_MAX_SLOTS]
-    value = {
+    return {
         name: _value(inner, (*path, name), claims)
         for name, inner in shape["properties"].items()
         if name in required or _has_claim((*path, name), claims)
     }
-    return dict.fromkeys(name for name in required if name not in value) | value
 
 
 def _has_claim(path: Path, claims: Mapping[Path, Any]) -> bool:
@@ -213,7 +210,7 @@ class _Source:
         for value in chosen[:_MAX_CHOICES]:
             stems = [words.stem(token) for token in words.tokens(words.spelled(str(value)))]
             for start, end in self._places(stems):
-                yield _Bid(value, 3 + self._near(slot, start, end), start, end)
+                yield _Bid(value, 3.0, start, end)
         # a choice of one that is described, where the text speaks of what the description tells
         described = frozenset(words.terms(way.get("description", "")))
         said = described.intersection(self._stems)
@@ -221,10 +218,8 @@ class _Source:
             yield _Bid(chosen[0], 1 + len(said) + len(said) / len(described))
 
     def _truths(self, slot: _Slot) -> Iterator[_Bid]:
-        for word, stem in zip(self._words, self._stems, strict=True):
-            if stem in slot.label and stem not in words.STOP_WORDS:
-                before = self._text[max(word.start() - _FEW, 0) : word.start()]
-                yield _Bid(not (_OFF.search(before) or _FALSE.match(self._text, word.end())), 3.0)
+        """True, where the slot's name is in the text."""
+        yield from (_Bid(True, 3.0) for start, _ in self._places(slot.label)[:1])
 
     def _lists(self, slot: _Slot, way: Schema) -> Iterator[_Bid]:
         """All values of the kind that fits best; they stay free for other slots."""
@@ -233,12 +228,14 @@ class _Source:
         found = list(dict.fromkeys(bid.value for bid in bids if bid.worth >= max(best - 0.8, 0.5)))
         yield _Bid(found[: int(way.get("maxItems", len(found)))], best)
 
-    def _places(self, stems: Sequence[str]) -> Iterator[tuple[int, int]]:
+    def _places(self, stems: Sequence[str]) -> list[tuple[int, int]]:
         """Where the text says some words in a row."""
-        for place, stem in enumerate(self._stems):
-            last = place + len(stems) - 1
-            if stems and stem == stems[0] and self._stems[place : last + 1] == list(stems):
-                yield self._starts[place], self._words[last].end()
+        size = len(stems)
+        return [
+            (self._starts[place], self._words[place + size - 1].end())
+            for place, stem in enumerate(self._stems)
+            if stems and stem == stems[0] and self._stems[place : place + size] == list(stems)
+        ]
 
     def _near(self, slot: _Slot, start: int, end: int) -> float:
         """How near a slot's name stands to a stretch of text, from 0 to 3."""

@@ -43,8 +43,7 @@ def wanted(talk: Conversation) -> list[Call]:
     returned = [
         turn.text for turn in talk.since if turn.role == "tool" and not agents.is_handed_over(turn.text)
     ]
-    failed = bool(returned) and results.failed(returned[-1])
-    steps = [] if failed else _plan(asked, named or offered, sure=len(named) == 1, must=must)
+    steps = _plan(asked, named or offered)
     calls = list(_next(_left(steps, talk), returned[-1] if returned else "", must=must))
     return [_demanded("\n".join([asked, *returned]), named or offered, talk)] if must and not calls else calls
 
@@ -84,8 +83,7 @@ def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
     """The call that fits best where one must be made: of a tool not called yet, if there is one."""
     called = [call.name for turn in talk.since for call in turn.calls]
     fresh = [each for each in among if each.tool.name not in called]
-    again = [each for each in among if each.tool.name in called[-1:]]
-    tried = [(fit, tool, _fill(tool, text)) for fit, tool in _ranked(text, fresh or again)[:_MAX_TRIED]]
+    tried = [(fit, tool, _fill(tool, text)) for fit, tool in _ranked(text, fresh or among)[:_MAX_TRIED]]
     _, tool, filled = max(tried, key=lambda item: item[0] - len(item[2].missing))
     return Call(tool.name, filled.value)
 
@@ -112,21 +110,14 @@ class _Step:
         return Call(self.tool.name, filled.value)
 
 
-def _plan(text: str, offered: Sequence[_Weighed], *, sure: bool, must: bool) -> list[_Step]:
-    """The steps that a text wants, in its order; where it is sure which tool it wants, at least one.
-
-    Where a call must be made, a tool for which the text has everything goes before one that fits better.
-    """
+def _plan(text: str, offered: Sequence[_Weighed]) -> list[_Step]:
+    """The steps that a text wants, in its order."""
     steps: list[_Step] = []
     begun = 0
     for start, end in _parts(text):
         part = text[start:end]
         fitting = [_Step.of(tool, part) for fit, tool in _ranked(part, offered)[:_MAX_TRIED] if fit]
-        if must:
-            fitting.sort(key=lambda step: bool(step.filled.missing))
         step = _step(fitting, part, steps[-1] if steps else None)
-        if sure and not steps:
-            step = _Step.of(offered[0].tool, part)
         if step is None and steps:
             steps[-1] = _Step.of(steps[-1].tool, text[begun:end])
         elif step is not None:
