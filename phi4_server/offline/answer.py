@@ -59,12 +59,12 @@ class Request:
     Attributes:
         chat: All that was said, as the Space keeps it.
         talk: The same, as a conversation.
-        shown: The files that its end is about.
+        opened: The files that its end is about.
     """
 
     chat: Sequence[Message]
     talk: Conversation
-    shown: OpenedFiles
+    opened: OpenedFiles
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -78,7 +78,7 @@ class Request:
 
     def asking(self, text: str) -> Request:
         """The same, with other words in the user's last turn."""
-        return Request(self.chat, self.talk.asking(text), self.shown)
+        return Request(self.chat, self.talk.asking(text), self.opened)
 
 
 def reply(chat: Sequence[Message]) -> str:
@@ -102,11 +102,11 @@ def reply(chat: Sequence[Message]) -> str:
 
 def _reply(chat: Sequence[Message]) -> str:
     talk = prompt.read(chat)
-    shown = files.shown(chat, talk)
+    opened = files.of_turn(chat, talk)
     react = agents.react(talk)
     if react is None:
-        return _first(SKILLS, Request(chat, talk, shown))
-    request = Request(chat, react.talk, shown)
+        return _first(SKILLS, Request(chat, talk, opened))
+    request = Request(chat, react.talk, opened)
     return react.called(request.calls) if request.calls else react.answered(_first(IN_WORDS, request))
 
 
@@ -138,16 +138,16 @@ def _facts(request: Request) -> Facts:
     """What is known beside what was said, under what it is called."""
     read, brief = _read(request.brief), request.brief
     known: Facts = {"answer": read, "response": read, "question": brief.question} if read else {}
-    return known | (media_answers.facts(request.shown.images[0]) if request.shown.images else {})
+    return known | (media_answers.facts(request.opened.images[0]) if request.opened.images else {})
 
 
 def _report(request: Request) -> str | None:
     """What tools returned, and what is in the files that they returned."""
     if not any(turn.role == "tool" for turn in request.talk.since):
         return None
-    shown, asked = request.shown, request.talk.asked
-    seen = _measured(shown, asked) or _described(shown, asked)
-    return " ".join(filter(None, [results.report(request.talk), seen]))
+    opened, asked = request.opened, request.talk.asked
+    measures = _measured(opened, asked) or _described(opened, asked)
+    return " ".join(filter(None, [results.report(request.talk), measures]))
 
 
 def _repeat(request: Request) -> str | None:
@@ -160,12 +160,12 @@ def _introduce(request: Request) -> str | None:
     return f"I am {NATURE[:1].lower()}{NATURE[1:]}" if _WHO.search(request.brief.question) else None
 
 
-def _tell_of_files(request: Request) -> str | None:
+def _answer_from_files(request: Request) -> str | None:
     """What files answer to a question; what they are, if they answer nothing."""
-    if not request.shown:
+    if not request.opened:
         return None
-    shown, question = _counted(request, request.shown), request.brief.question
-    return _measured(shown, question) or _described(shown, question)
+    opened, question = _counted(request, request.opened), request.brief.question
+    return _measured(opened, question) or _described(opened, question)
 
 
 def _read_passages(request: Request) -> str | None:
@@ -178,7 +178,7 @@ def _recall(request: Request) -> str | None:
     return memory.recall(request.talk)
 
 
-def _tell_of_earlier_files(request: Request) -> str | None:
+def _answer_from_earlier_files(request: Request) -> str | None:
     """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
     sent = [message.files for message in request.chat if message.files]
     return _measured(_counted(request, files.opened(sent[-1])), request.talk.asked) if sent else None
@@ -191,14 +191,14 @@ def _note(request: Request) -> str | None:
 
 def _excuse(request: Request) -> str:
     """What is left to say: what this is not, and what was asked."""
-    said = words.shortened(request.brief.question)
-    if not said:
+    question = words.shortened(request.brief.question)
+    if not question:
         return "You sent no words. I am the rehearsal model of phi4-space: ask on a text, picture or sound."
-    if _GREETING.search(said):
-        return f"Hello, I am the rehearsal model of phi4-space. You said: “{said}”"
+    if _GREETING.search(question):
+        return f"Hello, I am the rehearsal model of phi4-space. You said: “{question}”"
     return (
         "I can't answer that: I am the rehearsal model of phi4-space, with no weights and no knowledge of the"
-        f" world. You asked: “{said}”"
+        f" world. You asked: “{question}”"
     )
 
 
@@ -206,10 +206,10 @@ IN_WORDS = (
     _report,
     _repeat,
     _introduce,
-    _tell_of_files,
+    _answer_from_files,
     _read_passages,
     _recall,
-    _tell_of_earlier_files,
+    _answer_from_earlier_files,
     _note,
     _excuse,
 )
@@ -233,22 +233,22 @@ def _cited(sentence: str, passages: str) -> str:
     return f"{sentence} [{numbers[-1]}]" if numbers else sentence
 
 
-def _counted(request: Request, shown: OpenedFiles) -> OpenedFiles:
-    """The files that a question's numbers count: those shown, or all ever sent where they lack a number."""
+def _counted(request: Request, opened: OpenedFiles) -> OpenedFiles:
+    """The files that a question's numbers count: those opened, or all ever sent where they lack a number."""
     asked = request.talk.asked
-    lacks = (shown.images and IMAGES.absent(asked, count=len(shown.images))) or (
-        shown.audio and AUDIO.absent(asked, count=len(shown.audio))
+    lacks = (opened.images and IMAGES.absent(asked, count=len(opened.images))) or (
+        opened.audio and AUDIO.absent(asked, count=len(opened.audio))
     )
-    return files.opened([path for said in request.chat for path in said.files]) if lacks else shown
+    return files.opened([path for message in request.chat for path in message.files]) if lacks else opened
 
 
-def _measured(shown: OpenedFiles, asked: str) -> str | None:
-    seen = IMAGES.answer(shown.images, asked) if shown.images else None
-    heard = AUDIO.answer(shown.audio, asked) if shown.audio else None
-    return " ".join(filter(None, [seen, heard])) or None
+def _measured(opened: OpenedFiles, asked: str) -> str | None:
+    visible = IMAGES.answer(opened.images, asked) if opened.images else None
+    audible = AUDIO.answer(opened.audio, asked) if opened.audio else None
+    return " ".join(filter(None, [visible, audible])) or None
 
 
-def _described(shown: OpenedFiles, asked: str) -> str:
-    seen = IMAGES.description(shown.images, asked) if shown.images else None
-    heard = AUDIO.description(shown.audio, asked) if shown.audio else None
-    return " ".join(filter(None, [seen, heard]))
+def _described(opened: OpenedFiles, asked: str) -> str:
+    visible = IMAGES.description(opened.images, asked) if opened.images else None
+    audible = AUDIO.description(opened.audio, asked) if opened.audio else None
+    return " ".join(filter(None, [visible, audible]))

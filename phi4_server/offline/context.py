@@ -79,6 +79,9 @@ def _read(text: str) -> Brief:
     parts = _labelled(rest)
     passages = passages or parts.get("passages", "")
     question = parts.get("question") or (_question(parts[""]) if passages else text)
+    if passages and not question:
+        before, _, last = passages.rstrip().rpartition("\n")
+        passages, question = (before.strip(), last.strip()) if _ASKS.search(last) else (passages, "")
     return Brief(
         question=question,
         passages=passages,

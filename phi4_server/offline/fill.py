@@ -189,10 +189,10 @@ class _Source:
 
     def _bids(self, slot: _Slot, way: Schema) -> Iterator[_Bid]:
         if (chosen := choices(way)) is not None:
-            yield from self._chosen(slot, way, chosen)
+            yield from self._chosen(way, chosen)
             return
-        if kind(way) == "boolean":
-            yield from self._truths(slot)
+        if kind(way) == "boolean" and self._places(slot.label):
+            yield _Bid(value=True, worth=3.0)
         if kind(way) == "array" and not {"array", "object"} & set(map(kind, ways(way.get("items", {})))):
             yield from self._lists(slot, way)
         for found in self._found:
@@ -206,7 +206,7 @@ class _Source:
                 worth = 3 if form else _WORTH[found.sort]
                 yield from [_Bid(text, worth + near, found.start, found.end)] if worth + near > 0 else ()
 
-    def _chosen(self, slot: _Slot, way: Schema, chosen: list[Any]) -> Iterator[_Bid]:
+    def _chosen(self, way: Schema, chosen: list[Any]) -> Iterator[_Bid]:
         for value in chosen[:_MAX_CHOICES]:
             stems = [words.stem(token) for token in words.tokens(words.spelled(str(value)))]
             for start, end in self._places(stems):
@@ -216,10 +216,6 @@ class _Source:
         said = described.intersection(self._stems)
         if said and len(chosen) == 1:
             yield _Bid(chosen[0], 1 + len(said) + len(said) / len(described))
-
-    def _truths(self, slot: _Slot) -> Iterator[_Bid]:
-        """True, where the slot's name is in the text."""
-        yield from (_Bid(True, 3.0) for start, _ in self._places(slot.label)[:1])
 
     def _lists(self, slot: _Slot, way: Schema) -> Iterator[_Bid]:
         """All values of the kind that fits best; they stay free for other slots."""

@@ -29,7 +29,7 @@ class OfflineModel:
     nature = NATURE
 
     def stream(self, chat: Sequence[Message]) -> Iterator[str]:
-        """Yields the answer to the chat's last entry word by word, a very long one by several words.
+        """Yields the answer to the chat's last message word by word, a very long one by several words.
 
         Joined, the pieces are the whole answer.
 
@@ -37,13 +37,13 @@ class OfflineModel:
         that ends the decoding.
 
         Args:
-            chat: All that was said, oldest first; the last entry is the user's.
+            chat: All messages, oldest first; the last is the user's.
 
         Raises:
-            ValueError: A file is no picture or sound that the model takes, or the chat is too long or asks
+            ValueError: A file is not an image or audio that the model takes, or the chat is too long or asks
                 for too much; the text says which and why.
         """
-        answer = (yield from _awaited(chat)) if any(said.files for said in chat) else reply(chat)
+        answer = (yield from _awaited(chat)) if any(message.files for message in chat) else reply(chat)
         words = _PIECE.findall(answer)
         several = len(words) // _MOST + 1
         for start in range(0, len(words), several):

@@ -108,7 +108,7 @@ def read(chat: Sequence[Message]) -> Conversation:
     Raises:
         ValueError: The texts are too long.
     """
-    length = sum(len(said.text) for said in chat)
+    length = sum(len(message.text) for message in chat)
     if length > _MAX_TEXT:
         raise ValueError(
             f"This chat holds {length:,} characters of text; the offline model reads {_MAX_TEXT:,} at most."
@@ -116,13 +116,13 @@ def read(chat: Sequence[Message]) -> Conversation:
         )
     turns: list[Turn] = []
     offers: tuple[Tool, ...] = ()
-    for said in chat:
-        style = None if said.role == "assistant" else _style(said.text)
+    for message in chat:
+        style = None if message.role == "assistant" else _style(message.text)
         if style is None:
-            turns.append(_turn(said.role, said.text))
+            turns.append(_turn(message.role, message.text))
             continue
-        offers = tuple(tool for offer in tools.OFFER.findall(said.text) for tool in tools.offered(offer))
-        turns += _turns(style, tools.OFFER.sub("", said.text))
+        offers = tuple(tool for offer in tools.OFFER.findall(message.text) for tool in tools.offered(offer))
+        turns += _turns(style, tools.OFFER.sub("", message.text))
     return Conversation(turns=tuple(turns), tools=offers)
 
 
@@ -137,8 +137,8 @@ def _turns(style: re.Pattern[str], text: str) -> Iterator[Turn]:
     """The turns of a prompt; the empty one that asks for the answer is no turn."""
     _, *parts = style.split(text)
     spoken = [
-        (cast("Role", role.casefold()), said.partition("<|end|>")[0].strip())
-        for role, said in zip(parts[::2], parts[1::2], strict=True)
+        (cast("Role", role.casefold()), text.partition("<|end|>")[0].strip())
+        for role, text in zip(parts[::2], parts[1::2], strict=True)
     ]
     yield from (_turn(*turn) for turn in (spoken[:-1] if spoken[-1:] == [("assistant", "")] else spoken))
 

@@ -23,6 +23,7 @@ _NONE = re.compile(rf"\b(?:do not|don't|never) (?:call|use) (?:an?y? |the )?{_TO
 _PART = re.compile(
     r"(?<=[.!?;])\s+|\n+|[,;]?\s{1,9}(?:and then|and also|then|and|also)\s+|,\s+", re.IGNORECASE
 )
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 _FEW = 4
 _MAX_TEXT, _MAX_PARTS, _MAX_TOOLS, _MAX_TRIED = 10_000, 10, 200, 3
 """How much of a text is parted, into how many parts; of how many tools, how many that fit one are tried."""
@@ -43,20 +44,21 @@ def wanted(talk: Conversation) -> list[Call]:
     returned = [
         turn.text for turn in talk.since if turn.role == "tool" and not agents.is_handed_over(turn.text)
     ]
-    steps = _plan(asked, named or offered)
-    calls = list(_next(_left(steps, talk), returned[-1] if returned else "", must=must))
+    failed = bool(returned) and results.failed(returned[-1])
+    steps = [] if failed else _left(_plan(asked, named or offered), talk)
+    calls = list(_next(steps, _new(returned[-1], asked) if returned else "", must=must))
     return [_demanded("\n".join([asked, *returned]), named or offered, talk)] if must and not calls else calls
 
 
 def _ordered(talk: Conversation) -> tuple[str, str]:
     """What the user asked, and the orders on calling; a last turn that only orders counts among these."""
-    said = [turn.text for turn in talk.turns if turn.role == "user"]
+    messages = [turn.text for turn in talk.turns if turn.role == "user"]
     passages, rest = context.parted(talk.system)
     # where nothing tells the passages' end, an order may stand behind them
     orders = talk.system if talk.system.endswith(passages) else rest
-    while len(said) > 1 and (_FORCED.search(said[-1]) or _ANY.search(said[-1])):
-        orders += "\n" + said.pop()
-    return context.brief(talk.asking(said[-1] if said else "")).question[:_MAX_TEXT], orders
+    while len(messages) > 1 and (_FORCED.search(messages[-1]) or _ANY.search(messages[-1])):
+        orders += "\n" + messages.pop()
+    return context.brief(talk.asking(messages[-1] if messages else "")).question[:_MAX_TEXT], orders
 
 
 def _left(steps: Sequence[_Step], talk: Conversation) -> Sequence[_Step]:
@@ -76,7 +78,15 @@ def _next(steps: Sequence[_Step], result: str, *, must: bool) -> Iterator[Call]:
     for place, step in enumerate(steps):
         if step.filled.missing and not must and (place or not result):
             return
-        yield step.call(results.plain(result)[:_MAX_TEXT])
+        yield step.call(result)
+
+
+def _new(result: str, asked: str) -> str:
+    """A result without the words of the question: of a sentence, what it adds."""
+    plain, known = results.plain(result)[:_MAX_TEXT], frozenset(words.tokens(asked))
+    if len(words.tokens(plain)) <= _FEW:
+        return plain
+    return _WORD.sub(lambda match: "" if match[0].casefold() in known else match[0], plain)
 
 
 def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
