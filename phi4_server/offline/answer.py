@@ -223,8 +223,9 @@ def _read(brief: Brief) -> str | None:
     if not brief.passages:
         return None
     found = search.find(brief.question, brief.passages)
-    cited = [_cited(text, brief.passages) for text in found] if brief.cited else found
-    return " ".join(cited) or brief.existing or _UNKNOWN
+    if found is None:
+        return brief.existing or _UNKNOWN
+    return _cited(found, brief.passages) if brief.cited else found
 
 
 def _cited(sentence: str, passages: str) -> str:

@@ -213,9 +213,9 @@ class _Source:
                 yield _Bid(value, 3.0, start, end)
         # a choice of one that is described, where the text speaks of what the description tells
         described = frozenset(words.terms(way.get("description", "")))
-        said = described.intersection(self._stems)
-        if said and len(chosen) == 1:
-            yield _Bid(chosen[0], 1 + len(said) + len(said) / len(described))
+        shared = described.intersection(self._stems)
+        if shared and len(chosen) == 1:
+            yield _Bid(chosen[0], 1 + len(shared) + len(shared) / len(described))
 
     def _lists(self, slot: _Slot, way: Schema) -> Iterator[_Bid]:
         """All values of the kind that fits best; they stay free for other slots."""

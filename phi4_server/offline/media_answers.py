@@ -51,13 +51,13 @@ class Medium(Generic[T]):
         given = f"I was given {len(files)} {self.noun}{'s' * (len(files) != 1)}."
         if (absent := self.absent(question, count=len(files))) is not None:
             return f"There is no {self.noun} {absent}: {given}"
-        told = [(number, self._told(file, question)) for number, file in self._meant(files, question)]
-        return self._labelled(told, count=len(files)) or None
+        texts = [(number, self._tell(file, question)) for number, file in self._meant(files, question)]
+        return self._labelled(texts, count=len(files)) or None
 
     def description(self, files: Sequence[T], question: str) -> str:
         """A few sentences on each file that a question means."""
-        told = [(number, self.described(file)) for number, file in self._meant(files, question)]
-        return f"{self._labelled(told, count=len(files))} {self.limits}"
+        texts = [(number, self.described(file)) for number, file in self._meant(files, question)]
+        return f"{self._labelled(texts, count=len(files))} {self.limits}"
 
     def absent(self, question: str, *, count: int) -> int | None:
         """The first number that a question names, where none that it names is there."""
@@ -75,12 +75,12 @@ class Medium(Generic[T]):
         found = re.compile(f"{_ORDINAL}|{numbered}", re.IGNORECASE).finditer(question)
         return list(dict.fromkeys(_number(match, count) for match in found))
 
-    def _told(self, file: T, question: str) -> str:
+    def _tell(self, file: T, question: str) -> str:
         return " ".join(tell(file, question) for asked, tell in self.aspects if asked.search(question))
 
-    def _labelled(self, told: Sequence[tuple[int, str]], *, count: int) -> str:
+    def _labelled(self, texts: Sequence[tuple[int, str]], *, count: int) -> str:
         label = self.noun.capitalize()
-        return " ".join(f"{label} {number}: {text}" if count > 1 else text for number, text in told if text)
+        return " ".join(f"{label} {number}: {text}" if count > 1 else text for number, text in texts if text)
 
 
 def _number(match: re.Match[str], count: int) -> int:

@@ -52,10 +52,10 @@ def recall(talk: Conversation) -> str | None:
 
 def noted(talk: Conversation) -> str | None:
     """The reply to a turn in which the user only states something of their own; None for any other."""
-    said = words.sentences(talk.asked)
-    if len(said) > _MAX_SENTENCES or not all(map(_is_statement, said)):
+    sentences = words.sentences(talk.asked)
+    if len(sentences) > _MAX_SENTENCES or not all(map(_is_statement, sentences)):
         return None
-    own = [_OPENING.sub("", sentence) for sentence in said if _OWN.search(sentence)]
+    own = [_OPENING.sub("", sentence) for sentence in sentences if _OWN.search(sentence)]
     return "Noted: " + " ".join(words.closed(words.turned(sentence)) for sentence in own) if own else None
 
 
@@ -70,6 +70,6 @@ def _best(question: str, statements: list[str]) -> str | None:
     asked = frozenset(words.terms(question)) - _COMMANDS
     own = bool(_OWN.search(question))
     terms = [frozenset(words.terms(text)) if _OWN.search(text) or not own else () for text in statements]
-    ranked = [(len(asked.intersection(said)), -len(said), place) for place, said in enumerate(terms)]
+    ranked = [(len(asked.intersection(each)), -len(each), place) for place, each in enumerate(terms)]
     shared, _, place = max(ranked, default=(0, 0, 0))
     return statements[place] if shared > _ALIKE * len(asked) else None

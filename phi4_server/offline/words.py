@@ -49,12 +49,6 @@ PERSONS = {
 }
 """What words of person become when the other one says them."""
 
-CALENDAR = _words("""
-    monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow yesterday
-    january february march april may june july august september october november december
-""")
-"""Words that name a day or a month."""
-
 JOINING = _words("in at on to for with from near into and or is are by of that which as about under per")
 """Words that end a phrase before them."""
 
