@@ -161,11 +161,12 @@ def _introduce(request: Request) -> str | None:
 
 
 def _answer_from_files(request: Request) -> str | None:
-    """What files answer to a question; what they are, if they answer nothing."""
+    """What files answer to a question, or else passages beside them; what the files are, if neither does."""
     if not request.opened:
         return None
     opened, question = _counted(request, request.opened), request.brief.question
-    return _measured(opened, question) or _described(opened, question)
+    answer = _measured(opened, question) or _read(request.brief)
+    return answer if answer and answer != _UNKNOWN else _described(opened, question)
 
 
 def _read_passages(request: Request) -> str | None:

@@ -150,7 +150,9 @@ def plainest(schema: Schema, *, room: int = _MAX_VALUES) -> Any:
     if room < 1:
         return None
     default = [schema["default"]] if "default" in schema else []
-    plain = [value for way in ways(schema) for value in choices(way) or [_of_kind(way, room)]]
+    # where it may be left open, null says least
+    options = sorted(ways(schema), key=lambda way: kind(way) != "null")
+    plain = [value for way in options for value in choices(way) or [_of_kind(way, room)]]
     return next((value for value in [*default, *plain] if allows(schema, value)), plain[0])
 
 

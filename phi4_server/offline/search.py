@@ -1,7 +1,8 @@
 """Search: the sentence of a text that answers a question best, by the weight of its terms. Knows no prompt.
 
 The rarer a term is in the text, the heavier it is; names are heavy. A sentence fits when it covers enough of
-that weight; what stands before it in its paragraph counts a little less.
+that weight; what stands before it in its paragraph counts a little less. Where a number is asked for, a
+sentence with one goes first.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from dataclasses import dataclass
 
 from phi4_server.offline import words
 
-_NAMED, _NEARBY = 2.0, 0.6
+_NAMED, _NEARBY, _NUMBERED = 2.0, 0.6, 1.5
 _ENOUGH = 0.6
 _MAX_NEAR = 500
 """How many terms near a sentence count; more come from no paragraph that anybody wrote."""
 
 _WRAP = re.compile(r"(?<=[^\n]{60})(?<![.!?:|])\n(?=[^\s#*|-])|\n(?=[a-z])")
 """A line break inside a sentence: the line is full, or the next one begins in lower case."""
-_MARK = re.compile(r"(?:[-*•+>]|#{1,6}|\d{1,3}[.)])\s+")
+_ASKS_NUMBER = re.compile(r"\bwhen\b|\bhow (?:many|much|old|long|far|tall|high|big|fast)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d")
+_MARK = re.compile(r"(?:[-*•+>]|\d{1,3}[.)])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Sentence:
     Attributes:
         text: The sentence, without a bullet.
         terms: Its terms.
-        near: The terms of what its paragraph says before it.
+        near: The terms of its heading, or of what its paragraph says before it.
     """
 
     text: str
@@ -43,7 +46,9 @@ def sentences(text: str) -> Iterator[Sentence]:
     """A text's sentences with what stands near them."""
     near = frozenset[str]()
     for line in map(str.strip, _WRAP.sub(" ", text).splitlines()):
-        near = near if line else frozenset()
+        if not line or line.startswith("#"):
+            near = frozenset(words.terms(line))
+            continue
         mark = _MARK.match(line)
         for sentence in words.sentences(line[mark.end() if mark else 0 :]):
             terms = frozenset(words.terms(sentence))
@@ -55,11 +60,13 @@ def find(question: str, text: str) -> str | None:
     """The sentence that covers most of the question; None where nothing fits."""
     among = list(sentences(text))
     weights = _weights(question, among)
+    asks_number = _ASKS_NUMBER.search(question)
 
     def score(sentence: Sentence) -> float:
         covered = weights.keys() & sentence.terms
         nearby = (weights.keys() & sentence.near) - covered if covered else ()
-        return sum(weights[term] for term in covered) + _NEARBY * sum(weights[term] for term in nearby)
+        weight = sum(weights[term] for term in covered) + _NEARBY * sum(weights[term] for term in nearby)
+        return weight * (_NUMBERED if asks_number and _NUMBER.search(sentence.text) else 1.0)
 
     best = max(among, key=score, default=None)
     if best is None:

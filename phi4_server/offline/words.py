@@ -106,7 +106,10 @@ def turned(sentence: str) -> str:
 
 
 def _other_person(match: re.Match[str]) -> str:
-    return PERSONS.get(match[0].replace("\u2019", "'").casefold(), match[0])
+    word = match[0].replace("\u2019", "'").casefold()
+    if word == "you" and match.start():
+        return "me"
+    return PERSONS.get(word, match[0])
 
 
 def listed(items: list[str]) -> str:

@@ -217,14 +217,6 @@ def test_a_documents_own_demands_are_not_the_users() -> None:
     assert answered(filled(TEXT_QA, passages=page)) == ANSWER
 
 
-def test_what_the_user_said_before_counts_where_the_context_is_silent() -> None:
-    """In a chat over documents, a fact of the user's own can still be asked back."""
-    chat = "User: My name is Ada.\nAssistant: Noted.\nUser: What is my name?\nAssistant:"
-    prompt = f"System: {filled(ENGINE)}\n{chat}"
-
-    assert answered(prompt) == "Your name is Ada."
-
-
 def test_the_context_counts_where_it_answers() -> None:
     """What the user said before does not stand in for what the context says."""
     said = "User: I think the bakery opens late.\nAssistant: Noted."

@@ -82,11 +82,9 @@ def test_colours_are_called_what_people_call_them(colour: str, name: str) -> Non
         ("Is it dark?", "It is very bright (brightness 91%)."),
         ("What colour is the square?", "It is red (#ff0000) on a white background."),
         ("What color is it?", "It is red (#ff0000) on a white background."),
-        ("What colour is the background?", "The background is white."),
         ("What colour is the picture?", "Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."),
         ("How big is it?", "It is 200 pixels wide and 100 pixels high (200 x 100)."),
         ("What format is it?", "Its format is PNG."),
-        ("How many pictures are there?", "I was given 1 picture."),
         ("What colour is the second picture?", "There is no picture 2: I was given 1 picture."),
         (
             "What format is it, and how wide is it?",
@@ -115,7 +113,6 @@ def test_any_other_question_gets_a_description(drawn: Drawn, question: str) -> N
         ("What colour is the square in the second picture?", "Picture 2: It is blue"),
         ("What is in image 1?", "Picture 1: a.png is a PNG picture"),
         ("What colour is the last one?", "Picture 2: It is blue"),
-        ("How many images are there?", "I was given 2 pictures."),
         (
             "What colour is the square?",
             "Picture 1: It is red (#ff0000) on a white background. Picture 2: It is blue",

@@ -91,13 +91,6 @@ def test_json_without_a_schema_has_the_keys_that_are_named(prompt: str, keys: li
     assert list(answered(prompt)) == keys
 
 
-def test_what_was_said_earlier_fills_too() -> None:
-    """A last turn that says nothing of itself asks about the turns before."""
-    prompt = f"User: {ASKED}\nAssistant: Noted.\nUser: {ORDER}\nAssistant:"
-
-    assert answered(prompt) == ADA
-
-
 def test_what_a_tool_returned_fills_too() -> None:
     """Results of tools are part of what is known."""
     prompt = f"System: {ORDER}\nUser: Who is it?\nTool: find -> {ASKED}\nAssistant:"
