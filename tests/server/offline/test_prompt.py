@@ -171,16 +171,3 @@ def test_broken_prompts_are_read_as_far_as_they_go(prompt: str) -> None:
 def test_tools_are_taken_from_any_list_of_them(listed: str, names: list[str]) -> None:
     """Flat and nested tools are known; what is no tool is left out."""
     assert [tool.name for tool in offered(listed)] == names
-
-
-def test_plain_parameters_become_a_schema() -> None:
-    """The model card's own way to describe parameters, by Python's type names, is understood."""
-    (tool,) = offered(
-        '[{"name": "a", "parameters": {"n": {"type": "int"}, "s": {"type": "str", "default": "x"}}}]'
-    )
-
-    assert tool.parameters == {
-        "type": "object",
-        "properties": {"n": {"type": "integer"}, "s": {"type": "string", "default": "x"}},
-        "required": ["n"],
-    }
