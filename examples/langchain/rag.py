@@ -29,7 +29,7 @@ from langchain_phi4 import ChatPhi4
 DOCS = Path(__file__).parents[2] / "docs"
 QUESTIONS = (
     "When is a turn tried again?",
-    "Does the rehearsal model have weights?",
+    "Does the offline model have weights?",
     "Which environment variable names the Space?",
 )
 PROMPT = ChatPromptTemplate(
