@@ -3,7 +3,7 @@
     python conversation.py chat.json "My name is Ada." "I live in Lima."
     python conversation.py chat.json "What is my name?"
 
-The file holds all that was said, pictures and recordings included, and the key to the Space's session: keep
+The file holds the whole conversation, images and audio included, and the key to the Space's session: keep
 it as private as the words. It holds no token.
 """
 

@@ -1,4 +1,4 @@
-"""The `app.py` of a Space on Hugging Face, with the rehearsal model behind it. It needs `phi4-space[server]`.
+"""The `app.py` of a Space on Hugging Face, with the offline model behind it. It needs `phi4-space[server]`.
 
     python hub_space.py
 

@@ -1,4 +1,4 @@
-"""Every way to hand over a picture or a recording. It needs `pip install pillow numpy` for the last two.
+"""Every way to attach an image or audio. It needs `pip install pillow numpy` for the last two.
 
     python media_kinds.py
 
@@ -21,8 +21,8 @@ from phi4_space import Media, SpaceClient
 
 def main(folder: Path) -> None:
     """Asks about each of them."""
-    picture = Image.new("RGB", (64, 48), "red")
-    picture.save(folder / "red.png")
+    image = Image.new("RGB", (64, 48), "red")
+    image.save(folder / "red.png")
     write_tone(folder / "tone.wav")
     png = (folder / "red.png").read_bytes()
     encoded = base64.b64encode(png).decode()
@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
         "a data URI": [f"data:image/png;base64,{encoded}"],
         "base64": [encoded],
         "a name of its own": [Media(png, name="holiday.png")],
-        "a PIL image": [picture],
+        "a PIL image": [image],
         "numpy samples": [(rate, 0.5 * np.sin(2 * np.pi * 440 * seconds))],
         "several": [folder / "red.png", folder / "tone.wav"],
     }
@@ -47,9 +47,9 @@ def main(folder: Path) -> None:
 
 def write_tone(file: Path) -> None:
     """Two seconds of 440 Hz."""
-    with wave.open(str(file), "wb") as recording:
-        recording.setparams((1, 2, 8000, 0, "NONE", ""))
-        recording.writeframes(
+    with wave.open(str(file), "wb") as audio:
+        audio.setparams((1, 2, 8000, 0, "NONE", ""))
+        audio.writeframes(
             array("h", (int(9000 * math.sin(math.tau * 440 * n / 8000)) for n in range(16_000)))
         )
 

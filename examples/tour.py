@@ -10,10 +10,10 @@ from phi4_server import embedded_space
 
 HERE = Path(__file__).parent
 STOPS = {
-    "LangChain: a streamed chain, a picture, a recording": "langchain/chat.py",
+    "LangChain: a streamed chain, an image, audio": "langchain/chat.py",
     "LangChain: an agent with tools": "langchain/agent.py",
     "LlamaIndex: an answer from this project's own documents": "llama_index/rag.py",
-    "LlamaIndex: the right picture is found, and asked": "llama_index/multimodal_retrieval.py",
+    "LlamaIndex: the right image is found, and asked about": "llama_index/multimodal_retrieval.py",
 }
 
 began = time.monotonic()

@@ -1,7 +1,7 @@
 """The command that runs a Space, `python -m phi4_server`. Knows no page, no contract and no model's rules.
 
-It runs on the standard library and Gradio alone, and ends with 0 when it was stopped by SIGTERM or SIGINT,
-with 1 when it could not start, and with 2 when it was called wrongly.
+It runs on the standard library and Gradio alone, and exits with 0 when it is stopped by SIGTERM or SIGINT,
+with 1 when it cannot start, and with 2 when its arguments are wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from phi4_server.scripted import CutConnections, ScriptedModel, ScriptError
 
 
 def _offline() -> Model:
-    from phi4_server.offline.model import OfflineModel  # noqa: PLC0415  reads pictures: needs the server's extra
+    from phi4_server.offline.model import OfflineModel  # noqa: PLC0415  reads images: needs the server's extra
 
     return OfflineModel()
 
@@ -82,66 +82,78 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
 
 
 def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParser:
-    what = "Serve a Space with the contract of the public Phi-4-multimodal Space, until SIGTERM or Ctrl-C."
+    what = "Run a Space with the API of the public Phi-4-multimodal Space, until Ctrl-C or SIGTERM."
     parser = argparse.ArgumentParser("phi4_server", description=what, allow_abbrev=False)
     offer = parser.add_argument
     offer(
-        "--model", choices=[*models], default=next(iter(models)), help="what answers (default: %(default)s)"
+        "--model",
+        choices=[*models],
+        default=next(iter(models)),
+        help="the model that answers (default: %(default)s)",
     )
-    offer("--script", type=Path, metavar="FILE", help="answer from a script in JSON, for tests of programs")
-    offer("--host", default="127.0.0.1", help="where to listen; 0.0.0.0 is everywhere (default: %(default)s)")
+    offer("--script", type=Path, metavar="FILE", help="answer from this JSON script instead, for tests")
+    offer(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 means all (default: %(default)s)"
+    )
     login.add_options(parser)
     offer(
         "--allowed-host",
         action="append",
         metavar="NAME",
-        help="a name by which browsers may reach this; addresses and localhost always may",
+        help="a host name that browsers may use, may be repeated; localhost and IP addresses always work",
     )
-    offer("--port", type=_port, default=7860, help="0 takes a free one (default: %(default)s)")
-    offer("--whole", action="store_true", help="answer in one piece, not word by word")
-    offer("--words-per-second", type=_positive(float), metavar="R", help="the fastest pace of an answer")
+    offer(
+        "--port",
+        type=_port,
+        default=7860,
+        help="port to listen on; 0 picks a free one (default: %(default)s)",
+    )
+    offer("--whole", action="store_true", help="send each answer in one piece instead of streaming it")
+    offer(
+        "--words-per-second", type=_positive(float), metavar="R", help="limit how fast answers are streamed"
+    )
     offer(
         "--at-once",
         type=_positive(int),
         default=8,
         metavar="N",
-        help="answers at a time (default: %(default)s)",
+        help="answers worked on at the same time (default: %(default)s)",
     )
     _offer_bounds(parser)
     offer(
         "--show-error",
         action="store_true",
         default=True,
-        help="tell users of unforeseen errors (the default)",
+        help="show the text of unexpected errors to users (the default)",
     )
-    offer("--hide-errors", action="store_false", dest="show_error", help="keep those to the log")
-    offer("--with-parent", action="store_true", help="stop when standard input ends")
+    offer("--hide-errors", action="store_false", dest="show_error", help="write them to the log only")
+    offer("--with-parent", action="store_true", help="stop when standard input is closed")
     return parser
 
 
 def _offer_bounds(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how much it takes; what is more is refused in plain words")
+    group = parser.add_argument_group("limits", "Requests beyond a limit are refused with an explanation.")
     for name, bound, kind, what in (
-        ("--max-file-size", "file", _size, "the largest file, as 20mb"),
-        ("--max-files", "files", _positive(int), "files in a message; five times as many in a chat"),
+        ("--max-file-size", "file", _size, "size of one file, such as 20mb"),
+        ("--max-files", "files", _positive(int), "files in a message; a chat may have five times as many"),
         (
             "--max-text",
             "text",
             _positive(int),
-            "characters in a message, and in an answer; two and a half times as many in a chat",
+            "characters in a message or an answer; a chat may have two and a half times as many",
         ),
         ("--max-turns", "turns", _positive(int), "questions in a chat"),
-        ("--max-queue", "queue", _positive(int), "questions that may wait"),
-        ("--max-waiting", "waiting", _positive(int), "questions of one session that may wait"),
+        ("--max-queue", "queue", _positive(int), "questions waiting in the queue"),
+        ("--max-waiting", "waiting", _positive(int), "questions of one session waiting in the queue"),
         (
             "--max-sessions",
             "sessions",
             _positive(int),
-            "sessions that are kept; long chats count for several",
+            "sessions kept; a long chat counts as several",
         ),
-        ("--max-idle", "idle", _positive(float), "seconds that a session is kept after its last use"),
-        ("--max-disk", "disk", _size, "room for uploads, as 2gb"),
-        ("--max-connections", "connections", _positive(int), "connections at a time"),
+        ("--max-idle", "idle", _positive(float), "seconds a session is kept after its last use"),
+        ("--max-disk", "disk", _size, "disk space for uploads, such as 2gb"),
+        ("--max-connections", "connections", _positive(int), "open connections"),
     ):
         default = getattr(DEFAULTS, bound)
         default, metavar = (f"{default // MB}mb", "SIZE") if kind is _size else (default, "N")
@@ -178,7 +190,7 @@ def _positive(number: Callable[[str], float]) -> Callable[[str], float]:
 def _size(text: str) -> int:
     size = re.fullmatch(r"0*([1-9]\d{0,14}) ?([kmgt]?)b?", text.lower(), re.ASCII)
     if size is None:
-        raise argparse.ArgumentTypeError("must be a number with b, kb, mb, gb or tb, as 20mb")
+        raise argparse.ArgumentTypeError("must be a number with b, kb, mb, gb or tb, such as 20mb")
     return int(size[1]) << 10 * " kmgt".index(size[2] or " ")
 
 
@@ -187,13 +199,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener: socket.socket) -> None:
-    # Gradio takes seconds to import, and may be missing: neither shall keep a wrong call from being told.
+    # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
     from phi4_server.app import build  # noqa: PLC0415  see above
     from phi4_server.serving import serve  # noqa: PLC0415  see above
 
     warnings.simplefilter(
         "ignore", DeprecationWarning
-    )  # what a later Gradio drops is no news to who runs this
+    )  # what a later Gradio drops is no concern of whoever runs this
     model, bounds = model_of(), _bounds(options)
     page = build(
         model,

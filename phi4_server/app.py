@@ -11,14 +11,14 @@ from typing import Any
 import gradio as gr
 
 from phi4_server.bounds import DEFAULTS, Bounds
-from phi4_server.chat import Entry, Shown, heard, shown
+from phi4_server.chat import Bubble, Entry, to_bubbles, to_messages
 from phi4_server.intake import Brief, Filing, bounded
 from phi4_server.model import Model
 from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
 from phi4_server.queue import FairQueue
 from phi4_server.uploads import UploadsOnly, check_files
 
-Turn = tuple[list[Shown], list[Entry]]
+Turn = tuple[list[Bubble], list[Entry]]
 """What the page shall show, and what the session shall keep."""
 
 
@@ -62,9 +62,9 @@ def build(
         # After an error the page of Gradio 6 runs only what waits for a failure; Gradio 5 has no such wait.
         for settled in filter(None, (answered.then, getattr(answered, "failure", None))):
             settled(_open, None, page.box, queue=False, **PRIVATE)
-        if tells := getattr(filed, "failure", None):
-            # The page of Gradio 6 shows the words of errors that came through the queue, and of no others.
-            tells(partial(_tell, file_message), [page.chatbot, page.box, page.chat], None, **PRIVATE)
+        if failed := getattr(filed, "failure", None):
+            # The page of Gradio 6 shows the text of errors that came through the queue, and of no others.
+            failed(partial(_refuse, file_message), [page.chatbot, page.box, page.chat], None, **PRIVATE)
         again = page.retried.then(respond, show_and_keep, show_and_keep, **PRIVATE)
         # What is under way is given up first: it would write into a page that was emptied before.
         halt = {"queue": False, "cancels": [answered, again], **PRIVATE}
@@ -78,52 +78,52 @@ def build(
 
 
 def process_message(
-    history: list[Shown],  # noqa: ARG001  a parameter of the contract, as is its name
+    history: list[Bubble],  # noqa: ARG001  a parameter of the contract, as is its name
     message: dict[str, Any] | None,
     state: list[Entry],
-) -> tuple[list[Shown], Any, list[Entry]]:
-    """Files what the user said, in the session and on the page, and closes the box until it is answered.
+) -> tuple[list[Bubble], Any, list[Entry]]:
+    """Adds the user's message to the session and the page, and closes the box until it is answered.
 
     The page shows the session's own chat: what a client says that the history was is never sent back, since
     Gradio serves each file that a function returns.
     """
     text, files = (message["text"] or "", message["files"]) if message else ("", [])
     check_files(files)
-    asked: list[Entry] = [{"role": "user", "text": text, "files": files}] if text.strip() or files else []
-    chat = state + asked
-    return shown(chat), gr.update(value=None, interactive=False), chat
+    question: list[Entry] = [{"role": "user", "text": text, "files": files}] if text.strip() or files else []
+    chat = state + question
+    return to_bubbles(chat), gr.update(value=None, interactive=False), chat
 
 
-def _tell(file_message: Filing, *message: Any) -> None:
+def _refuse(file_message: Filing, *message: Any) -> None:
     """Raises once more what a message was refused with, now in the queue; nothing is filed."""
     file_message(*message)
 
 
 def streamed(
     model: Model, words_per_second: float | None = None
-) -> Callable[[list[Shown], list[Entry]], Generator[Turn]]:
+) -> Callable[[list[Bubble], list[Entry]], Generator[Turn]]:
     """The `bot_response` that lets the answer grow; closing it ends the model's work."""
 
-    def bot_response(history: list[Shown], state: list[Entry]) -> Generator[Turn]:  # noqa: ARG001  see above
-        before, answer = shown(state), ""
+    def bot_response(history: list[Bubble], state: list[Entry]) -> Generator[Turn]:  # noqa: ARG001  see above
+        before, answer = to_bubbles(state), ""
         with closing(_pieces(model, state)) as pieces:
             for piece in pieces:
                 answer += piece
                 # The session keeps an answer once it is whole, so that a turn that failed can be repeated.
-                yield before + shown([_entry(answer)]), state
+                yield before + to_bubbles([_entry(answer)]), state
                 if words_per_second is not None:
                     time.sleep(len(piece.split()) / words_per_second)
-        yield before + shown([_entry(answer)]), [*state, _entry(answer)]
+        yield before + to_bubbles([_entry(answer)]), [*state, _entry(answer)]
 
     return bot_response
 
 
-def whole(model: Model) -> Callable[[list[Shown], list[Entry]], Turn]:
+def whole(model: Model) -> Callable[[list[Bubble], list[Entry]], Turn]:
     """The `bot_response` that gives the answer in one piece."""
 
-    def bot_response(history: list[Shown], state: list[Entry]) -> Turn:  # noqa: ARG001  see above
+    def bot_response(history: list[Bubble], state: list[Entry]) -> Turn:  # noqa: ARG001  see above
         chat = [*state, _entry("".join(_pieces(model, state)))]
-        return shown(chat), chat
+        return to_bubbles(chat), chat
 
     return bot_response
 
@@ -138,7 +138,7 @@ def _pieces(model: Model, state: list[Entry]) -> Generator[str]:
             "There is no question to answer: send one with process_message first.", print_exception=False
         )
     try:
-        yield from model.stream(heard(state))
+        yield from model.stream(to_messages(state))
     except gr.Error:  # a ValueError itself in some versions of Gradio, and already a message
         raise
     except ValueError as refusal:
@@ -153,5 +153,5 @@ def _open() -> Any:
     return gr.update(interactive=True)
 
 
-def _clear() -> tuple[list[Shown], Any, list[Entry]]:
+def _clear() -> tuple[list[Bubble], Any, list[Entry]]:
     return [], gr.update(value=None, interactive=True), []

@@ -10,19 +10,19 @@ from typing import Any
 import gradio as gr
 
 from phi4_server.bounds import Bounds
-from phi4_server.chat import Entry, Shown
-from phi4_server.model import Model, Said
+from phi4_server.chat import Bubble, Entry
+from phi4_server.model import Message, Model
 
-Filing = Callable[[list[Shown], dict[str, Any] | None, list[Entry]], tuple[list[Shown], Any, list[Entry]]]
+Filing = Callable[[list[Bubble], dict[str, Any] | None, list[Entry]], tuple[list[Bubble], Any, list[Entry]]]
 """A `process_message`."""
 
 
 def bounded(file_message: Filing, bounds: Bounds) -> Filing:
-    """A `process_message` that files what a chat takes, and tells the user of what is too much."""
+    """A `process_message` that raises an error for the user where a message is too much for its chat."""
 
     def process_message(
-        history: list[Shown], message: dict[str, Any] | None, state: list[Entry]
-    ) -> tuple[list[Shown], Any, list[Entry]]:
+        history: list[Bubble], message: dict[str, Any] | None, state: list[Entry]
+    ) -> tuple[list[Bubble], Any, list[Entry]]:
         if message:
             try:
                 check(bounds, state, message["text"] or "", message["files"])
@@ -81,7 +81,7 @@ class Brief:
         self.name = model.name
         self.nature = model.nature
 
-    def stream(self, chat: Sequence[Said]) -> Iterator[str]:
+    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
         """Yields the model's pieces.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Who may use a server: those who know a password, or everybody if that was said. Knows no Gradio."""
+"""Who may use a server: those who know a password, or everybody where that was chosen. Knows no Gradio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ipaddress import ip_address
 Credentials = tuple[str, str]
 """A user's name and password."""
 
-_WARNING = "There is no login: whoever reaches port {} of this machine may use this server and its model."
+_WARNING = (
+    "There is no login: anybody who can reach port {} of this machine may use this server and its model."
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +23,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--auth",
         type=_credentials,
         metavar="USER:PASSWORD",
-        help="ask for this login; other users of this machine can see it in the list of processes",
+        help="require this login; other users of this machine can see it in the process list",
     )
     login.add_argument(
-        "--auth-env", metavar="NAME", help="ask for the USER:PASSWORD in this environment variable"
+        "--auth-env",
+        metavar="NAME",
+        help="require the login USER:PASSWORD that this environment variable holds",
     )
     login.add_argument(
-        "--no-auth", action="store_true", help="serve everybody, on an address that others can reach"
+        "--no-auth",
+        action="store_true",
+        help="serve everybody, even on an address that other machines can reach",
     )
 
 

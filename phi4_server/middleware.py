@@ -18,7 +18,7 @@ from fastapi.datastructures import Headers, QueryParams
 from fastapi.responses import PlainTextResponse
 
 # Gradio 5's page asks for fonts and a script of other hosts, which a laptop without a network waits for; and
-# an answer could name a picture elsewhere, to carry words of the chat out.
+# an answer could name an image elsewhere, to carry text of the chat out.
 PAGE_POLICY = (
     "default-src 'self' data: blob:; script-src 'self' blob: 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; form-action 'self'; "

@@ -11,13 +11,13 @@ Role = Literal["user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """One thing said in a chat, as the Space keeps it.
+class Message:
+    """A message of a chat.
 
     Attributes:
-        role: Who said it.
-        text: The words, exactly as they arrived; a client's prompt, if a program wrote it.
-        files: The pictures and recordings handed over with it, in order.
+        role: Who wrote it.
+        text: Its text, exactly as it arrived; a whole prompt, if a program wrote it.
+        files: The images and audio files attached to it, in order.
     """
 
     role: Role
@@ -30,19 +30,19 @@ class Model(Protocol):
 
     Attributes:
         name: What the page calls it.
-        nature: One sentence for the page on what it is and is not.
+        nature: One sentence for the page: what it is, and what it is not.
     """
 
     name: str
     nature: str
 
-    def stream(self, chat: Sequence[Said]) -> Iterator[str]:
-        """Yields the answer to the chat's last entry in pieces; joined, they are the whole answer.
+    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
+        """Yields the answer to the chat's last message in pieces; joined, they are the whole answer.
 
         Args:
-            chat: All that was said, oldest first; the last entry is the user's.
+            chat: All messages, oldest first; the last is the user's.
 
         Raises:
-            ValueError: A file is no picture or sound that the model takes; the text says which and why.
+            ValueError: A file is not an image or audio that the model takes; the text says which, and why.
         """
         ...

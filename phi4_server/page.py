@@ -13,18 +13,18 @@ from typing import Any
 
 import gradio as gr
 
-from phi4_server.chat import Entry, Shown, last_question, shown
+from phi4_server.chat import Bubble, Entry, last_question, to_bubbles
 from phi4_server.model import Model
 
 TITLE = "Phi-4-multimodal"
 EXAMPLES = Path(__file__).parent / "examples"
-"""The folder of the picture and the recording that the example buttons attach; a server must allow it."""
+"""The folder of the image and the audio that the example buttons attach; a server must allow it."""
 
 LONGEST_PASTE = 1_000_000
-"""Characters; Gradio makes a file of a longer paste, and a model takes pictures and recordings only."""
+"""Characters; Gradio makes a file of a longer paste, and a model takes images and audio only."""
 
-# Gradio tells what a file is, and whether it may come, by its name alone, and Python knows some endings only:
-# on a machine that lacks the system's own list of them, the box would refuse what the model takes.
+# Gradio decides by its name alone what a file is and whether it is accepted, and Python knows few extensions:
+# on a machine without its own list of them, the box would refuse what the model takes.
 for _ending, _kind in {
     ".webp": "image/webp",
     ".flac": "audio/flac",
@@ -41,7 +41,7 @@ _CHATBOT: dict[str, Any] = (
     if "type" in inspect.signature(gr.Chatbot).parameters
     else {"buttons": ["copy"]}
 )
-# What a button does is no part of the Space's contract; the versions have different words for that.
+# What a button does is not part of the Space's contract; the versions name that option differently.
 PRIVATE: dict[str, Any] = (
     {"api_visibility": "private"}
     if "api_visibility" in inspect.signature(gr.Blocks.load).parameters
@@ -87,11 +87,11 @@ class Example:
 
 QUESTIONS = (
     Example(label="Who are you?", text="Who are you?"),
-    Example(label="A picture", text="What are the main colours of this picture?", files=("hills.png",)),
-    Example(label="A recording", text="How long is this recording?", files=("chime.wav",)),
+    Example(label="Image", text="What are the main colours of this image?", files=("hills.png",)),
+    Example(label="Audio", text="How long is this audio clip?", files=("chime.wav",)),
     Example(
         label="Both",
-        text="How large is the picture, and how loud is the recording?",
+        text="How large is the image, and how loud is the audio?",
         files=("hills.png", "chime.wav"),
     ),
     Example(label="Memory", text="My name is Ada, and I live in Lima. Please remember it."),
@@ -114,7 +114,7 @@ class Page:
 
     Attributes:
         chatbot: Shows the chat.
-        box: Where a person types, attaches and records.
+        box: Where a person types, and attaches or records files.
         chat: The chat itself, a list of `Entry` for each session.
         stop: Asks for the answer under way to be given up.
         new: Starts a new chat.
@@ -133,7 +133,7 @@ def lay_out(model: Model) -> Page:
     """Draws the page inside the Blocks that is open, with the ten functions of its buttons.
 
     Args:
-        model: Whose nature the page tells.
+        model: The model whose nature the page shows.
     """
     with gr.Row(elem_id="head"):
         title = f"<style>{_STYLE}</style><h1>{TITLE}</h1><p>{html.escape(model.nature)}</p>"
@@ -144,13 +144,13 @@ def lay_out(model: Model) -> Page:
     chatbot = gr.Chatbot(
         show_label=False,
         elem_id="chat",
-        placeholder="Ask something. You can attach pictures and recordings.",
+        placeholder="Ask something. You can attach images and audio.",
         **_CHATBOT,
     )
     box = gr.MultimodalTextbox(
         show_label=False,
         elem_id="box",
-        placeholder="Type a question, or attach a picture or a recording",
+        placeholder="Type a question, or attach an image or audio",
         file_count="multiple",
         file_types=["image", "audio"],
         sources=["upload", "microphone"],
@@ -173,18 +173,18 @@ def _fill(example: Example) -> dict[str, Any]:
     return {"text": example.text, "files": [str(EXAMPLES / name) for name in example.files]}
 
 
-def _undo(chat: Sequence[Entry]) -> tuple[list[Shown], Any, list[Entry]]:
+def _undo(chat: Sequence[Entry]) -> tuple[list[Bubble], Any, list[Entry]]:
     """Takes the last question back into the box, to be asked in other words."""
     place = last_question(chat)
     if place is None:
         return [], gr.update(), []
     question = chat[place]
     box = {"text": question["text"], "files": question["files"]}
-    return shown(chat[:place]), gr.update(value=box, interactive=True), [*chat[:place]]
+    return to_bubbles(chat[:place]), gr.update(value=box, interactive=True), [*chat[:place]]
 
 
-def _unanswer(chat: Sequence[Entry]) -> tuple[list[Shown], list[Entry]]:
+def _unanswer(chat: Sequence[Entry]) -> tuple[list[Bubble], list[Entry]]:
     """Forgets what followed the last question, so that it can be answered anew."""
     place = last_question(chat)
     kept = [] if place is None else [*chat[: place + 1]]
-    return shown(kept), kept
+    return to_bubbles(kept), kept

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Self, TypedDict
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 
 _CALLS = "<|tool_call|>{}<|/tool_call|>"
 _CUT = "\ufdd0cut\ufdd0"  # a noncharacter: Unicode keeps it for what is inside a program
@@ -109,7 +109,7 @@ class ScriptedModel:
         except ScriptError as problem:
             raise ScriptError(f"{path}: {problem}") from problem
 
-    def stream(self, chat: Sequence[Said]) -> Iterator[str]:
+    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
         """Yields the answer of the entry whose turn it is.
 
         Raises:
@@ -216,7 +216,7 @@ def _text(name: str, value: object) -> str | None:
     raise ScriptError(f"{name} must be a string")
 
 
-_Message = MutableMapping[str, Any]
+_AsgiMessage = MutableMapping[str, Any]
 _MARKS = (_CUT.encode(), json.dumps(_CUT)[1:-1].encode())
 """How the sign of a cut is written in an event stream."""
 
@@ -233,11 +233,14 @@ class CutConnections:
         self._app = app
 
     async def __call__(
-        self, scope: _Message, receive: Callable[..., Any], send: Callable[[_Message], Awaitable[None]]
+        self,
+        scope: _AsgiMessage,
+        receive: Callable[..., Any],
+        send: Callable[[_AsgiMessage], Awaitable[None]],
     ) -> None:
         """Passes all on until the sign of a cut comes by."""
 
-        async def send_until_cut(message: _Message) -> None:
+        async def send_until_cut(message: _AsgiMessage) -> None:
             if any(mark in message.get("body", b"") for mark in _MARKS):
                 raise BrokenConnection
             await send(message)

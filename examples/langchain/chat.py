@@ -1,4 +1,4 @@
-"""The quick start: an answer, an answer as it arrives, a picture, a recording.
+"""The quick start: an answer, an answer as it arrives, an image, audio.
 
     python chat.py
     python chat.py cat.png meow.wav
@@ -37,7 +37,7 @@ def main(files: Sequence[Path]) -> None:
         print(piece, end="", flush=True)
     print()
 
-    # --- a picture, a recording
+    # --- an image, audio
     for file in files:
         answer = model.invoke([about(file)])
         print(f"{file.name}: {answer.text}")
@@ -45,7 +45,7 @@ def main(files: Sequence[Path]) -> None:
 
 
 def about(file: Path) -> HumanMessage:
-    """A question on a picture or a recording."""
+    """A question about an image or audio."""
     mime_type, _ = mimetypes.guess_type(file)
     create = create_audio_block if f"{mime_type}".startswith("audio/") else create_image_block
     data = base64.b64encode(file.read_bytes()).decode()

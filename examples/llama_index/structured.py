@@ -1,4 +1,4 @@
-"""Objects instead of prose: from a text, from a picture, and while they grow.
+"""Objects instead of prose: from a text, from an image, and while they grow.
 
     python structured.py
 
@@ -26,7 +26,7 @@ class Ferry(BaseModel):
 
 
 class Seen(BaseModel):
-    """What a picture shows."""
+    """What an image shows."""
 
     color: str = Field(description="The main colour of what is shown")
     width: int = Field(description="In pixels")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import (
     agents,
     context,
@@ -21,7 +21,6 @@ from phi4_server.offline import (
     search,
     tool_choice,
     tools,
-    values,
     words,
 )
 from phi4_server.offline.context import Brief
@@ -51,7 +50,6 @@ _GREETING = re.compile(
     r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks?|thank you|bye|goodbye)\b", re.IGNORECASE
 )
 _SOURCE = re.compile(r"^[^\w\n]{0,9}source (\d+):", re.IGNORECASE | re.MULTILINE)
-_SHOWN = re.compile(rf"\b(?:{IMAGES.nouns}|{AUDIO.nouns}|it|its|this|that|file)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,12 @@ class Request:
     Attributes:
         chat: All that was said, as the Space keeps it.
         talk: The same, as a conversation.
-        shown: The files that its end is about.
+        opened: The files that its end is about.
     """
 
-    chat: Sequence[Said]
+    chat: Sequence[Message]
     talk: Conversation
-    shown: OpenedFiles
+    opened: OpenedFiles
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -80,10 +78,10 @@ class Request:
 
     def asking(self, text: str) -> Request:
         """The same, with other words in the user's last turn."""
-        return Request(self.chat, self.talk.asking(text), self.shown)
+        return Request(self.chat, self.talk.asking(text), self.opened)
 
 
-def reply(chat: Sequence[Said]) -> str:
+def reply(chat: Sequence[Message]) -> str:
     """The answer to a chat's last entry, whole.
 
     Raises:
@@ -93,22 +91,22 @@ def reply(chat: Sequence[Said]) -> str:
     try:
         answer = _reply(chat)
     except RecursionError:
-        raise ValueError("The JSON in this chat is nested too deep for the rehearsal model.") from None
+        raise ValueError("The JSON in this chat is nested too deep for the offline model.") from None
     if len(answer) > _MAX_ANSWER:
         raise ValueError(
-            f"The answer would have {len(answer):,} characters; the rehearsal model gives {_MAX_ANSWER:,} at"
+            f"The answer would have {len(answer):,} characters; the offline model gives {_MAX_ANSWER:,} at"
             " most. Ask for less."
         )
     return answer
 
 
-def _reply(chat: Sequence[Said]) -> str:
+def _reply(chat: Sequence[Message]) -> str:
     talk = prompt.read(chat)
-    shown = files.shown(chat, talk)
+    opened = files.of_turn(chat, talk)
     react = agents.react(talk)
     if react is None:
-        return _first(SKILLS, Request(chat, talk, shown))
-    request = Request(chat, react.talk, shown)
+        return _first(SKILLS, Request(chat, talk, opened))
+    request = Request(chat, react.talk, opened)
     return react.called(request.calls) if request.calls else react.answered(_first(IN_WORDS, request))
 
 
@@ -125,7 +123,7 @@ def _call(request: Request) -> str | None:
 
 
 def _fill(request: Request) -> str | None:
-    """A JSON value, where one is asked for: from what was asked and returned, or from all that was said."""
+    """A JSON value, where one is asked for: from what was asked and returned."""
     form = json_form.form(request.talk)
     if form is None:
         return None
@@ -133,9 +131,6 @@ def _fill(request: Request) -> str | None:
         return json.dumps({"answer": _first(IN_WORDS, request.asking(form.text))}, ensure_ascii=False)
     returned = [results.plain(turn.text) for turn in request.talk.since if turn.role == "tool"]
     filled = fill(form.schema, "\n".join([form.text, *returned]), facts=_facts(request))
-    if not filled.found:
-        said = [turn.text for turn in request.talk.before if turn.role == "user"]
-        filled = fill(form.schema, "\n".join([*said, form.text]))
     return json.dumps(filled.value, ensure_ascii=False)
 
 
@@ -143,16 +138,16 @@ def _facts(request: Request) -> Facts:
     """What is known beside what was said, under what it is called."""
     read, brief = _read(request.brief), request.brief
     known: Facts = {"answer": read, "response": read, "question": brief.question} if read else {}
-    return known | (media_answers.facts(request.shown.images[0]) if request.shown.images else {})
+    return known | (media_answers.facts(request.opened.images[0]) if request.opened.images else {})
 
 
 def _report(request: Request) -> str | None:
     """What tools returned, and what is in the files that they returned."""
     if not any(turn.role == "tool" for turn in request.talk.since):
         return None
-    shown, asked = request.shown, request.talk.asked
-    seen = _measured(shown, asked) or _described(shown, asked)
-    return " ".join(filter(None, [results.report(request.talk), seen]))
+    opened, asked = request.opened, request.talk.asked
+    measures = _measured(opened, asked) or _described(opened, asked)
+    return " ".join(filter(None, [results.report(request.talk), measures]))
 
 
 def _repeat(request: Request) -> str | None:
@@ -165,23 +160,18 @@ def _introduce(request: Request) -> str | None:
     return f"I am {NATURE[:1].lower()}{NATURE[1:]}" if _WHO.search(request.brief.question) else None
 
 
-def _tell_of_files(request: Request) -> str | None:
-    """What files say to a question, and what a text beside them says; what they are if neither answers."""
-    if not request.shown:
+def _answer_from_files(request: Request) -> str | None:
+    """What files answer to a question, or else passages beside them; what the files are, if neither does."""
+    if not request.opened:
         return None
-    asked, read = request.brief.question, _read(request.brief)
-    shown = _counted(request, request.shown)
-    told = [text for text in (_measured(shown, asked), read) if text and text != _UNKNOWN]
-    return " ".join(told) if told else _described(shown, asked)
+    opened, question = _counted(request, request.opened), request.brief.question
+    answer = _measured(opened, question) or _read(request.brief)
+    return answer if answer and answer != _UNKNOWN else _described(opened, question)
 
 
 def _read_passages(request: Request) -> str | None:
-    """What passages say to a question, or else what the user said before."""
-    read = _read(request.brief)
-    if read is None or _GREETING.search(request.brief.question):
-        return None
-    recalled = memory.recall(request.talk.asking(request.brief.question), among_users=True)
-    return recalled if recalled and read == _UNKNOWN else read
+    """What passages say to a question."""
+    return None if _GREETING.search(request.brief.question) else _read(request.brief)
 
 
 def _recall(request: Request) -> str | None:
@@ -189,14 +179,10 @@ def _recall(request: Request) -> str | None:
     return memory.recall(request.talk)
 
 
-def _tell_of_earlier_files(request: Request) -> str | None:
+def _answer_from_earlier_files(request: Request) -> str | None:
     """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
-    sent = [said.files for said in request.chat if said.files]
-    asked = request.talk.asked
-    named = any(found.sort == "name" for found in values.find(asked))
-    if not sent or (named and not _SHOWN.search(asked)):
-        return None
-    return _measured(_counted(request, files.opened(sent[-1])), asked)
+    sent = [message.files for message in request.chat if message.files]
+    return _measured(_counted(request, files.opened(sent[-1])), request.talk.asked) if sent else None
 
 
 def _note(request: Request) -> str | None:
@@ -206,14 +192,14 @@ def _note(request: Request) -> str | None:
 
 def _excuse(request: Request) -> str:
     """What is left to say: what this is not, and what was asked."""
-    said = words.shortened(request.brief.question)
-    if not said:
+    question = words.shortened(request.brief.question)
+    if not question:
         return "You sent no words. I am the rehearsal model of phi4-space: ask on a text, picture or sound."
-    if _GREETING.search(said):
-        return f"Hello, I am the rehearsal model of phi4-space. You said: “{said}”"
+    if _GREETING.search(question):
+        return f"Hello, I am the rehearsal model of phi4-space. You said: “{question}”"
     return (
         "I can't answer that: I am the rehearsal model of phi4-space, with no weights and no knowledge of the"
-        f" world. You asked: “{said}”"
+        f" world. You asked: “{question}”"
     )
 
 
@@ -221,10 +207,10 @@ IN_WORDS = (
     _report,
     _repeat,
     _introduce,
-    _tell_of_files,
+    _answer_from_files,
     _read_passages,
     _recall,
-    _tell_of_earlier_files,
+    _answer_from_earlier_files,
     _note,
     _excuse,
 )
@@ -238,8 +224,9 @@ def _read(brief: Brief) -> str | None:
     if not brief.passages:
         return None
     found = search.find(brief.question, brief.passages)
-    cited = [_cited(text, brief.passages) for text in found] if brief.cited else found
-    return " ".join(cited) or brief.existing or _UNKNOWN
+    if found is None:
+        return brief.existing or _UNKNOWN
+    return _cited(found, brief.passages) if brief.cited else found
 
 
 def _cited(sentence: str, passages: str) -> str:
@@ -248,22 +235,22 @@ def _cited(sentence: str, passages: str) -> str:
     return f"{sentence} [{numbers[-1]}]" if numbers else sentence
 
 
-def _counted(request: Request, shown: OpenedFiles) -> OpenedFiles:
-    """The files that a question's numbers count: those shown, or all ever sent where they lack a number."""
+def _counted(request: Request, opened: OpenedFiles) -> OpenedFiles:
+    """The files that a question's numbers count: those opened, or all ever sent where they lack a number."""
     asked = request.talk.asked
-    lacks = (shown.images and IMAGES.absent(asked, count=len(shown.images))) or (
-        shown.audio and AUDIO.absent(asked, count=len(shown.audio))
+    lacks = (opened.images and IMAGES.absent(asked, count=len(opened.images))) or (
+        opened.audio and AUDIO.absent(asked, count=len(opened.audio))
     )
-    return files.opened([path for said in request.chat for path in said.files]) if lacks else shown
+    return files.opened([path for message in request.chat for path in message.files]) if lacks else opened
 
 
-def _measured(shown: OpenedFiles, asked: str) -> str | None:
-    seen = IMAGES.answer(shown.images, asked) if shown.images else None
-    heard = AUDIO.answer(shown.audio, asked) if shown.audio else None
-    return " ".join(filter(None, [seen, heard])) or None
+def _measured(opened: OpenedFiles, asked: str) -> str | None:
+    visible = IMAGES.answer(opened.images, asked) if opened.images else None
+    audible = AUDIO.answer(opened.audio, asked) if opened.audio else None
+    return " ".join(filter(None, [visible, audible])) or None
 
 
-def _described(shown: OpenedFiles, asked: str) -> str:
-    seen = IMAGES.description(shown.images, asked) if shown.images else None
-    heard = AUDIO.description(shown.audio, asked) if shown.audio else None
-    return " ".join(filter(None, [seen, heard]))
+def _described(opened: OpenedFiles, asked: str) -> str:
+    visible = IMAGES.description(opened.images, asked) if opened.images else None
+    audible = AUDIO.description(opened.audio, asked) if opened.audio else None
+    return " ".join(filter(None, [visible, audible]))

@@ -31,7 +31,7 @@ _LABELS = {
 }
 _LABEL = re.compile(
     r"^[ \t]*+<?(?:"
-    + "|".join(f"(?P<{name}>{said})" for name, said in _LABELS.items())
+    + "|".join(f"(?P<{name}>{label})" for name, label in _LABELS.items())
     + r")[ \t]*(?::|(?<=\w)>)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -126,7 +126,7 @@ def _labelled(text: str) -> dict[str, str]:
 
 def _question(around: str) -> str:
     """The question among the words around the passages: the last that ends as one, else what they demand."""
-    said = words.sentences(around)
-    asked = [sentence for sentence in said if _ASKS.search(sentence)]
-    demands = [sentence for sentence in said if not _ANNOUNCED.search(sentence)]
+    among = words.sentences(around)
+    asked = [sentence for sentence in among if _ASKS.search(sentence)]
+    demands = [sentence for sentence in among if not _ANNOUNCED.search(sentence)]
     return (asked or demands or [""])[-1]

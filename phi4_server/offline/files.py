@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from phi4_server.media.decoder import Decoder
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import words
 from phi4_server.offline.audio import MeasuredAudio
 from phi4_server.offline.image import MeasuredImage
@@ -60,7 +60,7 @@ class OpenedFiles:
         return bool(self.images or self.audio)
 
 
-def shown(chat: Sequence[Said], talk: Conversation) -> OpenedFiles:
+def of_turn(chat: Sequence[Message], talk: Conversation) -> OpenedFiles:
     """The files of a chat's last entry that its end is about: those it marks, or all where none is marked.
 
     Raises:
@@ -87,8 +87,8 @@ def _captioned(turn: Turn) -> list[Mark]:
     """
     *captions, behind = turn.around or ("",)
     asked = " ".join(text for text in words.sentences(behind) if text.endswith("?"))
-    said = frozenset(words.terms(asked)) - _FILES if not _WHICH.search(asked) else frozenset[str]()
-    alike = [len(said.intersection(words.terms(caption.rpartition("\n\n")[2]))) for caption in captions]
+    terms = frozenset(words.terms(asked)) - _FILES if not _WHICH.search(asked) else frozenset[str]()
+    alike = [len(terms.intersection(words.terms(caption.rpartition("\n\n")[2]))) for caption in captions]
     best = max(alike, default=0)
     return [turn.marks[alike.index(best)]] if best and alike.count(best) == 1 else []
 

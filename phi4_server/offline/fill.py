@@ -31,18 +31,10 @@ _WORTH: dict[str, float] = {
     "number": -0.5,
 }
 """How well each sort of value fits a text."""
-_LABELLED = re.compile(
-    r"[\"'*`]{0,9}(?:\s{0,9}[:=]\s{0,9}([^\n;,]{1,2000})"
-    r"|\s{1,9}(?:is|was|should be)\s{1,9}([^\n;,?!]{1,300}?)"
-    r"(?=\s{1,9}(?:and|but|who|which|with|in|at|for|on)\b|[\n;,?!]|\.(?:\s|$)|$))"
-)
-_OFF = re.compile(r"\b(?:no|not|without|never|don't)\b(?:\s+\w+){0,2}\s*\Z", re.IGNORECASE)
-_FALSE = re.compile(r"\W{0,4}(?:is|to|as)?\W{0,4}\b(?:false|no|off)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
-_PARTED = re.compile(r"[.!?;\n]")
-_NEAR, _FAR, _FEW = 5, 200, 40
+_NEAR = 5
 _SURE = 1.5
-"""What a bid must be worth to be taken before all others had a chance."""
+"""What a bid must be worth where its slot may stay empty."""
 _MAX_SLOTS = 40
 _MAX_CHOICES = 100
 _MAX_TEXT = 10_000
@@ -66,12 +58,11 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A place in a schema: what it takes, the stems of its name and of its description."""
+    """A place in a schema: what it takes, and the stems of its name."""
 
     schema: Schema
     required: bool
     label: tuple[str, ...]
-    hints: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +113,14 @@ def _slots(schema: Schema, path: Path, *, required: bool) -> Iterator[tuple[Path
     shape = _object(schema)
     if shape is None:
         label = tuple(map(words.stem, words.tokens(words.spelled("".join(path[-1:])))))
-        yield path, _Slot(schema, required, label, frozenset(words.terms(schema.get("description", ""))))
+        yield path, _Slot(schema, required, label)
         return
     for name, inner in shape["properties"].items():
         yield from _slots(inner, (*path, name), required=required and name in shape.get("required", ()))
 
 
 def _claims(slots: Mapping[Path, _Slot], source: _Source) -> dict[Path, Any]:
-    """What each slot gets: first what is sure, then what is left for those that need it."""
+    """What each slot gets: the bids by what they are worth, then what is left for those that need it."""
     claims: dict[Path, Any] = {}
     taken: list[_Bid] = []
 
@@ -139,11 +130,9 @@ def _claims(slots: Mapping[Path, _Slot], source: _Source) -> dict[Path, Any]:
             taken.append(bid)
 
     bids = [(path, bid) for path, slot in slots.items() for bid in source.bids(slot)]
-    bids.sort(key=lambda item: (-item[1].worth, item[1].start))
-    sure = [(path, bid) for path, bid in bids if bid.worth >= _SURE]
-    weak = [(path, bid) for path, bid in bids if slots[path].required]
-    for path, bid in (*sure, *weak):
-        claim(path, bid)
+    for path, bid in sorted(bids, key=lambda item: (-item[1].worth, item[1].start)):
+        if slots[path].required or bid.worth >= _SURE:
+            claim(path, bid)
     for path, slot in slots.items():
         rest = source.rest(taken) if slot.required and path not in claims else ""
         if rest and any(_takes_words(way) and allows(way, rest) for way in ways(slot.schema)):
@@ -157,12 +146,11 @@ def _value(schema: Schema, path: Path, claims: Mapping[Path, Any]) -> Any:
     if path in claims or shape is None or (path and not _has_claim(path, claims)):
         return claims[path] if path in claims else plainest(schema)
     required = shape.get("required", [])[:_MAX_SLOTS]
-    value = {
+    return {
         name: _value(inner, (*path, name), claims)
         for name, inner in shape["properties"].items()
         if name in required or _has_claim((*path, name), claims)
     }
-    return dict.fromkeys(name for name in required if name not in value) | value
 
 
 def _has_claim(path: Path, claims: Mapping[Path, Any]) -> bool:
@@ -201,14 +189,12 @@ class _Source:
 
     def _bids(self, slot: _Slot, way: Schema) -> Iterator[_Bid]:
         if (chosen := choices(way)) is not None:
-            yield from self._chosen(slot, way, chosen)
+            yield from self._chosen(way, chosen)
             return
-        if kind(way) == "boolean":
-            yield from self._truths(slot)
+        if kind(way) == "boolean" and self._places(slot.label):
+            yield _Bid(value=True, worth=3.0)
         if kind(way) == "array" and not {"array", "object"} & set(map(kind, ways(way.get("items", {})))):
             yield from self._lists(slot, way)
-        if kind(way) in {"string", ""} and "format" not in way:
-            yield from self._labelled(slot)
         for found in self._found:
             near = self._near(slot, found.start, found.end)
             text = self._text[found.start : found.end] if found.sort == "number" else found.value
@@ -220,22 +206,16 @@ class _Source:
                 worth = 3 if form else _WORTH[found.sort]
                 yield from [_Bid(text, worth + near, found.start, found.end)] if worth + near > 0 else ()
 
-    def _chosen(self, slot: _Slot, way: Schema, chosen: list[Any]) -> Iterator[_Bid]:
+    def _chosen(self, way: Schema, chosen: list[Any]) -> Iterator[_Bid]:
         for value in chosen[:_MAX_CHOICES]:
             stems = [words.stem(token) for token in words.tokens(words.spelled(str(value)))]
             for start, end in self._places(stems):
-                yield _Bid(value, 3 + self._near(slot, start, end), start, end)
+                yield _Bid(value, 3.0, start, end)
         # a choice of one that is described, where the text speaks of what the description tells
         described = frozenset(words.terms(way.get("description", "")))
-        said = described.intersection(self._stems)
-        if said and len(chosen) == 1:
-            yield _Bid(chosen[0], 1 + len(said) + len(said) / len(described))
-
-    def _truths(self, slot: _Slot) -> Iterator[_Bid]:
-        for word, stem in zip(self._words, self._stems, strict=True):
-            if stem in slot.label and stem not in words.STOP_WORDS:
-                before = self._text[max(word.start() - _FEW, 0) : word.start()]
-                yield _Bid(not (_OFF.search(before) or _FALSE.match(self._text, word.end())), 3.0)
+        shared = described.intersection(self._stems)
+        if shared and len(chosen) == 1:
+            yield _Bid(chosen[0], 1 + len(shared) + len(shared) / len(described))
 
     def _lists(self, slot: _Slot, way: Schema) -> Iterator[_Bid]:
         """All values of the kind that fits best; they stay free for other slots."""
@@ -244,34 +224,23 @@ class _Source:
         found = list(dict.fromkeys(bid.value for bid in bids if bid.worth >= max(best - 0.8, 0.5)))
         yield _Bid(found[: int(way.get("maxItems", len(found)))], best)
 
-    def _labelled(self, slot: _Slot) -> Iterator[_Bid]:
-        """What stands after the slot's name, as in "title: ..." and "the title is ..."."""
-        for _, end in self._places(slot.label):
-            match = _LABELLED.match(self._text, end)
-            value = match[match.lastindex or 0].strip(" \t\"'“”\u2018\u2019*.`") if match else ""
-            if match and value:
-                yield _Bid(value, 4.0, *match.span(match.lastindex or 0))
-
-    def _places(self, stems: Sequence[str]) -> Iterator[tuple[int, int]]:
+    def _places(self, stems: Sequence[str]) -> list[tuple[int, int]]:
         """Where the text says some words in a row."""
-        for place, stem in enumerate(self._stems):
-            last = place + len(stems) - 1
-            if stems and stem == stems[0] and self._stems[place : last + 1] == list(stems):
-                yield self._starts[place], self._words[last].end()
+        size = len(stems)
+        return [
+            (self._starts[place], self._words[place + size - 1].end())
+            for place, stem in enumerate(self._stems)
+            if stems and stem == stems[0] and self._stems[place : place + size] == list(stems)
+        ]
 
     def _near(self, slot: _Slot, start: int, end: int) -> float:
-        """How near a slot's words stand to a stretch of text, from 0 to 3; a sentence's end parts them."""
+        """How near a slot's name stands to a stretch of text, from 0 to 3."""
         first, after = bisect_left(self._starts, start), bisect_left(self._starts, end)
-        before, behind = range(first - 1, max(first - _NEAR, 0) - 1, -1), range(after, after + _NEAR)
-        nearest = 0.0
-        for between, place in chain(enumerate(before), enumerate(behind)):
-            stem = self._stems[place] if place < len(self._stems) else ""
-            weight = 1.0 if stem in slot.label else 0.3 if stem in slot.hints else 0.0
-            if weight:
-                left, right = min(self._words[place].end(), end), max(self._starts[place], start)
-                parted = right - left > _FAR or _PARTED.search(self._text, left, right)
-                nearest = max(nearest, 0.0 if parted else (3 - 0.7 * between) * weight)
-        return nearest
+        before, behind = self._stems[max(first - _NEAR, 0) : first][::-1], self._stems[after : after + _NEAR]
+        between = [
+            count for side in (before, behind) for count, stem in enumerate(side) if stem in slot.label
+        ]
+        return 3 - 0.7 * min(between) if between else 0.0
 
     def rest(self, taken: Sequence[_Bid]) -> str:
         """The longest stretch that is not taken, without the words at its ends that only ask."""

@@ -80,8 +80,8 @@ def _parted(text: str) -> tuple[str, Mapping[str, Any] | None, int]:
     schema, after = schemas[-1] if schemas else (None, 0)
     for start, end, _ in reversed(objects):
         text = text[:start] + "\n" + text[end:]
-    said = filter(None, map(_content, words.sentences(text.replace("```", "\n"))))
-    return "\n".join(said), schema, after
+    contents = filter(None, map(_content, words.sentences(text.replace("```", "\n"))))
+    return "\n".join(contents), schema, after
 
 
 def _objects(text: str) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
@@ -104,10 +104,10 @@ def _is_schema(value: Mapping[str, Any]) -> bool:
 
 def _content(sentence: str) -> str:
     """A sentence, if it does not speak of JSON; of one that does, what follows its colon."""
-    said, _, after = sentence.rpartition(": ")
+    before, _, after = sentence.rpartition(": ")
     if not _TALK.search(sentence):
         return sentence
-    return after if _TALK.search(said) else ""
+    return after if _TALK.search(before) else ""
 
 
 def _of_keys(demand: str) -> Mapping[str, Any] | None:

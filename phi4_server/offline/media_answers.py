@@ -51,15 +51,13 @@ class Medium(Generic[T]):
         given = f"I was given {len(files)} {self.noun}{'s' * (len(files) != 1)}."
         if (absent := self.absent(question, count=len(files))) is not None:
             return f"There is no {self.noun} {absent}: {given}"
-        if re.compile(rf"\bhow many (?:{self.nouns}|files)\b", re.IGNORECASE).search(question):
-            return given
-        told = [(number, self._told(file, question)) for number, file in self._meant(files, question)]
-        return self._labelled(told, count=len(files)) or None
+        texts = [(number, self._tell(file, question)) for number, file in self._meant(files, question)]
+        return self._labelled(texts, count=len(files)) or None
 
     def description(self, files: Sequence[T], question: str) -> str:
         """A few sentences on each file that a question means."""
-        told = [(number, self.described(file)) for number, file in self._meant(files, question)]
-        return f"{self._labelled(told, count=len(files))} {self.limits}"
+        texts = [(number, self.described(file)) for number, file in self._meant(files, question)]
+        return f"{self._labelled(texts, count=len(files))} {self.limits}"
 
     def absent(self, question: str, *, count: int) -> int | None:
         """The first number that a question names, where none that it names is there."""
@@ -77,12 +75,12 @@ class Medium(Generic[T]):
         found = re.compile(f"{_ORDINAL}|{numbered}", re.IGNORECASE).finditer(question)
         return list(dict.fromkeys(_number(match, count) for match in found))
 
-    def _told(self, file: T, question: str) -> str:
+    def _tell(self, file: T, question: str) -> str:
         return " ".join(tell(file, question) for asked, tell in self.aspects if asked.search(question))
 
-    def _labelled(self, told: Sequence[tuple[int, str]], *, count: int) -> str:
+    def _labelled(self, texts: Sequence[tuple[int, str]], *, count: int) -> str:
         label = self.noun.capitalize()
-        return " ".join(f"{label} {number}: {text}" if count > 1 else text for number, text in told if text)
+        return " ".join(f"{label} {number}: {text}" if count > 1 else text for number, text in texts if text)
 
 
 def _number(match: re.Match[str], count: int) -> int:
@@ -98,7 +96,6 @@ _WHOLE = _asks(
     r"\bcolou?rs\b|\b(?:main|dominant|most|mostly|overall|any|there)\b|\bcolou?r (?:is|are|has|have|of|in)"
     rf" (?:(?:the|this|that|these|those|my|each|both|\w+(?:st|nd|rd|th)) )*(?:{_IMAGES})\b"
 )
-_BACKGROUND = _asks(r"\bbackground\b")
 _LIGHTS = {0.15: "very dark", 0.4: "dark", 0.65: "of medium brightness", 0.88: "bright", 2: "very bright"}
 
 
@@ -116,10 +113,7 @@ def _light(image: MeasuredImage, _: str = "") -> str:
 
 
 def _colour(image: MeasuredImage, question: str) -> str:
-    """What is asked of the colours: of the background, of all, or of what stands out."""
-    if _BACKGROUND.search(question):
-        behind = f"The background is {image.background}."
-        return behind if image.background else f"No background stands out. {_main(image)}"
+    """What is asked of the colours: all of them, or what stands out."""
     figure = image.notable(but=image.background)
     if not figure or _WHOLE.search(question):
         return _main(image)
@@ -201,21 +195,10 @@ def _described_audio(audio: MeasuredAudio) -> str:
     return f"{audio.name} is a {audio.format} sound of {measures}. {_loudness(audio)}{audible}"
 
 
-def _speech(audio: MeasuredAudio, _: str) -> str:
-    limits = "I can't tell what is said: I am a rehearsal model and transcribe no speech."
-    return f"{limits} {_described_audio(audio)}"
-
-
 AUDIO: Medium[MeasuredAudio] = Medium(
     noun="sound",
     nouns=r"sounds?|audios?|recordings?|clips?|songs?|tracks?|tones?",
     aspects=(
-        (
-            _asks(
-                r"\btranscri\w+\b|\b(?:sa(?:id|ys?|ying)|sp[eo]a?k\w*|speech|words|lyrics|talk\w*|voice)\b"
-            ),
-            _speech,
-        ),
         (
             _asks(r"\bhow long\b|\b(?:duration|length|seconds)\b"),
             lambda audio, _: f"It lasts {_duration(audio)}.",

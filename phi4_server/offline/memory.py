@@ -23,7 +23,6 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 _OWN = re.compile(r"\b(?:i|i['\u2019]m|me|my|mine|our|us|we|remember)\b", re.IGNORECASE)
-_ASKING = re.compile(r"\b(?:tell|told|remind|give) me\b|\bdid I (?:say|tell you)\b|\bremember\b")
 _OF_ONESELF = re.compile(
     r"^(?:(?:do you know )?(?:what|who|where|when)(?:['\u2019]s| is| are| do)? )?(?:my|i)\b", re.IGNORECASE
 )
@@ -36,20 +35,15 @@ _BEGINNING = 200
 """Within how many characters a sentence's first word must come."""
 
 
-def recall(talk: Conversation, *, among_users: bool = False) -> str | None:
-    """The answer to a question on what was said earlier; None where nothing that was said answers it.
-
-    Args:
-        talk: The conversation; its last user turn asks.
-        among_users: Whether only what the user said counts, and not what the system told.
-    """
+def recall(talk: Conversation) -> str | None:
+    """The answer to a question on what was said earlier; None where nothing that was said answers it."""
     asked = "".join(words.sentences(talk.asked)[-1:])
     if not asked or _is_statement(asked):
         return None
-    said = [turn.text for turn in talk.before if turn.role == "user"]
-    # what the system told counts where it speaks of nobody present
-    told = [] if among_users else [text for text in words.sentences(talk.system) if not _PRESENT.search(text)]
-    lately = [*told[-_MAX_SENTENCES:], *words.sentences("\n".join([*said, talk.asked]))[-_MAX_SENTENCES:]]
+    messages = [turn.text for turn in talk.turns if turn.role == "user"]
+    # what the system says counts where it speaks of nobody present
+    given = [text for text in words.sentences(talk.system) if not _PRESENT.search(text)]
+    lately = [*given[-_MAX_SENTENCES:], *words.sentences("\n".join(messages))[-_MAX_SENTENCES:]]
     found = _best(asked, [_OPENING.sub("", sentence) for sentence in filter(_is_statement, lately)])
     if found is not None:
         return words.closed(words.turned(found))
@@ -58,10 +52,10 @@ def recall(talk: Conversation, *, among_users: bool = False) -> str | None:
 
 def noted(talk: Conversation) -> str | None:
     """The reply to a turn in which the user only states something of their own; None for any other."""
-    said = words.sentences(talk.asked)
-    if len(said) > _MAX_SENTENCES or not all(map(_is_statement, said)):
+    sentences = words.sentences(talk.asked)
+    if len(sentences) > _MAX_SENTENCES or not all(map(_is_statement, sentences)):
         return None
-    own = [_OPENING.sub("", sentence) for sentence in said if _OWN.search(sentence)]
+    own = [_OPENING.sub("", sentence) for sentence in sentences if _OWN.search(sentence)]
     return "Noted: " + " ".join(words.closed(words.turned(sentence)) for sentence in own) if own else None
 
 
@@ -74,8 +68,8 @@ def _is_statement(sentence: str) -> bool:
 
 def _best(question: str, statements: list[str]) -> str | None:
     asked = frozenset(words.terms(question)) - _COMMANDS
-    own = bool(_OWN.search(_ASKING.sub("", question)))
+    own = bool(_OWN.search(question))
     terms = [frozenset(words.terms(text)) if _OWN.search(text) or not own else () for text in statements]
-    ranked = [(len(asked.intersection(said)), -len(said), place) for place, said in enumerate(terms)]
+    ranked = [(len(asked.intersection(each)), -len(each), place) for place, each in enumerate(terms)]
     shared, _, place = max(ranked, default=(0, 0, 0))
     return statements[place] if shared > _ALIKE * len(asked) else None

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 
 from phi4_server.media.scope import CURRENT, CancelScope
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.answer import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
@@ -25,11 +25,11 @@ class OfflineModel:
         nature: One sentence for the page on what it is and is not.
     """
 
-    name = "Rehearsal model"
+    name = "Offline model"
     nature = NATURE
 
-    def stream(self, chat: Sequence[Said]) -> Iterator[str]:
-        """Yields the answer to the chat's last entry word by word, a very long one by several words.
+    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
+        """Yields the answer to the chat's last message word by word, a very long one by several words.
 
         Joined, the pieces are the whole answer.
 
@@ -37,20 +37,20 @@ class OfflineModel:
         that ends the decoding.
 
         Args:
-            chat: All that was said, oldest first; the last entry is the user's.
+            chat: All messages, oldest first; the last is the user's.
 
         Raises:
-            ValueError: A file is no picture or sound that the model takes, or the chat is too long or asks
+            ValueError: A file is not an image or audio that the model takes, or the chat is too long or asks
                 for too much; the text says which and why.
         """
-        answer = (yield from _awaited(chat)) if any(said.files for said in chat) else reply(chat)
+        answer = (yield from _awaited(chat)) if any(message.files for message in chat) else reply(chat)
         words = _PIECE.findall(answer)
         several = len(words) // _MOST + 1
         for start in range(0, len(words), several):
             yield "".join(words[start : start + several])
 
 
-def _awaited(chat: Sequence[Said]) -> Generator[str, None, str]:
+def _awaited(chat: Sequence[Message]) -> Generator[str, None, str]:
     """The answer, made in another thread: a generator cannot be closed while it waits itself."""
     scope = CancelScope()
     context = copy_context()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import tools
 from phi4_server.offline.tools import Call, Tool
 
@@ -28,10 +28,6 @@ _TOKEN = re.compile(r"<\|(system|user|assistant|tool)\|>")
 _MARK = re.compile(r" ?(?:\[(image|audio|file) (\d{1,4})\]|<\|(image|audio)_(\d{1,4})\|>) ?")
 _RESULT = re.compile(r"(?P<name>\S{1,200})(?: \(call (?P<number>\d{1,3})\))? -> (?P<text>.*)", re.DOTALL)
 _NO_OUTPUT = "(no output)"
-_EXAMPLE = re.compile(
-    rf"^[^\n]{{0,1000}}?{re.escape(tools.CALL)}[^\n]*{re.escape(tools.CALLED)}[^.\n]*\.?", re.MULTILINE
-)
-"""A sentence of a system turn that shows how to call."""
 _MAX_TEXT = 200_000
 """How many characters a chat holds at most."""
 
@@ -104,7 +100,7 @@ class Conversation:
         return tuple(mark for turn in (self.last, *self.since) for mark in turn.marks) if named else None
 
 
-def read(chat: Sequence[Said]) -> Conversation:
+def read(chat: Sequence[Message]) -> Conversation:
     """The conversation that a chat's texts tell, with the tools that may be called at its end.
 
     A prompt that is one plain turn leaves the tools as an earlier prompt offered them.
@@ -112,21 +108,21 @@ def read(chat: Sequence[Said]) -> Conversation:
     Raises:
         ValueError: The texts are too long.
     """
-    length = sum(len(said.text) for said in chat)
+    length = sum(len(message.text) for message in chat)
     if length > _MAX_TEXT:
         raise ValueError(
-            f"This chat holds {length:,} characters of text; the rehearsal model reads {_MAX_TEXT:,} at most."
+            f"This chat holds {length:,} characters of text; the offline model reads {_MAX_TEXT:,} at most."
             " Send less, or start a new chat."
         )
     turns: list[Turn] = []
     offers: tuple[Tool, ...] = ()
-    for said in chat:
-        style = None if said.role == "assistant" else _style(said.text)
+    for message in chat:
+        style = None if message.role == "assistant" else _style(message.text)
         if style is None:
-            turns.append(_turn(said.role, said.text))
+            turns.append(_turn(message.role, message.text))
             continue
-        offers = tuple(tool for offer in tools.OFFER.findall(said.text) for tool in tools.offered(offer))
-        turns += _turns(style, tools.OFFER.sub("", said.text))
+        offers = tuple(tool for offer in tools.OFFER.findall(message.text) for tool in tools.offered(offer))
+        turns += _turns(style, tools.OFFER.sub("", message.text))
     return Conversation(turns=tuple(turns), tools=offers)
 
 
@@ -141,16 +137,14 @@ def _turns(style: re.Pattern[str], text: str) -> Iterator[Turn]:
     """The turns of a prompt; the empty one that asks for the answer is no turn."""
     _, *parts = style.split(text)
     spoken = [
-        (cast("Role", role.casefold()), said.partition("<|end|>")[0].strip())
-        for role, said in zip(parts[::2], parts[1::2], strict=True)
+        (cast("Role", role.casefold()), text.partition("<|end|>")[0].strip())
+        for role, text in zip(parts[::2], parts[1::2], strict=True)
     ]
     yield from (_turn(*turn) for turn in (spoken[:-1] if spoken[-1:] == [("assistant", "")] else spoken))
 
 
 def _turn(role: Role, text: str) -> Turn:
     bare, calls = tools.parted(text) if role == "assistant" else (text, ())
-    if role == "system":  # it may show how to call; what it says of that is no text of its own
-        bare = _EXAMPLE.sub("", text)
     result = _RESULT.fullmatch(text) if role == "tool" else None
     bare = result["text"] if result else bare
     found = list(_MARK.finditer(bare))

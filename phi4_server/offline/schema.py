@@ -56,7 +56,7 @@ class _Copy:
         """A schema in the document; one that holds itself ends in one that allows anything."""
         self._left -= 1
         if self._left < 0:
-            raise ValueError("A JSON Schema in this chat is too large for the rehearsal model.")
+            raise ValueError("A JSON Schema in this chat is too large for the offline model.")
         if not isinstance(node, dict) or len(trail) > _MAX_DEPTH:
             return {}
         copy = dict(_plain(node))
@@ -71,9 +71,6 @@ class _Copy:
                 yield key, [self.node(branch, trail) for branch in branches]
         if "items" in node:
             yield "items", self.node(node["items"], trail)
-        if "additionalProperties" in node:
-            others = node["additionalProperties"]
-            yield "additionalProperties", others is not False and self.node(others, trail)
         if isinstance(properties := node.get("properties"), dict):
             yield "properties", {name: self.node(inner, trail) for name, inner in properties.items()}
 
@@ -152,9 +149,9 @@ def plainest(schema: Schema, *, room: int = _MAX_VALUES) -> Any:
     """
     if room < 1:
         return None
+    default = [schema["default"]] if "default" in schema else []
     # where it may be left open, null says least
     options = sorted(ways(schema), key=lambda way: kind(way) != "null")
-    default = [schema["default"]] if "default" in schema else []
     plain = [value for way in options for value in choices(way) or [_of_kind(way, room)]]
     return next((value for value in [*default, *plain] if allows(schema, value)), plain[0])
 

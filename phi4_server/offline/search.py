@@ -1,8 +1,8 @@
-"""Search: the sentences of a text that answer a question best, by the weight of its terms. Knows no prompt.
+"""Search: the sentence of a text that answers a question best, by the weight of its terms. Knows no prompt.
 
-The rarer a term is in the text, the heavier it is; names are heavy, and so is the kind of answer that is
-wanted ("when" wants a date). A sentence fits when it covers enough of that weight; what stands before it in
-its paragraph, and its heading, count a little less.
+The rarer a term is in the text, the heavier it is; names are heavy. A sentence fits when it covers enough of
+that weight; what stands before it in its paragraph counts a little less. Where a number is asked for, a
+sentence with one goes first.
 """
 
 from __future__ import annotations
@@ -10,33 +10,21 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from phi4_server.offline import words
 
-_NAMED, _WANTED, _NEARBY, _ASIDE = 2.0, 1.5, 0.6, 0.7
-_ENOUGH, _AS_GOOD = 0.6, 0.7
-_MAX_FOUND = 3
+_NAMED, _NEARBY, _NUMBERED = 2.0, 0.6, 1.5
+_ENOUGH = 0.6
 _MAX_NEAR = 500
 """How many terms near a sentence count; more come from no paragraph that anybody wrote."""
-_WRAPPED = 60
-"""How long a line is, at least, that ends because it is full; shorter ones end on purpose."""
 
-_HEADING = re.compile(r"#{1,6}\s+\S|\*\*[^*]{1,200}\*\*$|.{1,80}:$")
-_ITEM = re.compile(r"(?:[-*•+]|\d{1,3}[.)])\s+")
-_CODE = re.compile(r"\||[a-z]\w*: +\S")
-_CALENDAR = "|".join(word.capitalize() for word in sorted(words.CALENDAR))
-_TIME = re.compile(
-    rf"\b(?:1\d\d\d|20\d\d|\d{{1,2}}:\d\d|\d{{1,2}} ?[ap]m|(?:{_CALENDAR})s?|noon|midnight)\b"
-    rf"|\b(?:at|until|from|by|since|before|after) (?:\d|{words.NUMBER.pattern})"
-)
-_WANTS = (
-    (re.compile(r"\bwho\b", re.IGNORECASE), re.compile(r"(?<=[\w,] )[A-Z]\w+")),
-    (re.compile(r"\bwhen\b|\bwh\w+ (?:year|date|day|month|time)\b", re.IGNORECASE), _TIME),
-    (re.compile(r"\bhow (?:many|much|old|long|far|tall|high|big|fast)\b", re.IGNORECASE), re.compile(r"\d")),
-)
-"""What a question may want for an answer, each with how that looks."""
+_WRAP = re.compile(r"(?<=[^\n]{60})(?<![.!?:|])\n(?=[^\s#*|-])|\n(?=[a-z])")
+"""A line break inside a sentence: the line is full, or the next one begins in lower case."""
+_ASKS_NUMBER = re.compile(r"\bwhen\b|\bhow (?:many|much|old|long|far|tall|high|big|fast)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d")
+_MARK = re.compile(r"(?:[-*•+>]|\d{1,3}[.)])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,98 +32,55 @@ class Sentence:
     """A sentence where it stands.
 
     Attributes:
-        text: The sentence, without a list's bullet.
+        text: The sentence, without a bullet.
         terms: Its terms.
-        near: The terms of its heading and of what its paragraph says before it.
-        is_prose: Whether it is no line of code and no row of a table.
+        near: The terms of its heading, or of what its paragraph says before it.
     """
 
     text: str
     terms: frozenset[str]
     near: frozenset[str]
-    is_prose: bool
 
 
 def sentences(text: str) -> Iterator[Sentence]:
-    """A text's sentences with what stands near them; headings and list marks are no sentences."""
-    near = above = frozenset[str]()
-    for line, is_prose in _lines(text):
-        if is_prose and _HEADING.match(line):
-            above = frozenset(words.terms(line))
-        if not line or (is_prose and _HEADING.match(line)):
-            near = above
+    """A text's sentences with what stands near them."""
+    near = frozenset[str]()
+    for line in map(str.strip, _WRAP.sub(" ", text).splitlines()):
+        if not line or line.startswith("#"):
+            near = frozenset(words.terms(line))
             continue
-        item = _ITEM.match(line)
-        for sentence in words.sentences(line[item.end() if item else 0 :]) if is_prose else [line]:
+        mark = _MARK.match(line)
+        for sentence in words.sentences(line[mark.end() if mark else 0 :]):
             terms = frozenset(words.terms(sentence))
-            yield Sentence(sentence, terms, near, is_prose)
+            yield Sentence(sentence, terms, near)
             near = near | terms if len(near) < _MAX_NEAR else near
 
 
-def _lines(text: str) -> Iterator[tuple[str, bool]]:
-    """The lines with hard wraps undone, and whether each is prose; an empty one parts two paragraphs."""
-    held, in_code = "", False
-    for line in map(str.strip, text.splitlines()):
-        is_fence = line.startswith(("```", "~~~"))
-        if in_code or is_fence or _CODE.match(line):
-            yield held, True
-            yield ("" if is_fence else line), False
-            held = ""
-            in_code ^= is_fence
-        elif held and _goes_on(held, line):
-            held += " " + line
-        else:
-            yield held, True
-            held = line
-    yield held, True
-
-
-def _goes_on(line: str, following: str) -> bool:
-    if not following or _HEADING.match(line) or _ITEM.match(following) or line.endswith((".", "!", "?")):
-        return False
-    return following[:1].islower() or (len(line) > _WRAPPED and not _HEADING.match(following))
-
-
-def find(question: str, text: str) -> list[str]:
-    """The sentence that covers most of the question, and up to two more that cover what it leaves open.
-
-    They come in the text's order; none where nothing fits.
-    """
+def find(question: str, text: str) -> str | None:
+    """The sentence that covers most of the question; None where nothing fits."""
     among = list(sentences(text))
-    terms, tokens = frozenset(words.terms(question)), frozenset(words.tokens(question))
-    names = frozenset(words.terms(" ".join(word for word in question.split()[1:] if word[:1].isupper())))
-    seen = Counter(term for sentence in among for term in sentence.terms & terms)
-    rarest = math.log1p(len(among)) or 1.0
-    weights = {
-        term: _NAMED / len(names) if term in names else math.log1p(len(among) / max(seen[term], 1)) / rarest
-        for term in terms
-    }
-    total = sum(weights.values())
-    wanted = next(
-        (given for asked, given in _WANTS if asked.search(question) and not given.search(question)), None
-    )
+    weights = _weights(question, among)
+    asks_number = _ASKS_NUMBER.search(question)
 
     def score(sentence: Sentence) -> float:
-        said = sum(weights[term] for term in terms & sentence.terms)
-        said += _NEARBY * sum(weights[term] for term in (terms & sentence.near) - sentence.terms)
-        gives = wanted and any(
-            not tokens.issuperset(words.tokens(match[0])) for match in wanted.finditer(sentence.text)
-        )
-        # a number is an answer as far as it is about what was asked
-        said += _WANTED * said / total if gives and total else 0.0
-        return (said if terms & sentence.terms else 0.0) * (1.0 if sentence.is_prose else _ASIDE)
+        covered = weights.keys() & sentence.terms
+        nearby = (weights.keys() & sentence.near) - covered if covered else ()
+        weight = sum(weights[term] for term in covered) + _NEARBY * sum(weights[term] for term in nearby)
+        return weight * (_NUMBERED if asks_number and _NUMBER.search(sentence.text) else 1.0)
 
-    scores = [score(sentence) for sentence in among]
-    enough = _ENOUGH * (total + _WANTED * (wanted is not None))
-    fitting = [
-        place
-        for place, sentence in enumerate(among)
-        if scores[place] > enough or (len(terms) > 1 and terms <= sentence.terms)
-    ]
-    fitting.sort(key=lambda place: -scores[place])
-    chosen: list[int] = []
-    for place in fitting:
-        left = terms.difference(*(among[other].terms for other in chosen))
-        if not chosen or (left & among[place].terms and scores[place] >= _AS_GOOD * scores[fitting[0]]):
-            chosen.append(place)
-    return [among[place].text for place in sorted(chosen[:_MAX_FOUND])]
+    best = max(among, key=score, default=None)
+    if best is None:
+        return None
+    return best.text if score(best) > _ENOUGH * sum(weights.values()) else None
+
+
+def _weights(question: str, among: Sequence[Sentence]) -> dict[str, float]:
+    """The question's terms, each with its weight."""
+    terms = frozenset(words.terms(question))
+    names = frozenset(words.terms(" ".join(word for word in question.split()[1:] if word[:1].isupper())))
+    counts = Counter(term for sentence in among for term in sentence.terms & terms)
+    rarest = math.log1p(len(among)) or 1.0
+    return {
+        term: _NAMED / len(names) if term in names else math.log1p(len(among) / max(counts[term], 1)) / rarest
+        for term in terms
+    }

@@ -23,18 +23,11 @@ _NONE = re.compile(rf"\b(?:do not|don't|never) (?:call|use) (?:an?y? |the )?{_TO
 _PART = re.compile(
     r"(?<=[.!?;])\s+|\n+|[,;]?\s{1,9}(?:and then|and also|then|and|also)\s+|,\s+", re.IGNORECASE
 )
-_RESULT = re.compile(
-    r"\b(?:the|that|this|its|their) (?:result|answer|output|sum|product|total|number|value)\b"
-    r"|\b(?:it|its|that|them|this)\b",
-    re.IGNORECASE,
-)
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 _FEW = 4
-_BEFORE = 2000
-"""How much of what stands before a step counts."""
 _MAX_TEXT, _MAX_PARTS, _MAX_TOOLS, _MAX_TRIED = 10_000, 10, 200, 3
 """How much of a text is parted, into how many parts; of how many tools, how many that fit one are tried."""
-_SPOKEN, _NAME, _DESCRIPTION, _PARAMETER = 5.0, 3.0, 1.0, 0.5
+_NAME, _DESCRIPTION = 3.0, 1.0
 _ENOUGH = 2.0
 """What a tool's terms weigh in a text, and how much they must weigh together."""
 
@@ -52,20 +45,20 @@ def wanted(talk: Conversation) -> list[Call]:
         turn.text for turn in talk.since if turn.role == "tool" and not agents.is_handed_over(turn.text)
     ]
     failed = bool(returned) and results.failed(returned[-1])
-    steps = [] if failed else _plan(asked, named or offered, sure=len(named) == 1, must=must)
-    calls = list(_next(_left(steps, talk), returned[-1] if returned else "", must=must))
+    steps = [] if failed else _left(_plan(asked, named or offered), talk)
+    calls = list(_next(steps, _new(returned[-1], asked) if returned else "", must=must))
     return [_demanded("\n".join([asked, *returned]), named or offered, talk)] if must and not calls else calls
 
 
 def _ordered(talk: Conversation) -> tuple[str, str]:
     """What the user asked, and the orders on calling; a last turn that only orders counts among these."""
-    said = [turn.text for turn in talk.turns if turn.role == "user"]
+    messages = [turn.text for turn in talk.turns if turn.role == "user"]
     passages, rest = context.parted(talk.system)
     # where nothing tells the passages' end, an order may stand behind them
     orders = talk.system if talk.system.endswith(passages) else rest
-    while len(said) > 1 and (_FORCED.search(said[-1]) or _ANY.search(said[-1])):
-        orders += "\n" + said.pop()
-    return context.brief(talk.asking(said[-1] if said else "")).question[:_MAX_TEXT], orders
+    while len(messages) > 1 and (_FORCED.search(messages[-1]) or _ANY.search(messages[-1])):
+        orders += "\n" + messages.pop()
+    return context.brief(talk.asking(messages[-1] if messages else "")).question[:_MAX_TEXT], orders
 
 
 def _left(steps: Sequence[_Step], talk: Conversation) -> Sequence[_Step]:
@@ -83,17 +76,24 @@ def _left(steps: Sequence[_Step], talk: Conversation) -> Sequence[_Step]:
 def _next(steps: Sequence[_Step], result: str, *, must: bool) -> Iterator[Call]:
     """The calls up to a step that lacks something; only for the first is the last result there."""
     for place, step in enumerate(steps):
-        if step.filled.missing and not must and (place or not (step.before and result)):
+        if step.filled.missing and not must and (place or not result):
             return
         yield step.call(result)
+
+
+def _new(result: str, asked: str) -> str:
+    """A result without the words of the question: of a sentence, what it adds."""
+    plain, known = results.plain(result)[:_MAX_TEXT], frozenset(words.tokens(asked))
+    if len(words.tokens(plain)) <= _FEW:
+        return plain
+    return _WORD.sub(lambda match: "" if match[0].casefold() in known else match[0], plain)
 
 
 def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
     """The call that fits best where one must be made: of a tool not called yet, if there is one."""
     called = [call.name for turn in talk.since for call in turn.calls]
     fresh = [each for each in among if each.tool.name not in called]
-    again = [each for each in among if each.tool.name in called[-1:]]
-    tried = [(fit, tool, _fill(tool, text)) for fit, tool in _ranked(text, fresh or again)[:_MAX_TRIED]]
+    tried = [(fit, tool, _fill(tool, text)) for fit, tool in _ranked(text, fresh or among)[:_MAX_TRIED]]
     _, tool, filled = max(tried, key=lambda item: item[0] - len(item[2].missing))
     return Call(tool.name, filled.value)
 
@@ -103,52 +103,33 @@ def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One call that a text wants: what is asked of a tool, what stands before that, and its arguments."""
+    """One call that a text wants: the tool, what is asked of it, and its arguments."""
 
     tool: Tool
     text: str
-    before: str
     filled: Filled
 
     @classmethod
-    def of(cls, tool: Tool, text: str, before: str = "") -> _Step:
+    def of(cls, tool: Tool, text: str) -> _Step:
         """A step, filled from its text."""
-        return cls(tool, text, before, _fill(tool, text))
+        return cls(tool, text, _fill(tool, text))
 
-    def call(self, result: str) -> Call:
-        """The call, with what it lacks taken from the last result."""
-        if not (self.filled.missing and self.before and result):
-            return Call(self.tool.name, self.filled.value)
-        new = _new(result, self.before)
-        text, count = _RESULT.subn(lambda _: new, self.text, count=1)
-        return Call(self.tool.name, _fill(self.tool, text if count else f"{new} {self.text}").value)
+    def call(self, result: str = "") -> Call:
+        """The call, with what it lacks taken from an earlier result."""
+        filled = _fill(self.tool, f"{result} {self.text}") if self.filled.missing and result else self.filled
+        return Call(self.tool.name, filled.value)
 
 
-def _new(result: str, asked: str) -> str:
-    """A result without the words that were there before: of a sentence, what it adds."""
-    plain, known = results.plain(result)[:_MAX_TEXT], frozenset(words.tokens(asked))
-    if len(words.tokens(plain)) <= _FEW:
-        return plain
-    return _WORD.sub(lambda match: "" if match[0].casefold() in known else match[0], plain)
-
-
-def _plan(text: str, offered: Sequence[_Weighed], *, sure: bool, must: bool) -> list[_Step]:
-    """The steps that a text wants, in its order; where it is sure which tool it wants, at least one.
-
-    Where a call must be made, a tool for which the text has everything goes before one that fits better.
-    """
+def _plan(text: str, offered: Sequence[_Weighed]) -> list[_Step]:
+    """The steps that a text wants, in its order."""
     steps: list[_Step] = []
     begun = 0
     for start, end in _parts(text):
-        part, before = text[start:end], text[max(start - _BEFORE, 0) : start] if steps else ""
-        fitting = [_Step.of(tool, part, before) for fit, tool in _ranked(part, offered)[:_MAX_TRIED] if fit]
-        if must:
-            fitting.sort(key=lambda step: bool(step.filled.missing))
+        part = text[start:end]
+        fitting = [_Step.of(tool, part) for fit, tool in _ranked(part, offered)[:_MAX_TRIED] if fit]
         step = _step(fitting, part, steps[-1] if steps else None)
-        if sure and not steps:
-            step = _Step.of(offered[0].tool, part)
         if step is None and steps:
-            steps[-1] = _Step.of(steps[-1].tool, text[begun:end], steps[-1].before)
+            steps[-1] = _Step.of(steps[-1].tool, text[begun:end])
         elif step is not None:
             begun = start if steps else 0
             steps.append(step if steps else _Step.of(step.tool, text[:end]))
@@ -194,23 +175,20 @@ class _Weighed:
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
-        self._name = f" {' '.join(words.tokens(words.spelled(tool.name)))} "
-        self._stems = _stems(tool)
         described = set(words.terms(tool.description)) - {words.stem(word) for word in words.COMMANDS}
-        self._weights = dict.fromkeys(words.terms(" ".join(_parameters(tool))), _PARAMETER)
-        self._weights |= dict.fromkeys(described, _DESCRIPTION) | dict.fromkeys(self._stems, _NAME)
+        self._stems = _stems(tool)
+        self._weights = dict.fromkeys(described, _DESCRIPTION) | dict.fromkeys(self._stems, _NAME)
 
-    def fit(self, terms: frozenset[str], spoken: str) -> float:
-        """What its terms in a text weigh; a little more, the more of its name is said. 0 for too few."""
+    def fit(self, terms: frozenset[str]) -> float:
+        """What its terms in a text weigh; a little more, the more of its name is there. 0 for too few."""
         fit = sum(self._weights[term] for term in self._weights.keys() & terms)
-        fit = fit + len(self._stems & terms) / (len(self._stems) or 1) if fit >= _ENOUGH else 0.0
-        return fit + _SPOKEN * (self._name in spoken)
+        return fit + len(self._stems & terms) / (len(self._stems) or 1) if fit >= _ENOUGH else 0.0
 
 
 def _ranked(text: str, offered: Sequence[_Weighed]) -> list[tuple[float, Tool]]:
     """Tools with how well they fit a text, the best first; 0 where it speaks of something else."""
-    terms, spoken = frozenset(words.terms(text)), f" {' '.join(words.tokens(text))} "
-    return sorted(((each.fit(terms, spoken), each.tool) for each in offered), key=lambda item: -item[0])
+    terms = frozenset(words.terms(text))
+    return sorted(((each.fit(terms), each.tool) for each in offered), key=lambda item: -item[0])
 
 
 def _stems(tool: Tool) -> frozenset[str]:
@@ -218,10 +196,3 @@ def _stems(tool: Tool) -> frozenset[str]:
     spelled = [word for word in words.tokens(words.spelled(tool.name)) if word not in words.STOP_WORDS]
     telling = [word for word in spelled if word not in words.COMMANDS] or spelled
     return frozenset(map(words.stem, telling))
-
-
-def _parameters(tool: Tool) -> Iterator[str]:
-    properties = tool.parameters.get("properties")
-    for name, spec in properties.items() if isinstance(properties, dict) else ():
-        yield words.spelled(str(name))
-        yield str(spec.get("description") or "") if isinstance(spec, dict) else ""

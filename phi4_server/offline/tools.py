@@ -14,8 +14,6 @@ OFFER = re.compile(r"<\|tool\|>((?:(?!<\|end\|>|<\|/?tool\|>).)*)<\|/tool\|>", r
 CALL, CALLED = "<|tool_call|>", "<|/tool_call|>"
 """What stands before and behind the calls in an assistant's turn."""
 
-_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array"}
-
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -57,18 +55,8 @@ def offered(text: str) -> Iterator[Tool]:
 
 
 def schema(parameters: object) -> Mapping[str, Any]:
-    """JSON Schema of a tool's parameters; Phi-4's model card has them as a mapping, with Python's types."""
-    if not isinstance(parameters, dict):
-        return {"type": "object"}
-    if parameters.keys() & {"type", "properties", "$ref", "anyOf", "allOf", "oneOf"}:
-        return {"type": "object", **parameters}
-    specs = {name: spec for name, spec in parameters.items() if isinstance(spec, dict)}
-    properties = {
-        name: {**spec, "type": _TYPES.get(str(spec.get("type")), spec.get("type"))}
-        for name, spec in specs.items()
-    }
-    required = [name for name, spec in specs.items() if "default" not in spec]
-    return {"type": "object", "properties": properties, "required": required}
+    """JSON Schema of a tool's parameters, an object."""
+    return {"type": "object", **parameters} if isinstance(parameters, dict) else {"type": "object"}
 
 
 def parted(text: str) -> tuple[str, tuple[Call, ...]]:

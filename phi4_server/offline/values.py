@@ -41,7 +41,6 @@ _JOINED = re.compile(r" (?:(?:of|de|da|di|del|der|van|von|la|le|al) )?")
 _STATE = re.compile(r"[A-Z]{2}")
 _VERB = re.compile(r"(?:'s)?,?\s{1,9}(?:is|was|has|had|will|can|and|or|[a-z]{3,}(?:s|ed))\b")
 _BEGINNING = re.compile(r"(?:^|[.!?:;\n\"“(…-])[ \t]*\Z")
-_OWNER = re.compile(r"['\u2019]s$")
 _MAX_DIGITS = 300
 """How many digits a number has at most: more are meant by nobody, and no float holds them."""
 _MAX_FOUND = 100
@@ -76,8 +75,6 @@ def _numbers(text: str) -> Iterator[Found]:
         digits = match[0].replace(",", "").replace("\u2212", "-")
         if len(digits) <= _MAX_DIGITS:
             yield Found("number", float(digits) if "." in digits else int(digits), *match.span())
-    for match in words.NUMBER.finditer(text):
-        yield Found("number", words.COUNTED[match[0].casefold()], *match.span())
 
 
 def _words(text: str) -> Iterator[Found]:
@@ -92,7 +89,7 @@ def _names(text: str, but: frozenset[str]) -> Iterator[Found]:
     runs: list[list[re.Match[str]]] = []
     for word in _WORD.finditer(text):
         lower = word[0].casefold().replace("\u2019", "'")
-        if not word[0][0].isupper() or lower in words.STOP_WORDS or lower in words.CALENDAR:
+        if not word[0][0].isupper() or lower in words.STOP_WORDS:
             continue
         gap = text[runs[-1][-1].end() : word.start()] if runs else "\n"
         if _JOINED.fullmatch(gap) or (gap == ", " and _STATE.fullmatch(word[0])):
@@ -104,8 +101,8 @@ def _names(text: str, but: frozenset[str]) -> Iterator[Found]:
         begins = _BEGINNING.search(text[max(start - 20, 0) : start])
         named = run[1:] if begins and not _is_name(text, run, but) else run
         if named:
-            name = _OWNER.sub("", text[named[0].start() : named[-1].end()])
-            yield Found("name", name, named[0].start(), named[-1].end())
+            start, end = named[0].start(), named[-1].end()
+            yield Found("name", text[start:end].removesuffix("'s"), start, end)
 
 
 def _is_name(text: str, run: list[re.Match[str]], but: frozenset[str]) -> bool:

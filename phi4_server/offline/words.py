@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 import snowballstemmer
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
-
-
-def _numbered(text: str, *, start: int = 1, step: int = 1) -> dict[str, int]:
-    return {word: step * number for number, word in enumerate(text.split(), start=start)}
 
 
 STOP_WORDS = _words("""
@@ -42,9 +39,6 @@ IMPERATIVES = COMMANDS | _words("""
 """)
 """Words that a sentence which asks for something begins with."""
 
-ABBREVIATIONS = _words("mr mrs ms dr prof st sr jr vs etc e.g i.e cf no fig vol approx dept inc ltd co")
-"""Words that a full stop may follow inside a sentence."""
-
 _SWAPPED = """
     i you, me you, we you, us you, my your, our your, mine yours, myself yourself, am are, i'm you're,
     i've you've, i'd you'd, i'll you'll, you I, your my, yours mine, you're I'm, i_was you_were, you_are I_am,
@@ -55,34 +49,21 @@ PERSONS = {
 }
 """What words of person become when the other one says them."""
 
-CALENDAR = _words("""
-    monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow yesterday
-    january february march april may june july august september october november december
-""")
-"""Words that name a day or a month."""
-
 JOINING = _words("in at on to for with from near into and or is are by of that which as about under per")
 """Words that end a phrase before them."""
 
-ORDINALS = _numbered("first second third fourth fifth sixth seventh eighth ninth tenth")
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+ORDINALS = {word: number for number, word in enumerate(_ORDINALS.split(), start=1)}
 """Words by which things are counted off, with their numbers."""
-
-COUNTED = _numbered("zero one two three four five six seven eight nine ten eleven twelve", start=0)
-"""The numbers that are read where they are written as words."""
-NUMBER = re.compile(
-    rf"\b(?<!which )(?<!this )(?<!that )(?<!any )(?<!no )(?:{'|'.join(COUNTED)})\b", re.IGNORECASE
-)
-"""One of them in a text, where it counts."""
 
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+(?:['\u2019][^\W_]+)*")
 # a run of marks is tried from its first one only: from each of them, a long run would take for ever
-_STOP = re.compile(r"(?<![.!?…])(?P<dot>[.!?…]++)[\"'”\u2019)\]]*+\s+|[。\uff01\uff1f]+")
-_PERSON = re.compile(r"\b(?:i was|you are|you were)\b|[A-Za-z]+(?:['\u2019][A-Za-z]+)?", re.IGNORECASE)
-_OBJECT = re.compile(
-    r"\b(?!(?:and|but|or|if|when|because|that|what|as|so|do|did|can|will|than)\b)[a-z]+\s$", re.IGNORECASE
+_STOP = re.compile(
+    r"(?<![.!?…])(?<!\bMr)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<!\bMrs)(?<!\be\.g)(?<!\bi\.e)(?<!\b[A-Z])"
+    r"[.!?…]++[\"'”\u2019)\]]*+\s+|[。\uff01\uff1f]+"
 )
-_WORD = 40
-"""How far back the last word before a place is looked for."""
+_PERSON = re.compile(r"\b(?:i was|you are|you were)\b|[A-Za-z]+(?:['\u2019][A-Za-z]+)?", re.IGNORECASE)
+_LONGEST_STEM = 40
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+")
 _stemmer = snowballstemmer.stemmer("english")
 
@@ -100,7 +81,7 @@ def tokens(text: str) -> list[str]:
 @lru_cache(maxsize=10_000)
 def stem(word: str) -> str:
     """A word's stem, the same for most of its forms; not itself a word of the language."""
-    return str(_stemmer.stemWord(word[:_WORD]))
+    return str(_stemmer.stemWord(word[:_LONGEST_STEM]))
 
 
 def terms(text: str) -> list[str]:
@@ -114,31 +95,19 @@ def sentences(text: str) -> list[str]:
 
 
 def _in_line(line: str) -> list[str]:
-    found, start = [], 0
-    for match in _STOP.finditer(line):
-        before = line[max(start, match.start() - _WORD) : match.start()]
-        if match["dot"] == "." and _is_abbreviated(before, line[match.end() : match.end() + 1]):
-            continue
-        found.append(line[start : match.end()].strip())
-        start = match.end()
-    found.append(line[start:].strip())
-    return [sentence for sentence in found if sentence]
-
-
-def _is_abbreviated(before: str, after: str) -> bool:
-    last = before.rsplit(maxsplit=1)[-1].lstrip("(\"'").casefold() if before.strip() else ""
-    return (len(last) == 1 and last.isalpha()) or last in ABBREVIATIONS or after.islower()
+    edges = [0, *(match.end() for match in _STOP.finditer(line)), len(line)]
+    return [sentence for start, end in pairwise(edges) if (sentence := line[start:end].strip())]
 
 
 def turned(sentence: str) -> str:
     """The sentence as the other one would say it: "I live in my house" is "You live in your house"."""
-    said = _PERSON.sub(_turned_word, sentence)
-    return said[:1].upper() + said[1:]
+    text = _PERSON.sub(_other_person, sentence)
+    return text[:1].upper() + text[1:]
 
 
-def _turned_word(match: re.Match[str]) -> str:
+def _other_person(match: re.Match[str]) -> str:
     word = match[0].replace("\u2019", "'").casefold()
-    if word == "you" and _OBJECT.search(match.string, max(match.start() - _WORD, 0), match.start()):
+    if word == "you" and match.start():
         return "me"
     return PERSONS.get(word, match[0])
 

@@ -11,7 +11,7 @@ import pytest
 
 from phi4_server.media.decoder import Decoder
 from phi4_server.media.limits import MIB, DecodeLimits
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import audio, files
 from phi4_server.offline.audio import MeasuredAudio
 from phi4_server.offline.image import MeasuredImage
@@ -268,6 +268,6 @@ def test_a_hostile_file_costs_one_answer(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="bomb"):
             files.opened([bomb])
 
-    asked = Said(role="user", text="How long is it?", files=(tone,))
+    asked = Message(role="user", text="How long is it?", files=(tone,))
 
     assert "".join(OfflineModel().stream([asked])) == "It lasts 1.00 seconds."

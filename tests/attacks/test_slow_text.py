@@ -27,7 +27,7 @@ from media import square
 from texts import FORMS, PLACES, repeated
 
 from phi4_server import offline, running_space
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.answer import reply
 from phi4_server.offline.media_answers import Medium
 from phi4_space import SpaceClient, SpaceError
@@ -133,7 +133,7 @@ def replying(place: str, form: str, picture: Path) -> Callable[[int], object]:
     def replied(length: int) -> str:
         text = PLACES[place](repeated(form, length))
         try:
-            return reply([Said(role="user", text=text, files=(picture,) if place == "picture" else ())])
+            return reply([Message(role="user", text=text, files=(picture,) if place == "picture" else ())])
         except ValueError as refusal:
             return str(refusal)
 

@@ -106,7 +106,7 @@ def _answers(host: str, port: int) -> bool:
 
 @loopback
 def test_embedded_space() -> None:
-    """The Space of the rehearsal model is there within the block, and gone after it."""
+    """The Space of the offline model is there within the block, and gone after it."""
     with embedded_space() as url:
         assert httpx.get(f"{url}/config", trust_env=False).json()["title"] == "Phi-4-multimodal"
     host, port = url.removeprefix("http://").split(":")
@@ -200,7 +200,7 @@ def test_gradio_missing() -> None:
         ("--port=x", "from 0 to 65535"),
         ("--max-queue=0", "more than 0"),
         ("--words-per-second=-1", "more than 0"),
-        ("--max-file-size=big", "as 20mb"),
+        ("--max-file-size=big", "such as 20mb"),
         ("--mode=offline", "unrecognized arguments"),
     ],
 )

@@ -23,7 +23,7 @@ import pytest
 from phi4_server.media.decoder import Decoder
 from phi4_server.media.limits import MIB, DecodeLimits
 from phi4_server.media.scope import CURRENT, CancelScope
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline import files, model
 from phi4_server.offline.audio import MeasuredAudio
 from phi4_server.offline.image import Colour, MeasuredImage
@@ -213,7 +213,7 @@ def test_an_answer_that_takes_long_is_the_same(cat: Path, monkeypatch: pytest.Mo
     bombs.tone(cat)
     monkeypatch.setattr(model, "_YIELD_EVERY_S", 0.0)
 
-    pieces = [*OfflineModel().stream([Said(role="user", text="How long is it?", files=(cat,))])]
+    pieces = [*OfflineModel().stream([Message(role="user", text="How long is it?", files=(cat,))])]
 
     assert "" in pieces
     assert "".join(pieces) == "It lasts 1.00 seconds."
@@ -233,7 +233,7 @@ def test_a_turn_that_is_left_ends_its_decoding(
         return worker
 
     monkeypatch.setattr(hanging, "_take", watched)
-    asked = Said(role="user", text="What is this?", files=(cat,))
+    asked = Message(role="user", text="What is this?", files=(cat,))
     answer = cast("Generator[str]", OfflineModel().stream([asked]))
     while not started:
         assert next(answer) == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from phi4_server import Said
+from phi4_server import Message
 from phi4_server.bounds import Bounds
 from phi4_server.chat import Entry
 from phi4_server.intake import Brief, bounded, check
@@ -80,7 +80,7 @@ class Endless:
         """Is open."""
         self.closed = False
 
-    def stream(self, _chat: Sequence[Said]) -> Iterator[str]:
+    def stream(self, _chat: Sequence[Message]) -> Iterator[str]:
         try:
             while True:
                 yield "xxx"
@@ -112,7 +112,7 @@ def test_answer_of_a_plain_iterator() -> None:
     """A model may hand out any iterator."""
 
     class Plain(Endless):
-        def stream(self, _chat: Sequence[Said]) -> Iterator[str]:
+        def stream(self, _chat: Sequence[Message]) -> Iterator[str]:
             return iter(["a", "b"])
 
     assert list(Brief(Plain(), 10).stream([])) == ["a", "b"]

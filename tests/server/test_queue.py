@@ -13,7 +13,7 @@ from fastapi import HTTPException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phi4_server import Said
+from phi4_server import Message
 from phi4_server.app import build
 from phi4_server.bounds import Bounds
 from phi4_server.queue import FairQueue, Place, fair
@@ -59,7 +59,7 @@ class Nobody:
     name = "Nobody"
     nature = "It says nothing."
 
-    def stream(self, _chat: Sequence[Said]) -> Any:
+    def stream(self, _chat: Sequence[Message]) -> Any:
         raise AssertionError
 
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import phi4_space as p4
-from phi4_server import Said, Script, ScriptedModel, ScriptError, embedded_space
+from phi4_server import Message, Script, ScriptedModel, ScriptError, embedded_space
 from phi4_server.__main__ import main
 
 
 def answer(model: ScriptedModel, text: str = "hi") -> list[str]:
     """The pieces of an answer."""
-    return [*model.stream([Said(role="user", text=text)])]
+    return [*model.stream([Message(role="user", text=text)])]
 
 
 def test_entries_answer_in_order() -> None:

@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from phi4_server import Said
+from phi4_server import Message
 from phi4_server.__main__ import main
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -135,7 +135,7 @@ class Faulty:
     name = "Faulty"
     nature = "No model at all: it fails as it is told to, for tests."
 
-    def stream(self, chat: Sequence[Said]) -> Iterator[str]:
+    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
         """Does what the first word of the last text says."""
         said = chat[-1]
         word, _, rest = said.text.partition(" ")

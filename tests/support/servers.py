@@ -19,7 +19,7 @@ KINDS = {
     "faulty": "tests/spaces/faulty.py --at-once 1 --max-queue 2 --max-file-size 100kb",
     "whole": "tests/spaces/faulty.py --whole --hide-errors",
 }
-"""What each kind is run with: the rehearsal model; one that fails on demand, one turn at a time; and one that
+"""What each kind is run with: the offline model; one that fails on demand, one turn at a time; and one that
 answers several at the same time, in one piece, and keeps its failures to itself.
 """
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.agents import react
 from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read as read_prompt
@@ -42,7 +42,7 @@ Answer: [your answer here]
 
 def answered(text: str) -> str:
     """The model's answer to a prompt."""
-    return "".join(OfflineModel().stream([Said(role="user", text=text)]))
+    return "".join(OfflineModel().stream([Message(role="user", text=text)]))
 
 
 @pytest.mark.parametrize("role", ["User", "Tool"])
@@ -83,4 +83,4 @@ def test_an_agent_without_need_for_a_tool_answers_at_once() -> None:
 )
 def test_only_a_prompt_with_tools_is_in_the_style(text: str) -> None:
     """Words of the style alone do not make it."""
-    assert react(read_prompt([Said(role="user", text=text)])) is None
+    assert react(read_prompt([Message(role="user", text=text)])) is None

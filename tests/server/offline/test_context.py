@@ -1,4 +1,4 @@
-"""Retrieval prompts as the two frameworks write them, and what the rehearsal model answers to them."""
+"""Retrieval prompts as the two frameworks write them, and what the offline model answers to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.context import brief
 from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read
@@ -109,7 +109,7 @@ MODES = (
 
 def answered(prompt: str) -> str:
     """The model's answer to a prompt."""
-    return "".join(OfflineModel().stream([Said(role="user", text=prompt)]))
+    return "".join(OfflineModel().stream([Message(role="user", text=prompt)]))
 
 
 def filled(prompt: str, *, question: str = QUESTION, passages: str = PASSAGES, existing: str = "") -> str:
@@ -123,7 +123,7 @@ def filled(prompt: str, *, question: str = QUESTION, passages: str = PASSAGES, e
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_a_context_is_told_from_the_question_on_it(prompt: str) -> None:
     """However a prompt is laid out, its passages and its question are found, and nothing else is passage."""
-    read_out = brief(read([Said(role="user", text=filled(prompt))]))
+    read_out = brief(read([Message(role="user", text=filled(prompt))]))
 
     assert read_out.question == QUESTION
     assert read_out.passages.endswith(PASSAGES)
@@ -217,14 +217,6 @@ def test_a_documents_own_demands_are_not_the_users() -> None:
     assert answered(filled(TEXT_QA, passages=page)) == ANSWER
 
 
-def test_what_the_user_said_before_counts_where_the_context_is_silent() -> None:
-    """In a chat over documents, a fact of the user's own can still be asked back."""
-    chat = "User: My name is Ada.\nAssistant: Noted.\nUser: What is my name?\nAssistant:"
-    prompt = f"System: {filled(ENGINE)}\n{chat}"
-
-    assert answered(prompt) == "Your name is Ada."
-
-
 def test_the_context_counts_where_it_answers() -> None:
     """What the user said before does not stand in for what the context says."""
     said = "User: I think the bakery opens late.\nAssistant: Noted."
@@ -237,7 +229,7 @@ def test_the_context_counts_where_it_answers() -> None:
 )
 def test_words_for_passages_do_not_make_any(text: str) -> None:
     """A question that only speaks of texts and contexts has no passages."""
-    read_out = brief(read([Said(role="user", text=text)]))
+    read_out = brief(read([Message(role="user", text=text)]))
 
     assert (read_out.passages, read_out.question) == ("", text)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.answer import reply
 from phi4_server.offline.files import container
 from phi4_space import Media, Turn
@@ -27,7 +27,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def answered(text: str, pictures: tuple[Path, ...]) -> str:
     """The model's answer to what a user says of pictures."""
-    return reply([Said(role="user", text=f"User: {text}\nAssistant:", files=pictures)])
+    return reply([Message(role="user", text=f"User: {text}\nAssistant:", files=pictures)])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_client_tells_what_stands_where(style: PromptStyle, pictures: tuple[
     turn = Turn.of("user", "Our cat:", one, "Our dog:", other, "What colour is the dog?")
     text = compose([turn], kinds=["image", "image"], style=style)
 
-    assert reply([Said(role="user", text=text, files=pictures)]) == "It is blue (#2828dc)."
+    assert reply([Message(role="user", text=text, files=pictures)]) == "It is blue (#2828dc)."
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF", b"hello", b"%PDF-1.7", b"RIFF\0\0\0\0AVI LIST"])

@@ -1,4 +1,4 @@
-"""JSON that the rehearsal model fills from a text."""
+"""JSON that the offline model fills from a text."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def having(required: list[str] | None = None, **properties: Any) -> dict[str, An
         ),
         (
             having(quiet=FLAG, debug=FLAG),
-            "Run without quiet mode, but debug: yes",
+            "Run in debug mode",
             {"quiet": False, "debug": True},
         ),
         (having(name=TEXT), "Create a customer named '你好啊集团'", {"name": "你好啊集团"}),
@@ -84,8 +84,8 @@ def test_a_text_fills_an_object(schema: dict[str, Any], text: str, value: object
         ({"type": "array", "items": NUMBER, "maxItems": 1}, "1 and 2", [1]),
     ],
 )
-def test_a_text_fills_lists_and_pairs(schema: dict[str, Any], text: str, value: object) -> None:
-    """What a text lists fills a list; several of a kind fill a list of objects."""
+def test_a_text_fills_lists(schema: dict[str, Any], text: str, value: object) -> None:
+    """What a text lists fills a list."""
     assert fill(schema, text).value == value
 
 
@@ -110,8 +110,6 @@ def test_a_text_fills_lists_and_pairs(schema: dict[str, Any], text: str, value: 
             {"who": {"name": "Ada", "home": {"city": "Oslo"}}},
         ),
         (having([], a=TEXT), "", {}),
-        (having(["a", "b"], a=WHOLE), "take 4", {"a": 4, "b": None}),
-        (having([], width=WHOLE), "I like the width. 30 came.", {}),
         ({}, "", None),
     ],
 )

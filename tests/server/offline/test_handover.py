@@ -1,4 +1,4 @@
-"""Requests that several agents of the rehearsal model hand on to each other."""
+"""Requests that several agents of the offline model hand on to each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.agents import choosing, is_handed_over, turns_before_handover
 from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import Turn
@@ -47,7 +47,7 @@ def answered(asked: str, *after: str, tools: list[Tool]) -> str:
         {"name": each.name, "description": each.description, "parameters": each.parameters} for each in tools
     ]
     lines = [f"System: <|tool|>{json.dumps(listed)}<|/tool|>", f"User: {asked}", *after, "Assistant:"]
-    return "".join(OfflineModel().stream([Said(role="user", text="\n".join(lines))]))
+    return "".join(OfflineModel().stream([Message(role="user", text="\n".join(lines))]))
 
 
 def calls(text: str) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the rehearsal model sees in pictures."""
+"""What the offline model sees in pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageDraw
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.files import container
 from phi4_server.offline.image import NAMES, measure, name_of
 from phi4_server.offline.model import OfflineModel
@@ -40,7 +40,7 @@ def drawn(tmp_path: Path) -> Drawn:
 
 def asked(question: str, *files: Path) -> str:
     """The model's answer to a question on files."""
-    return "".join(OfflineModel().stream([Said(role="user", text=question, files=files)]))
+    return "".join(OfflineModel().stream([Message(role="user", text=question, files=files)]))
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,9 @@ def test_colours_are_called_what_people_call_them(colour: str, name: str) -> Non
         ("Is it dark?", "It is very bright (brightness 91%)."),
         ("What colour is the square?", "It is red (#ff0000) on a white background."),
         ("What color is it?", "It is red (#ff0000) on a white background."),
-        ("What colour is the background?", "The background is white."),
         ("What colour is the picture?", "Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."),
         ("How big is it?", "It is 200 pixels wide and 100 pixels high (200 x 100)."),
         ("What format is it?", "Its format is PNG."),
-        ("How many pictures are there?", "I was given 1 picture."),
         ("What colour is the second picture?", "There is no picture 2: I was given 1 picture."),
         (
             "What format is it, and how wide is it?",
@@ -115,7 +113,6 @@ def test_any_other_question_gets_a_description(drawn: Drawn, question: str) -> N
         ("What colour is the square in the second picture?", "Picture 2: It is blue"),
         ("What is in image 1?", "Picture 1: a.png is a PNG picture"),
         ("What colour is the last one?", "Picture 2: It is blue"),
-        ("How many images are there?", "I was given 2 pictures."),
         (
             "What colour is the square?",
             "Picture 1: It is red (#ff0000) on a white background. Picture 2: It is blue",
@@ -211,14 +208,14 @@ def test_a_picture_sent_earlier_can_still_be_asked_about(drawn: Drawn) -> None:
     """The latest picture of the chat is meant, unless a number means another."""
     first, second = drawn("a.png"), drawn("b.png", "blue")
     chat = [
-        Said(role="user", text="Look.", files=(first,)),
-        Said(role="assistant", text="Seen."),
-        Said(role="user", text="And here.", files=(second,)),
-        Said(role="assistant", text="Seen."),
+        Message(role="user", text="Look.", files=(first,)),
+        Message(role="assistant", text="Seen."),
+        Message(role="user", text="And here.", files=(second,)),
+        Message(role="assistant", text="Seen."),
     ]
 
     def told(question: str) -> str:
-        return "".join(OfflineModel().stream([*chat, Said(role="user", text=question)]))
+        return "".join(OfflineModel().stream([*chat, Message(role="user", text=question)]))
 
     assert told("What colour is the square?").startswith("It is blue")
     assert "Picture 2: It is blue" in told("What colour is the square in picture 2?")

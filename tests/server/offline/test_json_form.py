@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.json_form import form
 from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read
@@ -53,7 +53,7 @@ ORDER = f"Reply with JSON that fits this schema:\n{WRITTEN}"
 
 def answered(text: str) -> Any:
     """The JSON that the model answers."""
-    return json.loads("".join(OfflineModel().stream([Said(role="user", text=text)])))
+    return json.loads("".join(OfflineModel().stream([Message(role="user", text=text)])))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,6 @@ def test_json_without_a_schema_has_the_keys_that_are_named(prompt: str, keys: li
     assert list(answered(prompt)) == keys
 
 
-def test_what_was_said_earlier_fills_too() -> None:
-    """A last turn that says nothing of itself asks about the turns before."""
-    prompt = f"User: {ASKED}\nAssistant: Noted.\nUser: {ORDER}\nAssistant:"
-
-    assert answered(prompt) == ADA
-
-
 def test_what_a_tool_returned_fills_too() -> None:
     """Results of tools are part of what is known."""
     prompt = f"System: {ORDER}\nUser: Who is it?\nTool: find -> {ASKED}\nAssistant:"
@@ -128,4 +121,4 @@ def test_a_context_answers_into_its_place() -> None:
 )
 def test_words_about_json_ask_for_none(prompt: str) -> None:
     """A question on JSON, or a page about it, is answered in words."""
-    assert form(read([Said(role="user", text=prompt)])) is None
+    assert form(read([Message(role="user", text=prompt)])) is None

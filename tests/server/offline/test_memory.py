@@ -1,19 +1,19 @@
-"""What the rehearsal model remembers."""
+"""What the offline model remembers."""
 
 from __future__ import annotations
 
 import pytest
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.model import OfflineModel
 
 
 def told(*said: str) -> str:
     """The model's answer to the last of several turns, in one session."""
-    chat: list[Said] = []
+    chat: list[Message] = []
     for text in said:
-        chat.append(Said(role="user", text=text))
-        chat.append(Said(role="assistant", text="".join(OfflineModel().stream(chat))))
+        chat.append(Message(role="user", text=text))
+        chat.append(Message(role="assistant", text="".join(OfflineModel().stream(chat))))
     return chat[-1].text
 
 

@@ -1,4 +1,4 @@
-"""The rehearsal model as the Space uses it."""
+"""The offline model as the Space uses it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phi4_server import offline
-from phi4_server.model import Model, Role, Said
+from phi4_server.model import Message, Model, Role
 from phi4_server.offline.model import OfflineModel
 
 
 def answered(*said: str) -> str:
     """The model's answer to the last of several turns of the user's."""
-    return "".join(OfflineModel().stream([Said(role="user", text=text) for text in said]))
+    return "".join(OfflineModel().stream([Message(role="user", text=text) for text in said]))
 
 
 def test_it_is_a_model() -> None:
@@ -108,7 +108,7 @@ TEXTS = st.lists(
 @given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), TEXTS), max_size=3), TEXTS)
 def test_every_chat_is_answered(before: list[tuple[Role, str]], text: str) -> None:
     """No text raises anything, or gets no answer; and the same text always gets the same one."""
-    chat = [*(Said(role=role, text=said) for role, said in before), Said(role="user", text=text)]
+    chat = [*(Message(role=role, text=said) for role, said in before), Message(role="user", text=text)]
 
     answer = "".join(OfflineModel().stream(chat))
 
@@ -124,7 +124,7 @@ def test_lines_like_turns_in_a_persons_text_do_no_harm(role: str) -> None:
 
 def test_the_answer_comes_word_by_word() -> None:
     """Pieces are words with the space after them, so that a page can show the answer as it grows."""
-    pieces = list(OfflineModel().stream([Said(role="user", text="Hello there")]))
+    pieces = list(OfflineModel().stream([Message(role="user", text="Hello there")]))
 
     assert [piece.split() for piece in pieces] == [[word] for word in "".join(pieces).split()]
 

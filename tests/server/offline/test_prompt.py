@@ -1,4 +1,4 @@
-"""The prompt as the rehearsal model reads it."""
+"""The prompt as the offline model reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.prompt import Conversation, Turn, read
 from phi4_server.offline.tools import Call, offered, written
 from phi4_space import ToolSpec
@@ -23,7 +23,7 @@ CALLED = written([Call("f", {"x": "é"})])
 
 def conversation(*texts: str) -> Conversation:
     """The conversation of a chat in which only the user spoke."""
-    return read([Said(role="user", text=text) for text in texts])
+    return read([Message(role="user", text=text) for text in texts])
 
 
 @given(st.text().filter(lambda text: "<|" not in text))
@@ -86,11 +86,11 @@ def test_a_session_is_one_conversation() -> None:
     """Earlier prompts and answers of a session come before the last prompt; tools stay until others come."""
     talk = read(
         [
-            Said(role="user", text=f"System: Be kind.\n{LIST}\nUser: hello\nAssistant:"),
-            Said(role="assistant", text=CALLED),
-            Said(role="user", text="Tool: f -> 3\nAssistant:"),
-            Said(role="assistant", text="three"),
-            Said(role="user", text="thanks"),
+            Message(role="user", text=f"System: Be kind.\n{LIST}\nUser: hello\nAssistant:"),
+            Message(role="assistant", text=CALLED),
+            Message(role="user", text="Tool: f -> 3\nAssistant:"),
+            Message(role="assistant", text="three"),
+            Message(role="user", text="thanks"),
         ]
     )
 
@@ -171,16 +171,3 @@ def test_broken_prompts_are_read_as_far_as_they_go(prompt: str) -> None:
 def test_tools_are_taken_from_any_list_of_them(listed: str, names: list[str]) -> None:
     """Flat and nested tools are known; what is no tool is left out."""
     assert [tool.name for tool in offered(listed)] == names
-
-
-def test_plain_parameters_become_a_schema() -> None:
-    """The model card's own way to describe parameters, by Python's type names, is understood."""
-    (tool,) = offered(
-        '[{"name": "a", "parameters": {"n": {"type": "int"}, "s": {"type": "str", "default": "x"}}}]'
-    )
-
-    assert tool.parameters == {
-        "type": "object",
-        "properties": {"n": {"type": "integer"}, "s": {"type": "string", "default": "x"}},
-        "required": ["n"],
-    }

@@ -1,4 +1,4 @@
-"""Tools that the rehearsal model calls."""
+"""Tools that the offline model calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from media import square
 from pydantic import TypeAdapter
 
-from phi4_server.model import Said
+from phi4_server.model import Message
 from phi4_server.offline.model import OfflineModel
 from phi4_server.offline.prompt import read
 from phi4_server.offline.schema import allows
@@ -66,7 +66,7 @@ def prompt(asked: str, *after: str, tools: Sequence[Tool] = TOOLS, order: str = 
 
 def answered(text: str) -> str:
     """The model's answer to a prompt."""
-    return "".join(OfflineModel().stream([Said(role="user", text=text)]))
+    return "".join(OfflineModel().stream([Message(role="user", text=text)]))
 
 
 def calls(
@@ -145,7 +145,7 @@ def test_no_argument_is_made_up() -> None:
         (
             "You must call the tool get_weather.",
             "What's up in Oslo and in Bergen?",
-            ["get_weather", "get_weather"],
+            ["get_weather"],
         ),
         ("Do not call a tool.", "What is the weather in Oslo?", []),
     ],
@@ -281,7 +281,9 @@ def test_a_picture_that_a_tool_returned_is_looked_at(asked: str, said: str, tmp_
     after = [f"Assistant: {written([Call('take_photo')])}", "Tool: take_photo -> [image 1]"]
     text = prompt(asked, *after, tools=[tool("take_photo", "Takes a photo.")])
 
-    answer = "".join(OfflineModel().stream([Said(role="user", text=text, files=(tmp_path / "image.png",))]))
+    answer = "".join(
+        OfflineModel().stream([Message(role="user", text=text, files=(tmp_path / "image.png",))])
+    )
 
     assert answer.startswith(f"take_photo returned a picture. {said}")
 
@@ -302,20 +304,6 @@ def test_a_failed_step_ends_the_plan() -> None:
 
     assert answered(prompt("Add 3 and 4, then multiply the result by 5.", *after)).startswith(
         "add did not work"
-    )
-
-
-def test_a_long_result_is_searched() -> None:
-    """Of a page that a tool returned, the sentence that answers is said."""
-    page = "Bridges are old. " * 20 + "The bridge of Norwick is 330 metres long. " + "Rivers are wide. " * 20
-    after = [
-        f"Assistant: {written([Call('web_search', {'query': 'bridge'})])}",
-        f"Tool: web_search -> {page}",
-    ]
-
-    assert (
-        answered(prompt("Search the web: how long is the bridge of Norwick?", *after))
-        == "The bridge of Norwick is 330 metres long."
     )
 
 
@@ -344,7 +332,7 @@ ASKING = "add 3 and 4 weather in Oslo time it then email , . the result 'x' user
 )
 def test_every_call_is_one_that_was_offered(tools: list[Tool], asked: str, order: str) -> None:
     """Whatever is asked, only offered tools are called, with arguments that their schemas allow."""
-    talk = read([Said(role="user", text=prompt(asked, tools=tools, order=order))])
+    talk = read([Message(role="user", text=prompt(asked, tools=tools, order=order))])
     made = wanted(talk)
 
     assert made or not order

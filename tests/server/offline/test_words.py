@@ -1,4 +1,4 @@
-"""The words of the rehearsal model."""
+"""The words of the offline model."""
 
 from __future__ import annotations
 
