@@ -199,4 +199,4 @@ def _await(look: Callable[[], Status], found: Callable[[Status], bool]) -> None:
 def test_the_app_for_the_hub_is_a_space(app_for_the_hub: Server) -> None:
     """Served as the Hub serves it, it answers."""
     with SpaceClient(app_for_the_hub.url("local URL:")) as space:
-        assert "rehearsal model" in space.reply("Who are you?").text
+        assert "offline model" in space.reply("Who are you?").text

@@ -31,7 +31,7 @@ from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.tools import Call
 
 NATURE = (
-    "The rehearsal model of phi4-space: not Phi-4, without weights and deterministic. It answers from the"
+    "The offline model of phi4-space: not Phi-4, without weights, and deterministic. It answers from the"
     " text, pictures and sounds it is given, calls tools and fills in JSON, all by rule."
 )
 """What this model is and is not, in a sentence or two."""
@@ -194,11 +194,11 @@ def _excuse(request: Request) -> str:
     """What is left to say: what this is not, and what was asked."""
     question = words.shortened(request.brief.question)
     if not question:
-        return "You sent no words. I am the rehearsal model of phi4-space: ask on a text, picture or sound."
+        return "You sent no words. I am the offline model of phi4-space: ask on a text, picture or sound."
     if _GREETING.search(question):
-        return f"Hello, I am the rehearsal model of phi4-space. You said: “{question}”"
+        return f"Hello, I am the offline model of phi4-space. You said: “{question}”"
     return (
-        "I can't answer that: I am the rehearsal model of phi4-space, with no weights and no knowledge of the"
+        "I can't answer that: I am the offline model of phi4-space, with no weights and no knowledge of the"
         f" world. You asked: “{question}”"
     )
 

@@ -414,6 +414,6 @@ def test_spaces_share_no_entries_of_a_cache(own_space: Stage) -> None:
         first, second = ([model.invoke("Who are you?").text for model in models] for _ in range(2))
 
     assert first == second
-    assert "rehearsal model" in first[0]
+    assert "offline model" in first[0]
     assert first[1] == "From the other."
     assert (own_space.steps.count("join"), len(prompts(other))) == (1, 1)

@@ -43,7 +43,7 @@ def test_chat_asks_streams_and_shows(run: Run) -> None:
     """An answer, a chain's answer, and what is seen and heard."""
     first, closing, seen, _, heard, took = run("chat.py")
 
-    assert first.startswith("I am the rehearsal model")
+    assert first.startswith("I am the offline model")
     assert closing == "On Fridays the library closes at six."
     assert re.match(r"lighthouse\.png: .*120 x 160 pixels.*white.*red", seen)
     assert re.match(r"foghorn\.wav: .*1\.50 seconds.*165\.0 Hz", heard)

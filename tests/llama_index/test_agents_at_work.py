@@ -1,4 +1,4 @@
-"""Agents that solve tasks in several steps on our own Space, with the rehearsal model deciding."""
+"""Agents that solve tasks in several steps on our own Space, with the offline model deciding."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_chat_asks_streams_and_shows(run: Run) -> None:
     whole, streamed, seen = run("chat.py").splitlines()
 
     assert whole == streamed
-    assert whole.startswith("I am the rehearsal model")
+    assert whole.startswith("I am the offline model")
     assert seen.startswith("It is yellow")
 
 

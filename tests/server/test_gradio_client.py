@@ -42,7 +42,7 @@ def _text(content: Any) -> str:
 
 def test_text_turn(client: Client) -> None:
     """A question without files is answered."""
-    assert "rehearsal" in ask(client, "Who are you?").lower()
+    assert "offline" in ask(client, "Who are you?").lower()
 
 
 def test_picture_turn(client: Client, red: Path) -> None:

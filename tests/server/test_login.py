@@ -181,7 +181,7 @@ def test_a_login_is_asked_for(url: str) -> None:
         space.reply("Who are you?")
     cookies = dict(httpx.post(f"{url}/login", data=LOGIN, trust_env=False).cookies)
     with SpaceClient(url, cookies=cookies) as space:
-        assert "rehearsal" in space.reply("Who are you?").text.lower()
+        assert "offline" in space.reply("Who are you?").text.lower()
 
     theirs = Client(
         url, auth=("ada", "love:lace"), download_files=False, verbose=False, analytics_enabled=False
@@ -189,5 +189,5 @@ def test_a_login_is_asked_for(url: str) -> None:
     history, _ = theirs.predict(
         history=[], message={"text": "Who are you?", "files": []}, api_name="/process_message"
     )
-    assert "rehearsal" in str(theirs.predict(history=history, api_name="/bot_response")).lower()
+    assert "offline" in str(theirs.predict(history=history, api_name="/bot_response")).lower()
     theirs.close()

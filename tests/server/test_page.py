@@ -124,7 +124,7 @@ def visit(browser: Chrome, servers: Servers, gradio_python: str) -> Callable[[st
 def test_question_with_a_picture(visit: Callable[[str], Person], tmp_path: Path) -> None:
     """The page says what answers; one types a question, attaches a picture, and reads what is in it."""
     person = visit("answering")
-    assert "rehearsal" in person.find("#title").text.lower()
+    assert "offline" in person.find("#title").text.lower()
     Image.new("RGB", (64, 48), "red").save(tmp_path / "square.png")
     person.attach(tmp_path / "square.png")
     person.ask("What is the main colour of this picture?")
@@ -161,7 +161,7 @@ def test_what_is_too_much_is_told_in_words(browser: Chrome, small: str) -> None:
     browser.get(small)
     person.box()
     person.ask("Who are you?")
-    person.await_that(lambda: "rehearsal" in person.read())
+    person.await_that(lambda: "offline" in person.read())
     person.ask("And now?")
     person.await_that(lambda: "This chat is full" in person.find("body").text)
     person.box()

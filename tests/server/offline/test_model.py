@@ -24,7 +24,7 @@ def test_it_is_a_model() -> None:
     model: Model = OfflineModel()
 
     assert model.name
-    assert "rehearsal model" in model.nature
+    assert "offline model" in model.nature
     assert "not Phi-4" in model.nature
 
 
@@ -45,7 +45,7 @@ def test_it_says_what_it_is(question: str) -> None:
     """Asked who it is, it says that it is not Phi-4, has no weights and is deterministic."""
     answer = answered(question)
 
-    assert answer.startswith("I am the rehearsal model of phi4-space: not Phi-4")
+    assert answer.startswith("I am the offline model of phi4-space: not Phi-4")
     assert "without weights" in answer
     assert "deterministic" in answer
 
@@ -63,7 +63,7 @@ def test_what_it_cannot_do_it_says(request_: str) -> None:
 
 def test_a_greeting_is_returned() -> None:
     """A greeting gets one, with who greets."""
-    assert answered("Hello!") == "Hello, I am the rehearsal model of phi4-space. You said: “Hello!”"
+    assert answered("Hello!") == "Hello, I am the offline model of phi4-space. You said: “Hello!”"
 
 
 def test_nothing_said_is_told() -> None:
