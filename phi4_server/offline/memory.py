@@ -56,6 +56,7 @@ def noted(talk: Conversation) -> str | None:
     if len(sentences) > _MAX_SENTENCES or not all(map(_is_statement, sentences)):
         return None
     own = [_OPENING.sub("", sentence) for sentence in sentences if _OWN.search(sentence)]
+    own = [statement for statement in own if " " in statement]  # "Please remember it." states nothing
     return "Noted: " + " ".join(words.closed(words.turned(sentence)) for sentence in own) if own else None
 
 
