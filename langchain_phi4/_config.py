@@ -177,13 +177,15 @@ class ConfiguredChatModel(BaseChatModel):
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         names = ("space", "model", "prompt_style", "max_files", "stop", "temperature", "max_tokens", "top_p")
-        return {name: getattr(self, name) for name in names}
+        own = {name: getattr(self, name) for name in names}
+        return own if self.client is None else {**own, "client_options": self.client.options}
 
     @property
     def _serialized(self) -> builtins.dict[str, Any]:
         # Core keeps the first one for good; here it follows the fields, so that a copy that goes to another
         # Space has a cache key of its own.
-        return dict(dumpd(self))
+        own = dict(dumpd(self))
+        return own if self.client is None else {**own, "client_options": self.client.options}
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

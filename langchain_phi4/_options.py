@@ -12,7 +12,14 @@ from langchain_phi4._output import ChunkBuilder, ReplyCollector
 from langchain_phi4._structured import to_format
 from langchain_phi4._tools import to_choice, to_specs
 from phi4_space import MODEL, MODEL_ALIASES, Event, InvalidOption, Options, SpaceClient, Turn
-from phi4_space.interop import SAMPLING_OPTIONS, refuse_unknown, sampling_options, short_repr, to_stop
+from phi4_space.interop import (
+    SAMPLING_OPTIONS,
+    merge_options,
+    refuse_unknown,
+    sampling_options,
+    short_repr,
+    to_stop,
+)
 
 _OURS = ("model", "tools", "tool_choice", "parallel_tool_calls", "response_format")
 # What agents and core pass along: the method decides on streaming, and traces are core's; a tool's schema is
@@ -74,14 +81,14 @@ def to_options(
     """
     refuse_unknown(kwargs, [*_OURS, *SAMPLING_OPTIONS, *_OTHERS], what="A call of ChatPhi4")
     _check_model(kwargs.get("model"))
-    options = sampling_options({**defaults, **kwargs})
+    options = sampling_options(merge_options(defaults, kwargs))
     specs = to_specs(kwargs.get("tools") or ())
     choice = to_choice(kwargs.get("tool_choice"), specs)
     if specs:
         options["tools"], options["tool_choice"] = specs, choice
     if response_format := to_format(kwargs.get("response_format")):
         options["response_format"] = response_format
-    if strings := to_stop(stop):
+    if (strings := to_stop(stop)) is not None:
         options["stop"] = strings
     return options
 

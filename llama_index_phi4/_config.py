@@ -22,7 +22,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from llama_index_phi4._options import check_defaults
 from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts
-from phi4_space.interop import refuse_unknown, to_stop
+from phi4_space.interop import merge_options, refuse_unknown, to_stop
 
 T = TypeVar("T")
 _OF_THE_CLIENT = ("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict")
@@ -76,8 +76,8 @@ class ConfiguredLLM(FunctionCallingLLM):
     stop: Annotated[list[str] | None, BeforeValidator(to_stop)] = Field(
         default=None, description="Strings before which an answer ends."
     )
-    temperature: float | None = Field(default=None, description="Not honoured by this kind of Space.")
-    max_tokens: int | None = Field(default=None, description="Not honoured by this kind of Space.")
+    temperature: float | None = Field(default=None, description="Sent where the Space takes it.")
+    max_tokens: int | None = Field(default=None, description="Sent where the Space takes it.")
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further arguments of each call."
     )
@@ -208,7 +208,7 @@ class ConfiguredLLM(FunctionCallingLLM):
         stripped = self.model_copy(update={"token": False if self.token is False else None})
         return super(ConfiguredLLM, stripped).__getstate__()
 
-    def _defaults(self) -> dict[str, Any]:
-        """The arguments of each call that does not set them itself."""
+    def _with_defaults(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """A call's arguments, and those of each call that it does not set itself."""
         fields = {"stop": self.stop, "temperature": self.temperature, "max_tokens": self.max_tokens}
-        return {**fields, **self.additional_kwargs}
+        return merge_options(fields, self.additional_kwargs, kwargs)

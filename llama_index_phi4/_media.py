@@ -9,7 +9,6 @@ nothing in the block shows which. So none is read unless the program has said wh
 
 from __future__ import annotations
 
-import base64
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from phi4_space import Media, MediaNotReadable, UnsupportedContent, UrlRefused
 from phi4_space.interop import (
     document_bytes,
     errors_at,
+    from_base64,
     is_data_uri,
     media_from_data,
     media_from_url,
@@ -156,10 +156,8 @@ def to_media(source: Source, *, files: LocalFiles = NO_FILES) -> Media:
 
 def _decoded(data: bytes) -> bytes:
     """The bytes themselves, where they may be in base64, as core keeps them."""
-    try:
-        return base64.b64decode(data, validate=True)
-    except ValueError:
-        return data
+    decoded = from_base64(data.decode()) if data.isascii() else None
+    return data if decoded is None else decoded
 
 
 def read_bytes(source: Source, *, files: LocalFiles = NO_FILES) -> bytes:

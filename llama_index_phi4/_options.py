@@ -114,7 +114,7 @@ def _is_a_hint(name: str, value: object) -> bool:
 
 def _shared(kwargs: Mapping[str, Any]) -> Options:
     options = sampling_options(kwargs)
-    if stop := to_stop(kwargs.get("stop")):
+    if (stop := to_stop(kwargs.get("stop"))) is not None:
         options["stop"] = stop
     if (response_format := to_format(kwargs.get("response_format"))) is not None:
         options["response_format"] = response_format

@@ -308,12 +308,12 @@ class Phi4(ConfiguredLLM):
 
     def _to_chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> Call:
         turns = to_turns(messages, files=LocalFiles(self.local_files))
-        return to_chat(turns, {**self._defaults(), **kwargs})
+        return to_chat(turns, self._with_defaults(kwargs))
 
     def _to_completion(self, prompt: str, kwargs: Mapping[str, Any], *, formatted: bool) -> Call:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
-        kwargs, files = {**self._defaults(), **kwargs}, LocalFiles(self.local_files)
+        kwargs, files = self._with_defaults(kwargs), LocalFiles(self.local_files)
         return to_completion(prompt, kwargs, formatted=formatted, files=files)
 
     def _reply(self, call: Call) -> ChatResponse:

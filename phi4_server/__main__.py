@@ -223,7 +223,7 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         with_parent=options.with_parent,
         auth=options.auth,
         allowed_hosts=[options.host, *(options.allowed_host or ())],
-        middleware=None if options.script is None else CutConnections,
+        middleware=CutConnections if isinstance(model, ScriptedModel) else None,
     )
 
 

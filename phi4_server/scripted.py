@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, Self, TypedDict
 from phi4_server.model import Message
 
 _CALLS = "<|tool_call|>{}<|/tool_call|>"
-_CUT = "\ufdd0cut\ufdd0"  # a noncharacter: Unicode keeps it for what is inside a program
+_CUT = f"cut-{secrets.token_hex(16)}"  # an error's text, which nobody else can know
 _PIECE = re.compile(r"\s*\S+(?:\s+\Z)?")
 _MINUTE = 60.0
 
@@ -104,10 +105,10 @@ class ScriptedModel:
             return cls(json.loads(path.read_text(encoding="utf-8")))
         except OSError as problem:
             raise ScriptError(f"{path} cannot be read: {problem.strerror}") from problem
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise ScriptError(f"{path} is not JSON: {problem}") from problem
         except ScriptError as problem:
             raise ScriptError(f"{path}: {problem}") from problem
+        except (ValueError, RecursionError) as problem:
+            raise ScriptError(f"{path} is not JSON: {problem}") from problem
 
     def stream(self, chat: Sequence[Message]) -> Iterator[str]:
         """Yields the answer of the entry whose turn it is.
@@ -122,7 +123,7 @@ class ScriptedModel:
                 time.sleep(entry.pause)
             yield piece
         if entry.cut:
-            yield _CUT
+            raise ValueError(_CUT)
         if entry.error is not None:
             raise ValueError(entry.error)
 
@@ -140,7 +141,7 @@ class ScriptedModel:
 
 
 def _checked(script: object) -> list[_Entry]:
-    if isinstance(script, str) or not isinstance(script, Sequence):
+    if not isinstance(script, list | tuple):
         raise ScriptError("A script is a list of entries, each a string or an object")
     entries = []
     for number, entry in enumerate(script, start=1):
@@ -152,12 +153,12 @@ def _checked(script: object) -> list[_Entry]:
 
 
 def _entry(given: object) -> _Entry:
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         raise ScriptError("must be a string or an object")
     if unknown := [str(key) for key in given if key not in ScriptEntry.__annotations__]:
         known = ", ".join(ScriptEntry.__annotations__)
         raise ScriptError(f"has no {', '.join(unknown)}; there are {known}")
-    if not given.keys() & {"text", "tool_calls", "error", "cut"}:
+    if all(given.get(name) is None for name in ("text", "tool_calls", "error", "cut")):
         raise ScriptError("needs a text, tool_calls, an error or a cut")
     return _Entry(
         when=_pattern(given.get("when")),
@@ -173,14 +174,16 @@ def _pattern(when: object) -> re.Pattern[str] | None:
     text = _text("when", when)
     try:
         return None if text is None else re.compile(text)
-    except re.error as problem:
+    except (re.error, OverflowError, RecursionError) as problem:
         raise ScriptError(f"when is not a regular expression: {problem}") from problem
 
 
 def _pieces(text: object) -> list[str]:
     if isinstance(text, str):
-        return _PIECE.findall(text) or [text]
-    if isinstance(text, Sequence) and all(isinstance(piece, str) for piece in text):
+        _check_unicode("text", text)
+        return [text] if not text.strip() else _PIECE.findall(text) or [text]
+    if isinstance(text, list | tuple) and all(isinstance(piece, str) for piece in text):
+        _check_unicode("text", "".join(text))
         return [*text]
     raise ScriptError("text must be a string or a list of strings")
 
@@ -193,9 +196,11 @@ def _calls(calls: object) -> list[str]:
         if not is_call or not isinstance(call["name"], str) or not isinstance(call["arguments"], Mapping):
             raise ScriptError('a call in tool_calls is {"name": a string, "arguments": an object}')
     try:
-        return [_CALLS.format(json.dumps(calls, ensure_ascii=False))] if calls else []
-    except (TypeError, ValueError) as problem:
+        written = json.dumps(calls, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as problem:
         raise ScriptError(f"tool_calls cannot be written as JSON: {problem}") from problem
+    _check_unicode("tool_calls", written)
+    return [_CALLS.format(written)] if calls else []
 
 
 def _seconds(name: str, value: object) -> float:
@@ -211,14 +216,20 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _text(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise ScriptError(f"{name} must be a string")
+    if value is not None and not isinstance(value, str):
+        raise ScriptError(f"{name} must be a string")
+    _check_unicode(name, value or "")
+    return value
+
+
+def _check_unicode(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ScriptError(f"{name} contains half a character (a lone surrogate)") from None
 
 
 _AsgiMessage = MutableMapping[str, Any]
-_MARKS = (_CUT.encode(), json.dumps(_CUT)[1:-1].encode())
-"""How the sign of a cut is written in an event stream."""
 
 
 class BrokenConnection(ConnectionError):
@@ -238,10 +249,10 @@ class CutConnections:
         receive: Callable[..., Any],
         send: Callable[[_AsgiMessage], Awaitable[None]],
     ) -> None:
-        """Passes all on until the sign of a cut comes by."""
+        """Passes all on until the error of a cut comes by."""
 
         async def send_until_cut(message: _AsgiMessage) -> None:
-            if any(mark in message.get("body", b"") for mark in _MARKS):
+            if _CUT.encode() in message.get("body", b""):
                 raise BrokenConnection
             await send(message)
 

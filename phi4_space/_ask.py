@@ -6,9 +6,9 @@ The synchronous methods carry the same turn out on the background loop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import aclosing
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 from phi4_space._caller import Caller, calling_line
 from phi4_space._sync.bridge import call, iterate
@@ -45,9 +45,9 @@ class AskMethods(ABC):
         caller = calling_line()
         return run_in_task(lambda: self._turn(message, options, caller))
 
-    async def areply(self, message: Message = "", **options: Unpack[Options]) -> Reply:
+    def areply(self, message: Message = "", **options: Unpack[Options]) -> Coroutine[Any, Any, Reply]:
         """Asks and waits for the whole answer; arguments and errors are those of `astream`."""
-        return await self._last(message, options, calling_line())
+        return self._last(message, options, calling_line())  # not awaited here: a task has no caller
 
     def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
         """`astream` for synchronous callers; works inside a running loop, too."""

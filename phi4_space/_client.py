@@ -161,6 +161,12 @@ class SpaceClient(AskMethods):
         return self._settings.model
 
     @property
+    def options(self) -> Mapping[str, object]:
+        """The sampling options and stop strings of each call that sets none itself."""
+        stop = {"stop": self._settings.stop} if self._settings.stop else {}
+        return {**self._settings.sampling, **stop}
+
+    @property
     def prompt_style(self) -> PromptStyle:
         """How several turns become one prompt."""
         return self._settings.prompt_style

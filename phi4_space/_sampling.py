@@ -55,8 +55,11 @@ class Bounds:
     def _to_number(self, value: object) -> float | None:
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
             return None
-        number = int(value) if isinstance(value, Integral) else float(value)
-        return number if self.whole or math.isfinite(number) else None
+        try:
+            number = int(value) if isinstance(value, Integral) else float(value)
+            return number if math.isfinite(number) else None
+        except OverflowError:  # no float is so large
+            return None
 
 
 BOUNDS: Mapping[str, Bounds] = MappingProxyType(
@@ -70,6 +73,8 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
     }
 )
 """The options that calls and clients take, and what each may be."""
+
+_LARGEST_SHOWN = 10**20
 
 _FOREIGN = (
     *("do_sample", "frequency_penalty", "logit_bias", "logprobs", "min_p", "n", "presence_penalty"),
@@ -105,4 +110,5 @@ def to_sampling(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, bool | int | float) else f"of type {type(value).__name__}"
+    is_short = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _LARGEST_SHOWN)
+    return repr(value) if is_short else f"of type {type(value).__name__}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from phi4_space._errors import InvalidOption
 
+_MAX_SECONDS = 10**9  # of whole numbers, which may be too large for a float
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
@@ -40,7 +42,8 @@ class Timeouts:
             value = getattr(self, field.name)
             if value is None and field.name != "wake":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not value >= 0 or (isinstance(value, int) and value > _MAX_SECONDS):
                 raise InvalidOption(
-                    f"Timeouts.{field.name} must be a number of seconds, 0 or more, not {value!r}"
+                    f"Timeouts.{field.name} must be a number of seconds, 0 or more, not {str(value)[:20]}"
                 )

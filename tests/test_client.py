@@ -468,6 +468,25 @@ def test_a_turn_that_fails_leaves_the_conversation_as_it_was() -> None:
     assert last["session_hash"] != "session-1"
 
 
+@pytest.mark.parametrize("error", [KeyError("a"), ZeroDivisionError()])
+def test_a_check_that_raises_gives_the_session_up(error: Exception) -> None:
+    """The Space has the turn and the conversation has not; so all is said again on a new session."""
+
+    def check(_value: object) -> None:
+        raise error
+
+    space = ScriptedSpace({"data": [events(*whole('{"a": 1}'))]})
+    chat = client(space).conversation()
+
+    with pytest.raises(type(error)):
+        chat.reply("one", response_format=p4.ResponseFormat(check=check))
+    chat.reply("two")
+
+    first, second = space.bodies("predict")
+    assert first["session_hash"] != second["session_hash"]
+    assert (chat.turns[0].text, second["data"][1]["text"]) == ("two", "two")
+
+
 def test_leaving_a_turn_early_forgets_it() -> None:
     """What was not answered to the end was not said; the session is given up."""
     space = ScriptedSpace({"data": [events(generating("one"), None)]})
@@ -894,7 +913,8 @@ def test_many_callers_of_a_space_that_is_down_fail_together() -> None:
 
     async def many() -> list[Any]:
         space_client = client(space, clock=clock, max_retries=0)
-        return await asyncio.gather(*(space_client.areply("hi") for _ in range(9)), return_exceptions=True)
+        turns = [space_client.areply("hi") for _ in range(9)]
+        return [*await asyncio.gather(*turns, return_exceptions=True)]
 
     assert {p4.DeadlineExceeded} == {type(error) for error in asyncio.run(many())}
     assert len(space.asked) == 1

@@ -403,6 +403,10 @@ async def _consumed(chunks: Any) -> None:
         pass
 
 
+async def _in_a_task(client: SpaceClient) -> None:
+    await asyncio.gather(client.areply("hi", seed=1))
+
+
 def _chat(client: SpaceClient) -> ChatPhi4:
     return ChatPhi4(client=client)
 
@@ -411,6 +415,7 @@ ASK: dict[str, Callable[[SpaceClient], Any]] = {
     "SpaceClient.reply": lambda client: client.reply("hi", seed=1),
     "SpaceClient.stream": lambda client: [*client.stream("hi", seed=1)],
     "SpaceClient.areply": lambda client: asyncio.run(client.areply("hi", seed=1)),
+    "SpaceClient.areply, in a task": lambda client: asyncio.run(_in_a_task(client)),
     "invoke": lambda client: _chat(client).invoke("hi", seed=1),
     "stream": lambda client: [*_chat(client).stream("hi", seed=1)],
     "ainvoke": lambda client: asyncio.run(_chat(client).ainvoke("hi", seed=1)),
@@ -438,3 +443,42 @@ def test_a_warning_points_at_the_program(ask: Callable[[SpaceClient], Any]) -> N
 
     (warning,) = (one for one in caught if one.category is OptionIgnored)
     assert warning.filename == __file__
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: _chat(client).bind(max_new_tokens=5).invoke("hi", max_tokens=7),
+        lambda client: Phi4(client=client, additional_kwargs={"max_new_tokens": 5}).complete(
+            "hi", max_tokens=7
+        ),
+        lambda client: Phi4(client=client, max_tokens=5).complete("hi", max_completion_tokens=7),
+        lambda client: ChatPhi4(client=client, max_tokens=5).invoke("hi", max_new_tokens=7),
+    ],
+)
+def test_a_calls_own_option_counts(
+    ask: Callable[[SpaceClient], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever name it or an earlier one has."""
+    sent: list[object] = []
+
+    def choose(_policy: object, options: dict[str, object], *_: object) -> dict[str, object]:
+        sent.append(options["max_tokens"])
+        return {}
+
+    monkeypatch.setattr("phi4_space._turn.option_policy.OptionPolicy.choose", choose)
+    ask(SpaceClient(URL, environment=Environment(transport=ScriptedSpace())))
+
+    assert sent == [7]
+
+
+def test_no_stop_string_is_a_choice_as_well() -> None:
+    """An empty list in a call stands in place of the client's own."""
+    for ask in (
+        lambda client: _chat(client).invoke("hi", stop=[]).content,
+        lambda client: Phi4(client=client).complete("hi", stop=[]).text,
+        lambda client: client.reply("hi", stop=[]).text,
+    ):
+        space = ScriptedSpace({"data": [events(*whole("one END two"))]})
+        client = SpaceClient(URL, stop="END", environment=Environment(transport=space))
+        assert ask(client) == "one END two"

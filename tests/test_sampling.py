@@ -46,6 +46,8 @@ def test_what_is_none_is_not_set(options: dict[str, object], found: dict[str, ob
         ("top_p", 0, "top_p is a number greater than 0 to 1, not 0"),
         ("top_p", 1.01, "top_p is a number greater than 0 to 1, not 1.01"),
         ("top_k", -1, "top_k is a whole number from 0, not -1"),
+        ("temperature", 10**400, "temperature is a number from 0, not of type int"),
+        ("max_tokens", -(10**100), "max_tokens is a whole number from 1, not of type int"),
         ("seed", 2**63, "seed is a whole number from 0 to"),
         ("repetition_penalty", 0, "repetition_penalty is a number greater than 0, not 0"),
     ],

@@ -138,11 +138,13 @@ class Exchange:
     def _settle_session(self, instance: Instance) -> Payload:
         """Makes sure of a session on this start of the Space, and returns what has to be sent on it."""
         state, app_id = self._state, instance.config.app_id
-        if state.app_id != app_id:
-            state.reset()  # the Space restarted and knows nothing any more
+        endpoints = instance.contract.endpoints
+        if state.app_id != app_id or (state.endpoints and state.endpoints != endpoints):
+            state.reset()  # the Space restarted, or is asked by another contract, and knows nothing
             self._pending = None
         if not state.session_hash:
             state.session_hash, state.app_id = self._new_session_hash(), app_id
+        state.endpoints = endpoints
         return self._turn.incremental if state.is_known else self._turn.full
 
     async def _send(

@@ -44,7 +44,7 @@ class OptionPolicy:
             )
         for name in ignored:
             if name not in self._warned:
-                self._warned.add(name)
                 caller.warn(f"{name} is ignored: the Space takes no such option. {_ADVICE}")
+                self._warned.add(name)  # only then, where warnings are errors
         taken = {name: value for name, value in options.items() if name in takes.options}
         return {name: takes.options[name].check(name, value) for name, value in taken.items()}

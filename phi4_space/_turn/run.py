@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from phi4_space._caller import Caller
 from phi4_space._errors import Phi4Error
@@ -19,7 +20,7 @@ from phi4_space._turn.files import FileReader
 from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_prepared, to_request
 from phi4_space._turn.state import SessionState
-from phi4_space._turns import Event, Rewritten, Turn
+from phi4_space._turns import Event, Reply, Rewritten, Turn
 
 
 class TurnRunner:
@@ -92,6 +93,25 @@ class TurnRunner:
             ResponseFormatNotMet: The model answered twice with what does not fit.
             Phi4Error: The turn failed otherwise, retries included.
         """
+        is_delivered, before = False, replace(state)
+        async with aclosing(self._judged(request, state, history, new_turns)) as events:
+            try:
+                async for event in events:
+                    is_delivered = isinstance(event, Reply)
+                    yield event
+            finally:
+                # An answer that nobody got, as where a check of the caller's raised, is not in the history.
+                if not is_delivered and state != before:
+                    state.reset()
+
+    async def _judged(
+        self,
+        request: Request,
+        state: SessionState,
+        history: Sequence[LoadedTurn],
+        new_turns: Sequence[LoadedTurn],
+    ) -> AsyncGenerator[Event, None]:
+        """The turn, whose answer is checked, and asked for once more."""
         budget = TurnBudget(self._settings.timeouts, self._settings.limits, self._clock)
         check = AnswerCheck(request, self._settings.limits)
         async with aclosing(self._ask(request, state, budget, check, history, new_turns)) as events:

@@ -58,6 +58,7 @@ class _Saved(_Part):
     space: str
     session_hash: str = ""
     app_id: int | str = ""
+    endpoints: Annotated[list[str], FailFast()] = []
     history: list[Any] | dict[str, Any] = []
     turns: Annotated[list[_SavedTurn], FailFast()] = []
 
@@ -88,6 +89,7 @@ def to_json(space: str, state: SessionState, turns: Sequence[LoadedTurn]) -> str
             space=space,
             session_hash=state.session_hash,
             app_id=state.app_id,
+            endpoints=[*state.endpoints],
             history=state.history or [],
             turns=[_to_saved(turn) for turn in turns],
         ).model_dump_json()
@@ -108,7 +110,12 @@ def from_json(text: str | bytes) -> SavedConversation:
         saved = _Saved.model_validate_json(text)
     except ValidationError as exc:
         raise InvalidConversation(f"This is no saved conversation: {strip_markup(str(exc))}") from exc
-    state = SessionState(session_hash=saved.session_hash, app_id=saved.app_id, history=saved.history)
+    state = SessionState(
+        session_hash=saved.session_hash,
+        app_id=saved.app_id,
+        endpoints=tuple(saved.endpoints),
+        history=saved.history,
+    )
     return SavedConversation(saved.space, state, tuple(_to_loaded(turn) for turn in saved.turns))
 
 

@@ -46,11 +46,13 @@ class SessionState:
     Attributes:
         session_hash: Its session there; empty while it has none.
         app_id: The start of the Space that the session belongs to.
+        endpoints: The functions of the contract that the history is of; none where that is not known.
         history: The chat, as the contract wants it back: JSON, and the contract's own business.
     """
 
     session_hash: str = ""
     app_id: int | str = ""
+    endpoints: tuple[str, ...] = ()
     history: Any = None
 
     @property
@@ -64,4 +66,4 @@ class SessionState:
 
     def reset(self) -> None:
         """Gives the session up; the next turn says everything again on a new one."""
-        self.session_hash, self.app_id, self.history = "", "", None
+        self.session_hash, self.app_id, self.endpoints, self.history = "", "", (), None

@@ -14,14 +14,20 @@ this.
 | `errors` | where in a caller's data something was wrong |
 """
 
-from phi4_space._media.data_uri import DataUri, decode_base64, is_data_uri, read_data_uri
+from phi4_space._media.data_uri import DataUri, decode_base64, from_base64, is_data_uri, read_data_uri
 from phi4_space._media.local_file import read_local_file
 from phi4_space._turns import Role
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
 from phi4_space.interop.errors import error_text, errors_at, short_repr
 from phi4_space.interop.media import media_from_data, media_from_url
 from phi4_space.interop.messages import read_call_arguments, to_role
-from phi4_space.interop.options import SAMPLING_OPTIONS, refuse_unknown, sampling_options, to_stop
+from phi4_space.interop.options import (
+    SAMPLING_OPTIONS,
+    merge_options,
+    refuse_unknown,
+    sampling_options,
+    to_stop,
+)
 from phi4_space.interop.schema import PydanticCheck, is_pydantic, pydantic_schema, to_response_format
 
 __all__ = [
@@ -34,10 +40,12 @@ __all__ = [
     "document_heading",
     "error_text",
     "errors_at",
+    "from_base64",
     "is_data_uri",
     "is_pydantic",
     "media_from_data",
     "media_from_url",
+    "merge_options",
     "pydantic_schema",
     "read_call_arguments",
     "read_data_uri",

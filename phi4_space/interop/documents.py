@@ -17,6 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _WORDS = re.compile(rb"(?:[A-Z][a-z]{2,}+|[a-z]{3,}+|[A-Z]{3,}+s?|[0-9]{2,}+|[/+])++")
 _PROSE = re.compile(rb"[A-Za-z0-9\s.,;:!?'()-]+")
 _LONGEST_WORDS = 64  # bytes
+_SHORTEST_LINE = 60  # letters
 _ADVICE = "Extract its text, or hand in its pages as images."
 
 
@@ -37,9 +38,9 @@ def read_document(data: bytes, *, title: str = "", mime_type: str = "") -> str |
         MediaNotReadable: It is empty.
         UnsupportedContent: It is neither: a PDF, RTF, PostScript or any other binary; the text says which.
     """
-    if not data:
-        raise MediaNotReadable("It is empty")
     text = _text(data)
+    if text is not None and not text.strip():
+        raise MediaNotReadable("It is empty")
     if text is not None:
         return text
     kind = _binary_format(data)
@@ -67,11 +68,14 @@ def document_bytes(data: bytes) -> bytes:
     Words whose letters happen to be base64, such as b"Password", are taken as words, unless they decode to
     prose or to a file of a known format.
     """
+    lines = data.splitlines()
+    # Encoders write lines of one length, 64 or 76 letters; text does not.
+    is_wrapped = len({len(line) for line in lines[:-1]}) == 1 and len(lines[0]) >= _SHORTEST_LINE
     try:
-        decoded = base64.b64decode(data, validate=True)
+        decoded = base64.b64decode(b"".join(lines) if is_wrapped else data.strip(), validate=True)
     except ValueError:
         return data
-    are_words = len(data) <= _LONGEST_WORDS and _WORDS.fullmatch(data) is not None
+    are_words = len(data) <= _LONGEST_WORDS and _WORDS.fullmatch(data.strip()) is not None
     is_encoded = _PROSE.fullmatch(decoded) or recognise(decoded) or _binary_format(decoded)
     return data if are_words and not is_encoded else decoded
 
@@ -94,4 +98,4 @@ def _binary_format(data: bytes) -> str | None:
 
 
 def _start(data: bytes) -> bytes:
-    return data[:16].removeprefix(b"\xef\xbb\xbf")
+    return data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()

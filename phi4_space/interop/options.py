@@ -8,7 +8,20 @@ from typing import Any, cast
 from phi4_space._sampling import SAMPLING_OPTIONS
 from phi4_space._turn.request import Options, refuse_unknown
 
-__all__ = ["SAMPLING_OPTIONS", "refuse_unknown", "sampling_options", "to_stop"]
+__all__ = ["SAMPLING_OPTIONS", "merge_options", "refuse_unknown", "sampling_options", "to_stop"]
+
+
+def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments from several layers; a later one overrides an earlier, whichever name it has for an option.
+
+    Those that are None in the end are left out.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        options = {SAMPLING_OPTIONS[name] for name in layer if name in SAMPLING_OPTIONS}
+        merged = {name: value for name, value in merged.items() if SAMPLING_OPTIONS.get(name) not in options}
+        merged |= layer
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def sampling_options(kwargs: Mapping[str, Any]) -> Options:
@@ -16,9 +29,8 @@ def sampling_options(kwargs: Mapping[str, Any]) -> Options:
 
     Those set to None are left out.
     """
-    named = {
-        SAMPLING_OPTIONS[name]: kwargs[name] for name in SAMPLING_OPTIONS if kwargs.get(name) is not None
-    }
+    given = ((SAMPLING_OPTIONS.get(name), value) for name, value in kwargs.items() if value is not None)
+    named = {name: value for name, value in given if name is not None}
     return cast("Options", named)
 
 

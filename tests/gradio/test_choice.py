@@ -103,6 +103,22 @@ def test_a_space_that_remembers_nothing_is_told_everything_again() -> None:
     assert [len(body["data"][0]["files"]) for body in server.bodies("join")] == [0, 1, 1]
 
 
+def test_another_contracts_history_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation that was saved where this contract was not known says everything again."""
+    both = [*config()["dependencies"], *one_step_config()["dependencies"]]
+    parts = [*config()["components"], *one_step_config()["components"]]
+    server = ScriptedSpace(config=config(dependencies=both, components=parts))
+    monkeypatch.setattr(choice, "CONTRACTS", (find_two_step,))
+    chat = client(server).conversation()
+    chat.reply("I like blue.")
+
+    monkeypatch.setattr(choice, "CONTRACTS", (find_one_step, find_two_step))
+    server.script["data"] = [events(ESTIMATION, STARTS, answered("Blue."))]
+    p4.Conversation.from_json(chat.to_json(), space=client(server)).reply("What do I like?")
+
+    assert "I like blue." in server.bodies("join")[-1]["data"][0]["text"]
+
+
 def test_what_the_contract_takes_bounds_a_turn() -> None:
     """The count of files is the contract's, whatever it reads that from."""
     with pytest.raises(p4.TooManyFiles):

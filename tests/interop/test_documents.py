@@ -16,6 +16,8 @@ BINARIES = {
     b"\xef\xbb\xbf%PDF-1.7": "a PDF",
     rb"{\rtf1 words}": "an RTF file",
     b"%!PS-Adobe-3.0": "a PostScript file",
+    b"\r\n%PDF-1.7": "a PDF",
+    b"\n{\\rtf1 words}": "an RTF file",
     b"PK\x03\x04\x14\x00\x06\x00": "ZIP",
     "Größe".encode("latin-1"): "a binary",
     b"words \x00 words": "a binary",
@@ -70,6 +72,8 @@ def test_an_empty_document_is_refused() -> None:
     """Silence would look like a document that was read."""
     with pytest.raises(MediaNotReadable, match="It is empty"):
         read_document(b"")
+    with pytest.raises(MediaNotReadable, match="It is empty"):
+        read_document(b"\xef\xbb\xbf \n")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +104,18 @@ def test_words_that_happen_to_be_base64_are_words(text: str) -> None:
 def test_base64_of_a_document_is_decoded(data: bytes) -> None:
     """Be it text or not, so that a binary is refused and not sent as letters."""
     assert document_bytes(base64.b64encode(data)) == data
+
+
+@pytest.mark.parametrize("data", [b"abc", b"words " * 40, square(9, 9, 9) * 3])
+def test_base64_in_lines_is_decoded(data: bytes) -> None:
+    """As `base64.encodebytes` and PEM write it; lines of words stay text."""
+    assert document_bytes(base64.encodebytes(data)) == data
+
+
+@pytest.mark.parametrize("text", [b"the\ncat\nsat", b"Password\n", b"word\n" * 30, b"two words"])
+def test_lines_of_words_are_not_base64(text: bytes) -> None:
+    """Though their letters alone could be."""
+    assert document_bytes(text) == text
 
 
 @given(st.binary(min_size=49))

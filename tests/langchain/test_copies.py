@@ -266,6 +266,15 @@ def test_what_does_not_change_the_answer_is_no_secret_in_the_key(change: dict[st
     assert SECRET not in ChatPhi4(space="ada/phi", **change)._get_llm_string()
 
 
+@pytest.mark.parametrize("options", [{"stop": "END"}, {"seed": 1}, {"max_tokens": 3}])
+def test_a_clients_own_options_are_part_of_the_key(options: dict[str, Any]) -> None:
+    """They change the answer, as the model's own do."""
+    clients = (SpaceClient("ada/phi"), SpaceClient("ada/phi", **options))
+    plain, other = (ChatPhi4(client=client)._get_llm_string() for client in clients)
+
+    assert plain != other
+
+
 def test_clients_of_the_same_space_share_entries() -> None:
     """What counts is the Space and the style, not the object."""
     one, other = (chat(ScriptedSpace())._get_llm_string() for _ in range(2))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import phi4_space as p4
-from phi4_server import Message, Script, ScriptedModel, ScriptError, embedded_space
+from phi4_server import Message, Script, ScriptedModel, ScriptError, embedded_space, running_space
 from phi4_server.__main__ import main
+from phi4_space.session import Finished
 
 
 def answer(model: ScriptedModel, text: str = "hi") -> list[str]:
@@ -92,6 +96,11 @@ def test_delays_stand_before_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None
         ([{"text": "a", "pause": True}], "Entry 1: pause must be a number of seconds from 0 to 60"),
         ([{"text": "a", "delay": float("nan")}], "Entry 1: delay must be a number of seconds from 0 to 60"),
         ([{"error": 5}], "Entry 1: error must be a string"),
+        ([{"error": None}], "Entry 1: needs a text, tool_calls, an error or a cut"),
+        ([{"text": "half \ud83d"}], "Entry 1: text contains half a character"),
+        ([{"error": "half \ud83d"}], "Entry 1: error contains half a character"),
+        ([{"tool_calls": [{"name": "\ud83d", "arguments": {}}]}], "Entry 1: tool_calls contains half"),
+        ([{"when": "a{99999999999999999999}", "text": "a"}], "Entry 1: when is not a regular expression"),
         ([{"text": "a", "cut": "yes"}], "Entry 1: cut must be true or false"),
     ],
 )
@@ -176,6 +185,55 @@ def test_a_program_sees_a_stream_that_breaks(space: p4.SpaceClient) -> None:
         space.reply("half of it")
 
     assert lost.value.partial_text == "Half an answer"
+
+
+@pytest.mark.loopback
+def test_a_session_goes_on_after_a_stream_that_broke(space: p4.SpaceClient) -> None:
+    """For clients that keep theirs, as a page does."""
+
+    async def main() -> list[str]:
+        async with space.asession("a-session-of-its-own") as session:
+            chat: list[Any] = []
+            for text in ("half of it", "in pieces"):
+                filed = await session.predict(text, history=chat)
+                with contextlib.suppress(p4.StreamLost):
+                    *_, last = [event async for event in session.get(await session.post(filed))]
+                    chat = last.data[0] if isinstance(last, Finished) else chat
+            return [str(chat)]
+
+    (last,) = asyncio.run(main())
+    assert "Half a word" in last
+    assert "cut-" not in last
+
+
+PROGRAM = """
+import sys
+from phi4_server import ScriptedModel
+from phi4_server.__main__ import main
+
+script = [{"text": ["Once upon", " a"], "cut": True}]
+sys.exit(main(models={"scripted": lambda: ScriptedModel(script)}))
+"""
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("in_one_piece", [False, True])
+def test_a_program_of_ones_own_can_break_streams(*, in_one_piece: bool) -> None:
+    """With a `ScriptedModel` behind `main`, in pieces or whole."""
+    command = [sys.executable, "-c", PROGRAM, *(["--whole"] if in_one_piece else [])]
+    with (
+        running_space(command) as url,
+        p4.SpaceClient(url, max_retries=0) as client,
+        pytest.raises(p4.StreamLost) as lost,
+    ):
+        client.reply("Tell me a story")
+
+    assert lost.value.partial_text == ("" if in_one_piece else "Once upon a")
+
+
+def test_a_blank_text_is_one_piece() -> None:
+    """However long it is."""
+    assert answer(ScriptedModel([" " * 100_000])) == [" " * 100_000]
 
 
 def test_a_script_of_ones_own_is_checked_before_a_space_is_started() -> None:
