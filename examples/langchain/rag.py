@@ -28,7 +28,7 @@ from langchain_phi4 import ChatPhi4
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUESTIONS = (
-    "When is a turn tried again?",
+    "When is a turn retried?",
     "Does the offline model have weights?",
     "Which environment variable names the Space?",
 )

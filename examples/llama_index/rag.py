@@ -21,7 +21,7 @@ from llama_index_phi4 import Phi4
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUESTIONS = (
-    "When is a turn tried again?",
+    "When is a turn retried?",
     "Does the offline model have weights?",
     "Which environment variable names the Space?",
     "Who wrote Hamlet?",  # which no document says

@@ -71,7 +71,7 @@ def test_rag_answers_from_the_docs(run: Run) -> None:
     lines = run("rag.py")
 
     told = [" ".join(lines[place : place + 3]) for place in range(0, len(lines), 3)]
-    assert re.match(r"> When is a turn tried again\? A turn is tried again, .*client\.md: Retries", told[0])
+    assert re.match(r"> When is a turn retried\? A turn is retried, .*client\.md: Retries", told[0])
     assert re.match(r"> Does the offline model have weights\? .*without weights.*command\.md", told[1])
     assert re.match(r"> Which environment variable names the Space\? .*`PHI4_SPACE`", told[2])
     assert len(told) == 3

@@ -75,8 +75,8 @@ def test_rag_answers_from_the_docs(run: Run) -> None:
 
     told = [" ".join(lines[place : place + 3]) for place in range(0, len(lines), 3)]
     expected = (
-        r"> When is a turn tried again\? A turn is tried again, .*client\.md: Retries",
-        r"> Does the offline model have weights\? .*without weights.*own-space\.md",
+        r"> When is a turn retried\? A turn is retried, .*client\.md: Retries",
+        r"> Does the offline model have weights\? .*without weights.*command\.md",
         r"> Which environment variable names the Space\? .*`PHI4_SPACE`",
         r"> Who wrote Hamlet\? I don't know",
     )
