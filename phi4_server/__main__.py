@@ -201,7 +201,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener: socket.socket) -> None:
     # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
     from phi4_server.app import build  # noqa: PLC0415  see above
-    from phi4_server.serving import serve  # noqa: PLC0415  see above
+    from phi4_server.server import serve  # noqa: PLC0415  see above
 
     warnings.simplefilter(
         "ignore", DeprecationWarning

@@ -12,7 +12,7 @@ import gradio as gr
 
 from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.chat import Bubble, Entry, to_bubbles, to_messages
-from phi4_server.intake import Brief, Filing, bounded
+from phi4_server.chat_bounds import Brief, Filing, bounded
 from phi4_server.model import Model
 from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
 from phi4_server.queue import FairQueue
@@ -40,7 +40,7 @@ def build(
         words_per_second: The fastest pace of a streamed answer; None means the model's own.
 
     Returns:
-        Blocks for `phi4_server.serving.serve`, or for Gradio's own `launch(allowed_paths=[str(EXAMPLES)])`.
+        Blocks for `phi4_server.server.serve`, or for Gradio's own `launch(allowed_paths=[str(EXAMPLES)])`.
     """
     brief = Brief(model, bounds.text)
     respond = streamed(brief, words_per_second) if stream else whole(brief)

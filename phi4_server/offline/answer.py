@@ -1,4 +1,4 @@
-"""The answer to a chat: the first skill that has one gives it. Knows the skills, not how they work."""
+"""The answer to a chat: the first skill that has one gives it. Knows the skills, and holds the short ones."""
 
 from __future__ import annotations
 

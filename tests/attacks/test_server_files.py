@@ -416,12 +416,12 @@ import socket
 from gradio import processing_utils
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
-from phi4_server import app, serving
+from phi4_server import app, server
 from phi4_server.__main__ import MODELS
 
 page = app.build(MODELS["offline"]())
-serving.Server.run = lambda _server, sockets: None
-serving.serve(page, listener=socket.socket(), ready=lambda: None)
+server.Server.run = lambda _server, sockets: None
+server.serve(page, listener=socket.socket(), ready=lambda: None)
 LocalContext.blocks.set(page)
 for uploads_alone in (True, False):
     try:

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from servers import Servers
 
-from phi4_server.middleware import WebSecurity
+from phi4_server.web_security import WebSecurity
 
 FOREIGN = (
     "http://evil.example",

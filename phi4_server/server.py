@@ -22,10 +22,10 @@ from fastapi import FastAPI
 from phi4_server.admission import Admission
 from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.connections import Connection, room_for
-from phi4_server.middleware import WebSecurity
 from phi4_server.page import EXAMPLES
 from phi4_server.sessions import keep_sessions
 from phi4_server.shares import Shares
+from phi4_server.web_security import WebSecurity
 
 GRACE_S = 1
 """How long streams that are still open may go on after the word to stop."""

@@ -11,7 +11,7 @@ import pytest
 from phi4_server import Message
 from phi4_server.bounds import Bounds
 from phi4_server.chat import Entry
-from phi4_server.intake import Brief, bounded, check
+from phi4_server.chat_bounds import Brief, bounded, check
 
 SMALL = Bounds(file=10, files=2, text=10, turns=3)
 
