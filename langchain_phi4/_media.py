@@ -87,7 +87,7 @@ def to_document(block: Mapping[str, Any]) -> Media | Passage:
             data, mime_type = opened.data, opened.mime_type or mime_type
         case _:
             if mime_type and not mime_type.startswith(("image/", "audio/")):
-                raise UnsupportedContent(f"Phi-4 takes no {mime_type}", advice="Hand in its text or images.")
+                raise UnsupportedContent(f"Phi-4 takes no {mime_type}", advice="Pass its text or images.")
             return media
     declared = "" if mime_type in _MEANINGLESS else mime_type
     content = read_document(data, title=_title(fields), mime_type=declared)
@@ -121,4 +121,4 @@ def _unreachable(fields: Mapping[str, Any]) -> UnsupportedContent:
         if where
         else "It holds no data and no URL, and paths are not read"
     )
-    return UnsupportedContent(what, advice="Hand in its bytes in base64, or its URL.")
+    return UnsupportedContent(what, advice="Pass its bytes in base64, or its URL.")

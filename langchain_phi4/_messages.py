@@ -72,7 +72,7 @@ def _role(message: BaseMessage, place: int) -> Role:
         case _:
             raise UnsupportedContent(
                 f"messages[{place}] is a {type(message).__name__}, which is not for a model",
-                advice="Hand in system, human, AI, tool, function and chat messages.",
+                advice="Pass system, human, AI, tool, function and chat messages.",
             )
 
 

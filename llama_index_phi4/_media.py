@@ -35,7 +35,7 @@ from phi4_space.interop import (
 
 _LARGEST = 8_000_000  # bytes of a document, all of which goes into the prompt
 _ADVICE = (
-    "Phi4(local_files=FOLDER) reads the files of a folder, Phi4(local_files=True) all; or hand in its bytes."
+    "Phi4(local_files=FOLDER) reads the files of a folder, Phi4(local_files=True) all; or pass its bytes."
 )
 _reading = threading.Lock()
 
@@ -184,7 +184,7 @@ def read_bytes(source: Source, *, files: LocalFiles = NO_FILES) -> bytes:
             return read_data_uri(uri).data
         case _:
             raise UrlRefused(
-                "Documents are not loaded from URLs", advice="Load it yourself, and hand in its text."
+                "Documents are not loaded from URLs", advice="Load it yourself, and pass its text."
             )
 
 

@@ -89,7 +89,7 @@ def to_address(space: str) -> Address:
     if "@" in text:  # looked for first: the texts below repeat what they were given
         raise InvalidSpaceName(
             "A Space's name or URL carries no user or password",
-            advice="Hand in credentials as token=... or cookies=..., and the URL without them.",
+            advice="Pass credentials as token=... or cookies=..., and the URL without them.",
         )
     page = _PAGE.fullmatch(text)
     if page or "://" not in text:

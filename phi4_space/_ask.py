@@ -39,7 +39,7 @@ class AskMethods(ABC):
             cancels the job on the Space.
 
         Raises:
-            InvalidInput: What was handed in cannot be sent; nothing was sent.
+            InvalidInput: What was passed cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
         caller = calling_line()

@@ -46,7 +46,7 @@ class SpaceClient(AskMethods):
             when left out.
         token: A Hugging Face token; `HF_TOKEN` when left out, and then sent to the Hub's own hosts only;
             `False` for none.
-        token_on_loopback: Whether a token handed in may go to a Space on this machine, unencrypted.
+        token_on_loopback: Whether a token passed may go to a Space on this machine, unencrypted.
         model: "phi-4-multimodal", or its alias "phi-4".
         proxy: URL of a proxy for all requests to the Space and the Hub.
         cookies: Cookies for the Space, such as a login's. A browser's are never looked at.
@@ -56,7 +56,7 @@ class SpaceClient(AskMethods):
             "template" (Phi-4's own tokens) for Spaces known to pass text through.
         timeouts: What each step may take; a number bounds the whole turn, in seconds.
         max_retries: How often a turn is tried again before its first text.
-        fetch: What is allowed for media handed in as URLs.
+        fetch: What is allowed for media passed as URLs.
         limits: How much the Space may send; more is an error.
         max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused; otherwise each is ignored, with one

@@ -54,7 +54,7 @@ class Settings:
         prompt_style: How several turns become one prompt.
         timeouts: How long each step may take.
         max_retries: How often a turn is tried again before its first text.
-        fetch: What is allowed for media handed in as URLs.
+        fetch: What is allowed for media passed as URLs.
         limits: How much the Space and the Hub may send.
         max_files: How many files one turn may carry; None for as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused.

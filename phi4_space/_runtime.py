@@ -36,7 +36,7 @@ def new_call_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Environment:
-    """What a client has from outside the program; tests hand in their own.
+    """What a client has from outside the program; tests pass their own.
 
     Attributes:
         transport: Carries all requests in place of the network.
@@ -108,6 +108,6 @@ def _open(settings: Settings, environment: Environment, *, to_space: bool) -> ht
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         )
     raise InvalidOption(
-        "The proxy cannot be used, whether it was handed in or is the environment's",
+        "The proxy cannot be used, whether it was passed or is the environment's",
         advice="Give a URL such as http://host:8080; for socks5:// install httpx[socks].",
     )

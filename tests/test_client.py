@@ -53,7 +53,7 @@ def client(
 
 
 def test_history_and_system_become_a_transcript() -> None:
-    """Turns handed in are sent as one transcript that ends with the assistant's line."""
+    """Turns passed are sent as one transcript that ends with the assistant's line."""
     space = ScriptedSpace()
     turns = [
         p4.Turn(role="user", text="hi"),
@@ -121,8 +121,8 @@ def test_media_of_the_call_follow_media_that_have_places() -> None:
         ([], {}, p4.EmptyPrompt, "nothing to send"),
         ("", {"system": "Be kind"}, p4.EmptyPrompt, "nothing to send"),
         ("", {"prompt": " "}, p4.EmptyPrompt, "nothing to send"),
-        ("hi", {"media": Path("cat.png")}, p4.InvalidOption, "media is a list"),
-        ("hi", {"media": "cat.png"}, p4.InvalidOption, "media is a list"),
+        ("hi", {"media": Path("cat.png")}, p4.InvalidOption, "media must be a list"),
+        ("hi", {"media": "cat.png"}, p4.InvalidOption, "media must be a list"),
         ("hi", {"media": [Path("no-such.png")]}, p4.MediaNotReadable, "no-such.png"),
         ("hi", {"media": [b""]}, p4.MediaNotReadable, "empty"),
         ("hi", {"media": [b"%PDF-1.7 ..."]}, p4.UnsupportedContent, "PDF"),
@@ -261,7 +261,7 @@ def test_the_seeds_attributes_are_there() -> None:
 
 
 def test_the_environment_names_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PHI4_SPACE is used where no Space is handed in."""
+    """PHI4_SPACE is used where no Space is passed."""
     monkeypatch.setenv("PHI4_SPACE", "http://127.0.0.1:7860")
 
     assert p4.SpaceClient().space == "http://127.0.0.1:7860"
@@ -316,7 +316,7 @@ def test_the_token_goes_to_the_spaces_own_https_origin() -> None:
 
 
 def test_no_token_goes_over_plain_http() -> None:
-    """A token handed in stays here when the Space has no https, and on loopback unless asked for."""
+    """A token passed stays here when the Space has no https, and on loopback unless asked for."""
     for name, on_loopback, sent in [
         (URL, True, False),
         ("http://127.0.0.1:7860", False, False),
@@ -937,7 +937,7 @@ def test_what_is_handed_in_stays_as_it_was() -> None:
 
 
 def test_only_cookies_that_were_handed_in_are_sent() -> None:
-    """Without cookies handed in, none go out; those that the Space sets come back to it."""
+    """Without cookies passed, none go out; those that the Space sets come back to it."""
     space = ScriptedSpace()
     space.script["config"] = [
         httpx.Response(200, json=config(app_id=space.app_id), headers={"set-cookie": "replica=7; Path=/"})

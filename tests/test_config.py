@@ -127,7 +127,7 @@ TRAVELS = [
 def test_a_token_goes_where_it_may(
     origin: str, space: str, arguments: dict[str, Any], travels: bool, monkeypatch: pytest.MonkeyPatch  # noqa: FBT001 - a table's column
 ) -> None:  # fmt: skip
-    """The environment's token goes to the Hub alone; one handed in to its https Space; none in clear text."""
+    """The environment's token goes to the Hub alone; one passed to its https Space; none in clear text."""
     if origin == "environment":
         monkeypatch.setenv("HF_TOKEN", f" {TOKEN}\n")
     else:
@@ -163,7 +163,7 @@ def test_zerogpu_credentials_go_with_the_work_alone() -> None:
 
 
 def test_all_secrets_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody is to see: credentials, and what opens a proxy, handed in or the environment's."""
+    """What nobody is to see: credentials, and what opens a proxy, passed or the environment's."""
     monkeypatch.setenv("https_proxy", "http://ada:s%20p@proxy.example:8080")
     monkeypatch.setenv("NO_PROXY", "localhost")
 

@@ -202,7 +202,7 @@ NOT_SHOWN = [
 @pytest.mark.parametrize("answer", NOT_SHOWN)
 @pytest.mark.parametrize("space", ["owner/name", "https://owner-name.hf.space"])
 def test_a_space_that_the_hub_does_not_show_is_not_found(answer: httpx.Response, space: str) -> None:
-    """Missing and private look the same from outside; the error says both, and to hand in a token."""
+    """Missing and private look the same from outside; the error says both, and to pass a token."""
     hub = Answers({RUNTIME: answer, "/api/spaces/by-subdomain/owner-name": answer})
 
     with pytest.raises(SpaceNotFound) as failure:

@@ -25,7 +25,7 @@ from phi4_space._turn.request import Options
     ],
 )
 def test_what_is_none_is_not_set(options: dict[str, object], found: dict[str, object]) -> None:
-    """Frameworks hand in all their options, None for those that nobody set; zero is a value."""
+    """Frameworks pass all their options, None for those that nobody set; zero is a value."""
     read = to_sampling(options)
 
     assert read == found

@@ -25,7 +25,7 @@ class Options(TypedDict, total=False):
     """What a call takes besides its message.
 
     Attributes:
-        media: Pictures and recordings that go with the message, in order.
+        media: Images and audio that go with the message, in order.
         system: What the model is told about its part, before the message.
         prompt: A prompt to be sent as it is, in the message's place, nothing added or neutralised.
         tools: Tools that the model may call.
@@ -205,7 +205,9 @@ def _to_turns(message: Message) -> tuple[Turn, ...]:
 def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[Turn, ...]:
     """The turns, with a call's media given to the user's turn at their end, behind what it has itself."""
     if isinstance(things, str | bytes) or not isinstance(things, Sequence):
-        raise InvalidOption("media is a list", advice="Write media=[...], also for one picture or recording.")
+        raise InvalidOption(
+            "media must be a list", advice="Write media=[...], also for one image or audio file."
+        )
     if not things:
         return turns
     media = tuple(thing if isinstance(thing, Media) else Media(thing) for thing in things)

@@ -18,7 +18,7 @@ _WORDS = re.compile(rb"(?:[A-Z][a-z]{2,}+|[a-z]{3,}+|[A-Z]{3,}+s?|[0-9]{2,}+|[/+
 _PROSE = re.compile(rb"[A-Za-z0-9\s.,;:!?'()-]+")
 _LONGEST_WORDS = 64  # bytes
 _SHORTEST_LINE = 60  # letters
-_ADVICE = "Extract its text, or hand in its pages as images."
+_ADVICE = "Extract its text, or pass its pages as images."
 
 
 def read_document(data: bytes, *, title: str = "", mime_type: str = "") -> str | Media:

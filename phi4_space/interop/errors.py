@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from phi4_space._errors import InvalidInput, UnsupportedContent
 
-_ADVICE = "Hand in text, or content in one of the documented forms."
+_ADVICE = "Pass text, or content in one of the documented forms."
 _LONGEST = 400  # characters of a reason: one place may be within hundreds of others
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80

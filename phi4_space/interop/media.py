@@ -45,7 +45,7 @@ def media_from_url(url: object, name: str | None = None) -> Media:
     text = url.strip() if isinstance(url, str) else ""
     if not (_HTTP.match(text) or is_data_uri(text)):
         raise UrlRefused(
-            f"Only http(s) URLs and data URIs are read, not {url!r:.80}", advice="Hand in its bytes."
+            f"Only http(s) URLs and data URIs are read, not {url!r:.80}", advice="Pass its bytes."
         )
     try:
         text.encode()

@@ -1,4 +1,4 @@
-"""What callers hand in and nothing can carry: refused by name, before anything is sent, in bounded time."""
+"""What callers pass and nothing can carry: refused by name, before anything is sent, in bounded time."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def ask(space: ScriptedSpace, message: Any, **options: Any) -> None:
 
 
 def refused(message: Any = "hi", **options: Any) -> p4.InvalidInput:
-    """The error of a call that was refused before anything was sent that holds what was handed in."""
+    """The error of a call that was refused before anything was sent that holds what was passed."""
     space = ScriptedSpace()
     with pytest.raises(p4.InvalidInput) as caught:
         asyncio.run(ask(space, message, **options))

@@ -194,7 +194,7 @@ def test_an_error_says_which_message_it_was(content: Any) -> None:
     with pytest.raises(UnsupportedContent, match=r"messages\[1\] \(AIMessage\): ") as error:
         to_langchain_turns(messages)
 
-    assert "nested too deep, or in itself. Hand in text" in str(error.value)
+    assert "nested too deep, or in itself. Pass text" in str(error.value)
     assert len(str(error.value)) < 1000
 
 
@@ -406,7 +406,7 @@ def test_citations_have_an_end(block: Any) -> None:
     ) as error:
         to_llama_turns([message(role="user"), message(block, role="user")])
 
-    assert "Hand in text" in str(error.value)
+    assert "Pass text" in str(error.value)
     assert wrong(to_llama_turns, [message(citing(500), role="user")]) == ""
 
 

@@ -631,7 +631,7 @@ def test_a_proxy_that_cannot_be_used_shows_no_password(proxy: str) -> None:
 @pytest.mark.loopback
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
 def test_nor_does_one_of_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its password is as secret as one that was handed in, also where the proxy repeats it."""
+    """Its password is as secret as one that was passed, also where the proxy repeats it."""
     for proxy in PROXIES:
         if "\0" not in proxy:
             monkeypatch.setenv(name, proxy)

@@ -539,7 +539,7 @@ def test_nothing_is_left_of_a_turn_that_failed(through: str) -> None:
 
 
 def test_a_turn_is_all_its_messages() -> None:
-    """The media of a history that is handed in count with those of the message."""
+    """The media of a history that is passed count with those of the message."""
     turns = [p4.Turn(role="user", text="hi", media=(p4.Media(url),)) for url in urls(3)]
     policy = FetchPolicy(allow_private=True, total_bytes=2 * len(PNG))
     web = Web()

@@ -65,7 +65,7 @@ def test_gradios_scripts_give_gradios_values(old: JSON, new: JSON) -> None:
 
 @given(values, values)
 def test_the_value_stays_as_it_is(old: JSON, new: JSON) -> None:
-    """The value that was handed in is never changed, nor are the edits."""
+    """The value that was passed is never changed, nor are the edits."""
     assume(not shrinks_nested_lists(old, new))
     edits = gradios_script(old, new)
     before = copy.deepcopy((old, edits))

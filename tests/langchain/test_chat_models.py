@@ -776,7 +776,7 @@ async def test_a_rate_limiter_is_asked_once_a_call() -> None:
 
 
 def test_messages_are_left_as_they_were() -> None:
-    """What is handed in is not changed."""
+    """What is passed is not changed."""
     said = [HumanMessage("hi"), AIMessage("yo"), HumanMessage("well?")]
     before = [message.model_copy(deep=True) for message in said]
 

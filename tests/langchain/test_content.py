@@ -509,7 +509,7 @@ REFUSED: dict[str, tuple[Any, type[InvalidInput], str]] = {
     "a PDF": (
         {"type": "file", "base64": b64(PDF), "mime_type": "application/pdf"},
         UnsupportedContent,
-        "type 'file': The document is a PDF, not text in UTF-8. Extract its text, or hand in its pages",
+        "type 'file': The document is a PDF, not text in UTF-8. Extract its text, or pass its pages",
     ),
     "a PDF that claims to be text": (
         {"type": "file", "base64": b64(PDF), "mime_type": "text/plain"},

@@ -568,7 +568,7 @@ _MESSAGES = st.lists(
 @settings(deadline=None)
 @given(messages=_MESSAGES)
 def test_nothing_is_lost_or_changed(messages: list[BaseMessage]) -> None:
-    """All words, pictures and calls arrive, in order; ids are unique; what was handed in is as it was."""
+    """All words, pictures and calls arrive, in order; ids are unique; what was passed is as it was."""
     before = copy.deepcopy(messages)
     turns = to_turns(messages)
     assert messages == before

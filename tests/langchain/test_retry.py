@@ -146,7 +146,7 @@ def bearers(space: ScriptedSpace) -> set[str | None]:
 def test_a_token_goes_where_it_was_meant_to(
     space: ScriptedSpace, monkeypatch: pytest.MonkeyPatch, where: str, told: dict[str, Any], shown: str | None
 ) -> None:
-    """HF_TOKEN to the Hub's hosts alone, one handed in to its Space, and none unencrypted."""
+    """HF_TOKEN to the Hub's hosts alone, one passed to its Space, and none unencrypted."""
     monkeypatch.setenv("HF_TOKEN", "hf_of_the_environment")
 
     assert ChatPhi4(space=where, **told).invoke("hi").text == "an answer"

@@ -55,7 +55,7 @@ class TestUnit(ChatModelUnitTests):
 
     @property
     def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
-        """`HF_TOKEN` is no field's value: it goes to the Hub's own hosts only, a token handed in further."""
+        """`HF_TOKEN` is no field's value: it goes to the Hub's own hosts only, a token passed further."""
         return {"PHI4_SPACE": "owner/name", "HF_TOKEN": "hf_made_up"}, {}, {"space": "owner/name"}
 
     @pytest.fixture

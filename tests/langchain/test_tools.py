@@ -139,7 +139,7 @@ def test_what_is_handed_in_stays_as_it_is(form: str) -> None:
 
 
 def test_order_is_kept() -> None:
-    """Tools are offered in the order in which they were handed in."""
+    """Tools are offered in the order in which they were passed."""
     assert [spec.name for spec in to_specs([FUNCTION, Weather, weather])] == ["weather", "Weather", "weather"]
 
 

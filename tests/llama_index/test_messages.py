@@ -684,7 +684,7 @@ def test_only_results_answer_calls() -> None:
     assert turn == Turn(role="assistant", text="17:00")
 
 
-# --- What is handed in -------------------------------------------------------------------------------------
+# --- What is passed -------------------------------------------------------------------------------------
 
 
 def test_nothing_that_is_handed_in_is_changed() -> None:
@@ -737,7 +737,7 @@ def test_image_documents_arrive_from_wherever_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("thing", [TextNode(text="x"), Document(text="x"), "red.png", ImageDocument(), RED])
 def test_what_holds_no_image_is_refused_by_name(thing: object) -> None:
-    """Nothing that was handed in as an image is left out in silence."""
+    """Nothing that was passed as an image is left out in silence."""
     with pytest.raises(
         UnsupportedContent, match=rf"image_documents\[1\]: It is a {type(thing).__name__} without"
     ):

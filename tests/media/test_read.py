@@ -149,7 +149,7 @@ def test_urls(url: str, name: str) -> None:
 
 
 def test_given_names_go_first() -> None:
-    """A name handed in is preferred to the one that the source brings along."""
+    """A name passed is preferred to the one that the source brings along."""
     media = Media("https://a.test/cat.png", "tom")
     assert asyncio.run(read_media(media, fetch=fetch_png)).name == "tom.png"
 

@@ -204,7 +204,7 @@ turn_parts = st.lists(st.sampled_from([CAT, DOG]) | st.text(min_size=1, max_size
 
 @given(turn_parts)
 def test_parts_are_read_back(parts: list[str | Media]) -> None:
-    """A turn tells its words and media in the order in which they were handed in."""
+    """A turn tells its words and media in the order in which they were passed."""
     turn = Turn.of("user", *parts)
 
     assert Turn.of("user", *turn.parts) == turn
@@ -437,7 +437,7 @@ def test_nothing_is_taken_from_a_text(text: str) -> None:
 
 @given(st.lists(st.builds(Turn, role=st.sampled_from(["system", "user", "assistant", "tool"]), text=texts)))
 def test_a_transcript_has_no_other_turns(turns: list[Turn]) -> None:
-    """The lines that begin a turn are those of the turns that were handed in, and the last."""
+    """The lines that begin a turn are those of the turns that were passed, and the last."""
     sent = [turn for turn in turns if turn.text.strip()]
     if len(sent) > 1:
         begun = [match[1] for match in role_line.finditer(compose(turns))]
@@ -484,7 +484,7 @@ said_parts = st.lists(st.sampled_from([CAT, DOG]) | texts, max_size=6)
 
 @given(said_parts)
 def test_no_turn_begins_around_media(parts: list[str | Media]) -> None:
-    """With and without the marks, a transcript has the turns that were handed in, and no tokens."""
+    """With and without the marks, a transcript has the turns that were passed, and no tokens."""
     turn = Turn.of("user", *parts)
     if turn.text.strip() or turn.media:
         written = compose([user("first"), turn])

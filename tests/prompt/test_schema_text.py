@@ -56,7 +56,7 @@ def test_titles_are_left_out() -> None:
     ],
 )
 def test_who_wrote_it_does_not_matter(schema: dict[str, Any], same: dict[str, Any]) -> None:
-    """The same schema in another order reads the same, and what was handed in is left as it was."""
+    """The same schema in another order reads the same, and what was passed is left as it was."""
     before = json.dumps(schema)
 
     assert json.dumps(normalize_schema(schema)) == json.dumps(normalize_schema(same))

@@ -417,7 +417,7 @@ def test_without_tools_all_is_text() -> None:
 
 
 def test_ids_are_made_here() -> None:
-    """Each call has an id of its own, from the maker that was handed in or at random."""
+    """Each call has an id of its own, from the maker that was passed or at random."""
     numbers = count(1)
     answer = '<|tool_call|>[{"name": "add"}, {"name": "add"}]<|/tool_call|>'
 
@@ -551,7 +551,7 @@ def test_written_calls_are_read_back(calls: list[ToolCall], size: int) -> None:
 
 
 def test_arguments_stay_apart_from_what_was_handed_in() -> None:
-    """Nothing that is handed in is changed."""
+    """Nothing that is passed is changed."""
     arguments: Mapping[str, Any] = {"x": [1]}
 
     render_calls([ToolCall("1", "f", arguments)])
