@@ -22,7 +22,7 @@ _PATTERNS = {
     "client": (
         "http_(async_)?client|(async_)?http_client|client_(args|kwargs|options)|transport|headers?|verify"
     ),
-    "token": (
+    "token": (  # nosec B105 - names of arguments
         "(api|access|secret|subscription|hub|hf)_?key|(hf|hub|api|auth|access|bearer|login)_token|"
         "credentials?|authorization|password"
     ),
@@ -34,7 +34,7 @@ _PATTERNS = {
 _SYNONYMS = {name: re.compile(rf"(^|_)({pattern})(_|$)") for name, pattern in _PATTERNS.items()}
 _MEANINGS = {
     "space": 'the name of a Space, "owner/name", or the URL of a running one',
-    "token": "a Hugging Face token",
+    "token": "a Hugging Face token",  # nosec B105
     "proxy": "the URL of a proxy",
     "cookies": "a mapping of names to values, such as those of a login",
     "client": "a SpaceClient, which has its own proxy, cookies and so on",

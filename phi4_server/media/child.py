@@ -36,12 +36,12 @@ def main() -> None:
     limits = settings["limits"]
     replies = _claim_output()
     _limit(memory=limits["memory"])
-    requests: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_receive, args=[requests], daemon=True).start()
+    pending: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_receive, args=[pending], daemon=True).start()
     replies.write(b"ready\n")
     replies.flush()
     while True:
-        function, path, *arguments = json.loads(requests.get())
+        function, path, *arguments = json.loads(pending.get())
         _limit_cpu(limits["cpu_s"])
         fields, data = _call(functions[function], Path(path), arguments)
         replies.write(json.dumps({**fields, "bytes": len(data)}).encode() + b"\n" + data)
@@ -57,9 +57,9 @@ def _claim_output() -> BinaryIO:
     return output
 
 
-def _receive(requests: SimpleQueue[bytes]) -> None:
+def _receive(pending: SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
-        requests.put(line)
+        pending.put(line)
     os._exit(0)  # whatever is being decoded: nobody waits for it
 
 

@@ -9,7 +9,7 @@ import json as jsons
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from pydantic import SecretStr
@@ -164,8 +164,7 @@ class _ChunkedBody(httpx.AsyncByteStream):
     def __init__(
         self, body: httpx.SyncByteStream | httpx.AsyncByteStream, on_chunk_sent: Callable[[], None]
     ) -> None:
-        assert isinstance(body, httpx.AsyncByteStream)  # noqa: S101 - httpx makes both kinds in one from bytes
-        self._body = body
+        self._body = cast("httpx.AsyncByteStream", body)  # httpx makes both kinds in one from bytes
         self._on_chunk_sent = on_chunk_sent
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
