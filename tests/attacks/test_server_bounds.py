@@ -159,18 +159,23 @@ def test_body(path: str, arrive: Arrive, *, announced: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "status"),
+    ("parts", "statuses"),
     [
-        ([("x", (None, b"y" * 20_000))], 413),
-        ([(f"x{number}", (None, b"y")) for number in range(5)], 400),
-        ([("files", ("a.png", b"y", "image/" + "x" * 20_000))], 413),
-        ([("files", ("a" * 20_000, b"y"))], 413),
-        ([("other", ("a.png", b"y" * 1000))], 200),
+        ([("x", (None, b"y" * 20_000))], {413}),
+        ([(f"x{number}", (None, b"y")) for number in range(5)], {400}),
+        ([("files", ("a.png", b"y", "image/" + "x" * 20_000))], {400, 413}),
+        ([("files", ("a" * 20_000, b"y"))], {400, 413}),
+        ([("other", ("a.png", b"y" * 1000))], {200}),
     ],
 )
-def test_odd_upload(parts: list[tuple[str, tuple[str | None, bytes]]], status: int, arrive: Arrive) -> None:
-    """Fields, headers and names in an upload are bounded as well, and never an error of the Space's."""
-    assert arrive(FLOODER).http.post(f"{API}/upload", files=parts).status_code == status
+def test_odd_upload(
+    parts: list[tuple[str, tuple[str | None, bytes]]], statuses: set[int], arrive: Arrive
+) -> None:
+    """Fields, headers and names in an upload are bounded as well, and never an error of the Space's.
+
+    Too long a header is refused by Gradio 6 itself, and by the parser of forms below Gradio 5.
+    """
+    assert arrive(FLOODER).http.post(f"{API}/upload", files=parts).status_code in statuses
 
 
 @pytest.mark.parametrize(
