@@ -181,7 +181,9 @@ def _pattern(when: object) -> re.Pattern[str] | None:
 def _pieces(text: object) -> list[str]:
     if isinstance(text, str):
         _check_unicode("text", text)
-        return [text] if not text.strip() else _PIECE.findall(text) or [text]
+        if not text.strip():
+            return [text] if text else []
+        return _PIECE.findall(text)
     if isinstance(text, list | tuple) and all(isinstance(piece, str) for piece in text):
         _check_unicode("text", "".join(text))
         return [*text]

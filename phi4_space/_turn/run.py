@@ -128,7 +128,6 @@ class TurnRunner:
                     yield event
             rejection = check.rejection()
         if rejection is not None and rejection.failure is not None:
-            state.reset()  # its session holds a question that was never answered
             raise rejection.failure
         for event in check.close():
             yield event
