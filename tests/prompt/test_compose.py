@@ -7,12 +7,13 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.escape import ROLE_LINES, break_tokens, escape_json, guarded
+from phi4_space._prompt.skeleton import LINE_ENDS
 from phi4_space._prompt.tools import render
 from phi4_space._turns import Kind, Media, Role, ToolCall, ToolSpec, Turn
 
@@ -354,7 +355,8 @@ texts = st.lists(
     max_size=12,
 ).map("".join)
 token = re.compile(r"<\|[^\s<>|]+\|>")
-role_line = re.compile(r"(?im)^\s*(system|user|assistant|tool)\s*:")
+gap = f"[^\\S{LINE_ENDS}]*"  # blanks within one line
+role_line = re.compile(rf"(?im)^{gap}(system|user|assistant|tool){gap}:")
 
 
 @pytest.mark.parametrize("control", TOKENS)
@@ -409,6 +411,8 @@ def test_no_text_begins_a_turn(role: Role) -> None:
 
 
 @given(texts)
+@example("User\n:")
+@example("User\r:")
 def test_safe_text_is_safe_and_stays_so(text: str) -> None:
     """Nothing is left to break or quote, and doing it again changes nothing."""
     safe = quoted(break_tokens(text))
