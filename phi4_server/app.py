@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
@@ -12,8 +11,11 @@ import gradio as gr
 
 from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.chat import Bubble, Entry, to_bubbles, to_messages
-from phi4_server.chat_bounds import Brief, Filing, bounded
-from phi4_server.model import Model
+from phi4_server.chat_bounds import Filing, bounded
+from phi4_server.chat_completion.endpoint import add_endpoint, to_error
+from phi4_server.chat_completion.responder import Responder
+from phi4_server.chat_completion.simple import to_chat_model
+from phi4_server.model import ChatModel, ChatRequest, End, Model
 from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
 from phi4_server.queue import FairQueue
 from phi4_server.uploads import UploadsOnly, check_files
@@ -21,9 +23,12 @@ from phi4_server.uploads import UploadsOnly, check_files
 Turn = tuple[list[Bubble], list[Entry]]
 """What the page shall show, and what the session shall keep."""
 
+AT_ONCE: dict[str, Any] = {"concurrency_id": "model"}
+"""All that has the model answer counts as one, when it comes to how many are answered at the same time."""
+
 
 def build(
-    model: Model,
+    model: Model | ChatModel,
     *,
     stream: bool = True,
     at_once: int = 8,
@@ -42,11 +47,11 @@ def build(
     Returns:
         Blocks for `phi4_server.server.serve`, or for Gradio's own `launch(allowed_paths=[str(EXAMPLES)])`.
     """
-    brief = Brief(model, bounds.text)
-    respond = streamed(brief, words_per_second) if stream else whole(brief)
+    responder = Responder(to_chat_model(model), most=bounds.text, words_per_second=words_per_second)
+    respond = streamed(responder) if stream else whole(responder)
     blocks = UploadsOnly(title=TITLE, fill_height=True, analytics_enabled=False)
     with blocks:
-        page = lay_out(model)
+        page = lay_out(model.nature)
         show_and_keep = [page.chatbot, page.chat]
         # Programs written for the public Space call these two by number, 10 and 11. Gradio numbers functions
         # in the order in which they are wired: the page's own ten come before, as 0 to 9, the others after.
@@ -58,20 +63,21 @@ def build(
             queue=False,
             api_name="process_message",
         )
-        answered = filed.success(respond, show_and_keep, show_and_keep, api_name="bot_response")
+        answered = filed.success(respond, show_and_keep, show_and_keep, api_name="bot_response", **AT_ONCE)
         # After an error the page of Gradio 6 runs only what waits for a failure; Gradio 5 has no such wait.
         for settled in filter(None, (answered.then, getattr(answered, "failure", None))):
             settled(_open, None, page.box, queue=False, **PRIVATE)
         if failed := getattr(filed, "failure", None):
             # The page of Gradio 6 shows the text of errors that came through the queue, and of no others.
             failed(partial(_refuse, file_message), [page.chatbot, page.box, page.chat], None, **PRIVATE)
-        again = page.retried.then(respond, show_and_keep, show_and_keep, **PRIVATE)
+        again = page.retried.then(respond, show_and_keep, show_and_keep, **AT_ONCE, **PRIVATE)
         # What is under way is given up first: it would write into a page that was emptied before.
         halt = {"queue": False, "cancels": [answered, again], **PRIVATE}
         page.stop.click(_open, None, page.box, **halt)
         halted = gr.on([page.new.click, page.chatbot.clear], _open, None, page.box, **halt)
         halted.then(_clear, None, [page.chatbot, page.box, page.chat], queue=False, **PRIVATE)
         blocks.load(None, None, None, js=STAY, **PRIVATE)
+        add_endpoint(responder, bounds, stream=stream, **AT_ONCE)
     blocks.queue(api_open=False)  # all answers wait in line, also those that programs ask for
     blocks._queue = FairQueue(blocks, at_once=at_once, bounds=bounds)  # noqa: SLF001  Gradio has no other way
     return blocks
@@ -99,36 +105,32 @@ def _refuse(file_message: Filing, *message: Any) -> None:
     file_message(*message)
 
 
-def streamed(
-    model: Model, words_per_second: float | None = None
-) -> Callable[[list[Bubble], list[Entry]], Generator[Turn]]:
+def streamed(responder: Responder) -> Callable[[list[Bubble], list[Entry]], Generator[Turn]]:
     """The `bot_response` that lets the answer grow; closing it ends the model's work."""
 
     def bot_response(history: list[Bubble], state: list[Entry]) -> Generator[Turn]:  # noqa: ARG001  see above
         before, answer = to_bubbles(state), ""
-        with closing(_pieces(model, state)) as pieces:
+        with closing(_pieces(responder, state)) as pieces:
             for piece in pieces:
                 answer += piece
                 # The session keeps an answer once it is whole, so that a turn that failed can be repeated.
                 yield before + to_bubbles([_entry(answer)]), state
-                if words_per_second is not None:
-                    time.sleep(len(piece.split()) / words_per_second)
         yield before + to_bubbles([_entry(answer)]), [*state, _entry(answer)]
 
     return bot_response
 
 
-def whole(model: Model) -> Callable[[list[Bubble], list[Entry]], Turn]:
+def whole(responder: Responder) -> Callable[[list[Bubble], list[Entry]], Turn]:
     """The `bot_response` that gives the answer in one piece."""
 
     def bot_response(history: list[Bubble], state: list[Entry]) -> Turn:  # noqa: ARG001  see above
-        chat = [*state, _entry("".join(_pieces(model, state)))]
+        chat = [*state, _entry("".join(_pieces(responder, state)))]
         return to_bubbles(chat), chat
 
     return bot_response
 
 
-def _pieces(model: Model, state: list[Entry]) -> Generator[str]:
+def _pieces(responder: Responder, state: list[Entry]) -> Generator[str]:
     """The model's answer; what it says about a bad file becomes a message to the user.
 
     The history that a client sends along is only what its page showed: the session alone is answered.
@@ -138,11 +140,14 @@ def _pieces(model: Model, state: list[Entry]) -> Generator[str]:
             "There is no question to answer: send one with process_message first.", print_exception=False
         )
     try:
-        yield from model.stream(to_messages(state))
+        with closing(responder.answer(ChatRequest(messages=to_messages(state)))) as pieces:
+            for piece in pieces:
+                if not isinstance(piece, End):
+                    yield piece
     except gr.Error:  # a ValueError itself in some versions of Gradio, and already a message
         raise
     except ValueError as refusal:
-        raise gr.Error(str(refusal), print_exception=False) from refusal
+        raise to_error(refusal) from refusal
 
 
 def _entry(answer: str) -> Entry:

@@ -1,9 +1,8 @@
-"""What one chat takes in, and how long an answer may be. Knows no queue, no sockets and no one model."""
+"""What one chat takes in. Knows no queue, no sockets and no model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import gradio as gr
 
 from phi4_server.bounds import Bounds
 from phi4_server.chat import Bubble, Entry
-from phi4_server.model import Message, Model
 
 Filing = Callable[[list[Bubble], dict[str, Any] | None, list[Entry]], tuple[list[Bubble], Any, list[Entry]]]
 """A `process_message`."""
@@ -64,36 +62,3 @@ def check(bounds: Bounds, chat: Sequence[Entry], text: str, files: Sequence[str]
             raise ValueError(f"This chat is full: a chat may hold {bound}. Start a new one.")
     if not all(Path(file).is_file() for file in kept):
         raise ValueError("A file of this chat is gone: this Space had to make room. Start a new chat.")
-
-
-class Brief:
-    """A model whose answers end: one that goes on for ever costs an error, not the server's memory.
-
-    Attributes:
-        name: The model's.
-        nature: The model's.
-    """
-
-    def __init__(self, model: Model, most: int) -> None:
-        """Stands before `model`; `most` is how many characters an answer may have."""
-        self._model = model
-        self._most = most
-        self.name = model.name
-        self.nature = model.nature
-
-    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
-        """Yields the model's pieces.
-
-        Raises:
-            ValueError: The model does; or its answer is longer than it may be.
-        """
-        length = 0
-        with ExitStack() as stack:
-            pieces = self._model.stream(chat)
-            if close := getattr(pieces, "close", None):
-                stack.callback(close)
-            for piece in pieces:
-                length += len(piece)
-                if length > self._most:
-                    raise ValueError(f"The answer was stopped: it may have {self._most:,} characters.")
-                yield piece

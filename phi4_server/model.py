@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-Role = Literal["user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,18 +17,31 @@ class Message:
     """A message of a chat.
 
     Attributes:
-        role: Who wrote it.
-        text: Its text, exactly as it arrived; a whole prompt, if a program wrote it.
+        role: Who wrote it. Only chat completions have messages of the system and of tools.
+        text: Its text. Tools on offer, calls and their results are written in it, in Phi-4's own format.
         files: The images and audio files attached to it, in order.
+        offsets: Where in the text each of the files stands, in characters; () puts all of them before it.
+        is_prompt: Whether a program may have written a whole prompt as its text, several turns in one, as
+            clients of the public Space do.
     """
 
     role: Role
     text: str = ""
     files: tuple[Path, ...] = ()
+    offsets: tuple[int, ...] = ()
+    is_prompt: bool = True
+
+    @property
+    def parts(self) -> tuple[str | Path, ...]:
+        """Its text and files in order."""
+        edges = (0, *(self.offsets or (0,) * len(self.files)), len(self.text))
+        first, *others = (self.text[start:end] for start, end in pairwise(edges))
+        placed = (part for pair in zip(self.files, others, strict=True) for part in pair)
+        return tuple(part for part in (first, *placed) if part)
 
 
 class Model(Protocol):
-    """Answers a chat.
+    """Answers a chat of questions and answers: the least that a model can be.
 
     Attributes:
         name: What the page calls it.
@@ -40,9 +55,91 @@ class Model(Protocol):
         """Yields the answer to the chat's last message in pieces; joined, they are the whole answer.
 
         Args:
-            chat: All messages, oldest first; the last is the user's.
+            chat: All messages, oldest first, of the user and the assistant; the last is the user's.
 
         Raises:
             ValueError: A file is not an image or audio that the model takes; the text says which, and why.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """A chat to be answered, and how.
+
+    Attributes:
+        messages: All messages, oldest first. What the model has to know about tools and about the form of
+            its answer stands in the first, of the system.
+        options: The options that are set, by name; only such as the model's `options` names.
+        stop: The strings before which the answer ends. Whoever calls the model cuts it there; a model may
+            end there by itself, to save work.
+        schema: The JSON Schema that the answer has to match, for a model that can enforce it; {} for any
+            object, None where it need not be JSON.
+    """
+
+    messages: tuple[Message, ...]
+    options: Mapping[str, float] = field(default_factory=dict)
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens, as the model counted them."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of an answer.
+
+    Attributes:
+        finish_reason: "stop" where the model was done or came to a stop string, "length" where the answer
+            became as long as it might.
+        usage: The tokens, if the model counts them.
+        stopped_by: The stop string before which the answer ends, if there was one.
+        model: What the model calls itself, where that differs from its `name`.
+    """
+
+    finish_reason: FinishReason = "stop"
+    usage: Usage | None = None
+    stopped_by: str | None = None
+    model: str | None = None
+
+
+class ModelBusy(ValueError):
+    """The model answers too many others now; the same request may succeed later."""
+
+
+class ModelFailed(ValueError):
+    """The model does not work, whatever it is asked; the text says what its owner has to do."""
+
+
+class ChatModel(Protocol):
+    """Answers a chat with all its roles, and honours options.
+
+    Attributes:
+        name: What the page calls it.
+        nature: One sentence for the page: what it is, and what it is not.
+        options: The options that it honours, of "temperature", "max_tokens", "top_p", "top_k", "seed" and
+            "repetition_penalty".
+    """
+
+    name: str
+    nature: str
+    options: frozenset[str]
+
+    def complete(self, request: ChatRequest) -> Iterator[str | End]:
+        """Yields the answer in pieces and, where the model knows more about it, an `End` last.
+
+        Empty pieces are fine, and wanted where the next one takes more than a second: whoever left closes
+        the iterator between two pieces.
+
+        Raises:
+            ModelBusy: There are too many others.
+            ModelFailed: It does not work.
+            ValueError: The chat cannot be answered otherwise; the text, which is shown to the user, says why.
         """
         ...

@@ -14,7 +14,6 @@ from typing import Any
 import gradio as gr
 
 from phi4_server.chat import Bubble, Entry, last_question, to_bubbles
-from phi4_server.model import Model
 
 TITLE = "Phi-4-multimodal"
 EXAMPLES = Path(__file__).parent / "examples"
@@ -129,14 +128,14 @@ class Page:
     retried: Any
 
 
-def lay_out(model: Model) -> Page:
+def lay_out(nature: str) -> Page:
     """Draws the page inside the Blocks that is open, with the ten functions of its buttons.
 
     Args:
-        model: The model whose nature the page shows.
+        nature: What the page says of its model.
     """
     with gr.Row(elem_id="head"):
-        title = f"<style>{_STYLE}</style><h1>{TITLE}</h1><p>{html.escape(model.nature)}</p>"
+        title = f"<style>{_STYLE}</style><h1>{TITLE}</h1><p>{html.escape(nature)}</p>"
         gr.HTML(title, elem_id="title", padding=False)
         shade = gr.Button("Light or dark", size="sm")
         new = gr.Button("New chat", size="sm", elem_id="new")

@@ -26,7 +26,9 @@ class UploadsOnly(gr.Blocks):
         Raises:
             gr.Error: A file was not uploaded, or a chat holds something else than text and files.
         """
-        check_inputs(inputs)
+        # JSON is data: nothing in it is opened, and a schema may well have a property that is called "path".
+        blocks = zip(block_fn.inputs, inputs, strict=False)
+        check_inputs([value for block, value in blocks if not isinstance(block, gr.JSON)])
         return await super().preprocess_data(block_fn, inputs, *state, **options)
 
 

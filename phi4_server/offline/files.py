@@ -67,6 +67,8 @@ def of_turn(chat: Sequence[Message], talk: Conversation) -> OpenedFiles:
         ValueError: One of them cannot be read, is no image or audio, or is broken.
     """
     files = chat[-1].files if chat else ()
+    if chat and not chat[-1].is_prompt:  # such a chat marks its files by their numbers in all of it
+        files = tuple(file for message in chat for file in message.files)
     if talk.marks is None:
         return opened(files)
     meant = frozenset(_captioned(talk.last) or talk.marks)

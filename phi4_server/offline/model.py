@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 
 from phi4_server.media.scope import CURRENT, CancelScope
-from phi4_server.model import Message
+from phi4_server.model import ChatRequest, End, FinishReason, Message, Usage
 from phi4_server.offline.answer import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
+_COUNTED_NAME = "offline model (tokens are words)"
+_FINISHED: FinishReason = "stop"
+_CUT_OFF: FinishReason = "length"
 _YIELD_EVERY_S = 1.0
 _MOST = 1000
 """In how many pieces an answer comes at most: each costs its reader more than the last."""
@@ -27,6 +31,8 @@ class OfflineModel:
 
     name = "Offline model"
     nature = NATURE
+    options = frozenset({"temperature", "max_tokens", "top_p", "top_k", "seed", "repetition_penalty"})
+    """All: what chooses among likely words makes no difference to a model that has one answer."""
 
     def stream(self, chat: Sequence[Message]) -> Iterator[str]:
         """Yields the answer to the chat's last message word by word, a very long one by several words.
@@ -48,6 +54,27 @@ class OfflineModel:
         several = len(words) // _MOST + 1
         for start in range(0, len(words), several):
             yield "".join(words[start : start + several])
+
+    def complete(self, request: ChatRequest) -> Iterator[str | End]:
+        """Yields the answer as `stream` does, and its end. Words count as tokens.
+
+        Raises:
+            ValueError: See `stream`.
+        """
+        most = request.options.get("max_tokens", math.inf)
+        count, reason = 0, _FINISHED
+        for piece in self.stream(request.messages):
+            words = _PIECE.findall(piece)
+            if count + len(words) > most:
+                yield "".join(words[: int(most) - count]).rstrip()
+                count, reason = int(most), _CUT_OFF
+                break
+            count += len(words)
+            yield piece
+        asked = sum(len(_PIECE.findall(message.text)) for message in request.messages)
+        yield End(
+            finish_reason=reason, usage=Usage(input_tokens=asked, output_tokens=count), model=_COUNTED_NAME
+        )
 
 
 def _awaited(chat: Sequence[Message]) -> Generator[str, None, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, cast
 
 from phi4_server.model import Message
@@ -116,14 +117,34 @@ def read(chat: Sequence[Message]) -> Conversation:
         )
     turns: list[Turn] = []
     offers: tuple[Tool, ...] = ()
+    count = 0
     for message in chat:
+        if not message.is_prompt:
+            text, count = _marked(message, count)
+            if message.role == "system":
+                offers, text = _offers(text), tools.OFFER.sub("", text)
+            turns.append(_turn(message.role, text.strip()))
+            continue
         style = None if message.role == "assistant" else _style(message.text)
         if style is None:
             turns.append(_turn(message.role, message.text))
             continue
-        offers = tuple(tool for offer in tools.OFFER.findall(message.text) for tool in tools.offered(offer))
+        offers = _offers(message.text)
         turns += _turns(style, tools.OFFER.sub("", message.text))
     return Conversation(turns=tuple(turns), tools=offers)
+
+
+def _marked(message: Message, count: int) -> tuple[str, int]:
+    """A message's text with a mark for each of its files, numbered on from a count, and the new count."""
+    text = ""
+    for part in message.parts:
+        count += isinstance(part, Path)
+        text += f" [file {count}] " if isinstance(part, Path) else part
+    return text, count
+
+
+def _offers(text: str) -> tuple[Tool, ...]:
+    return tuple(tool for offer in tools.OFFER.findall(text) for tool in tools.offered(offer))
 
 
 def _style(text: str) -> re.Pattern[str] | None:

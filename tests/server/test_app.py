@@ -127,10 +127,10 @@ def test_contract_of_the_public_space(space: str, *, grows: bool, visit: Callabl
     assert (filed["types"]["generator"], answered["types"]["generator"]) == (False, grows)
 
 
-def test_public_names_are_the_two(visit: Callable[[str], Visitor]) -> None:
+def test_public_names_are_those_of_the_contracts(visit: Callable[[str], Visitor]) -> None:
     """What the page's buttons do is no public endpoint."""
     info = visit("faulty").http.get("/gradio_api/info").json()
-    assert set(info["named_endpoints"]) == {"/process_message", "/bot_response"}
+    assert set(info["named_endpoints"]) == {"/process_message", "/bot_response", "/chat_completion"}
     parameters = [p["parameter_name"] for p in info["named_endpoints"]["/process_message"]["parameters"]]
     assert parameters == ["history", "message"]
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
-from phi4_server import Message
 from phi4_server.bounds import Bounds
 from phi4_server.chat import Entry
-from phi4_server.chat_bounds import Brief, bounded, check
+from phi4_server.chat_bounds import bounded, check
 
 SMALL = Bounds(file=10, files=2, text=10, turns=3)
 
@@ -68,51 +67,3 @@ def test_refusal_is_a_message_to_the_user() -> None:
     filed(["h"], {"text": None, "files": []}, [said("s")])
     filed([], None, [])
     assert seen == [(["h"], {"text": None, "files": []}, [said("s")]), ([], None, [])]
-
-
-class Endless:
-    """Goes on until it is closed."""
-
-    name = "Endless"
-    nature = "It goes on."
-
-    def __init__(self) -> None:
-        """Is open."""
-        self.closed = False
-
-    def stream(self, _chat: Sequence[Message]) -> Iterator[str]:
-        try:
-            while True:
-                yield "xxx"
-        finally:
-            self.closed = True
-
-
-def test_answer_ends() -> None:
-    """An answer too long is stopped, and so is the model."""
-    endless = Endless()
-    brief = Brief(endless, 10)
-    pieces: list[str] = []
-    with pytest.raises(ValueError, match="it may have 10 characters"):
-        pieces.extend(brief.stream([]))
-    assert endless.closed
-    assert (brief.name, brief.nature) == ("Endless", "It goes on.")
-
-
-def test_answer_that_is_left() -> None:
-    """Closing an answer closes the model's."""
-    endless = Endless()
-    answer = Brief(endless, 10).stream([])
-    next(answer)
-    answer.close()  # type: ignore[attr-defined]
-    assert endless.closed
-
-
-def test_answer_of_a_plain_iterator() -> None:
-    """A model may hand out any iterator."""
-
-    class Plain(Endless):
-        def stream(self, _chat: Sequence[Message]) -> Iterator[str]:
-            return iter(["a", "b"])
-
-    assert list(Brief(Plain(), 10).stream([])) == ["a", "b"]

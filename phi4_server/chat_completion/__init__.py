@@ -1,0 +1,1 @@
+"""Chat completions: read, put into a model's words, answered. Knows no one model."""

@@ -1,0 +1,133 @@
+"""`chat_completion`, the Space's endpoint for whole chats. Knows Gradio; no page and no one model.
+
+It is stateless: all that a turn needs comes with it, so that it may be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from phi4_server.bounds import Bounds
+from phi4_server.chat_completion.body import ChatBody, to_body
+from phi4_server.chat_completion.instructions import to_messages
+from phi4_server.chat_completion.responder import Responder
+from phi4_server.model import ChatModel, ChatRequest, End, ModelBusy, ModelFailed
+from phi4_server.uploads import check_files
+
+NAME = "chat_completion"
+BUSY, FAILED = "Model busy", "Model failed"
+"""Titles of errors, by which clients tell them apart."""
+
+
+def add_endpoint(responder: Responder, bounds: Bounds, *, stream: bool = True, **event: Any) -> None:
+    """Adds the endpoint to the Blocks that is open, behind all that is wired before.
+
+    Its input says in /config, as the component's value, what it takes: the names of `options`, and how many
+    `files`.
+
+    Args:
+        responder: Answers.
+        bounds: How much it takes.
+        stream: Whether an answer grows, or comes in one piece.
+        event: Further arguments of Gradio's event.
+    """
+    takes = {"options": sorted(responder.model.options), "files": bounds.chat_files}
+    with gr.Column(visible=False):
+        body = gr.JSON(takes, label="Request")
+        files = gr.File(file_count="multiple", label="Files")
+        text = gr.Textbox(label="Text")
+        summary = gr.JSON(label="Summary")
+        button = gr.Button("Complete")
+    function = completion(responder, bounds, stream=stream)
+    button.click(function, [body, files], [text, summary], api_name=NAME, **event)
+
+
+def completion(
+    responder: Responder, bounds: Bounds, *, stream: bool = True
+) -> Callable[[Any, list[str] | None], Iterator[tuple[str, Any]]]:
+    """The endpoint's function: a request and files in, text and finally a summary out."""
+
+    def chat_completion(body: Any, files: list[str] | None) -> Iterator[tuple[str, Any]]:
+        began, first, text = time.monotonic(), None, ""
+        try:
+            request = to_request(body, files or [], responder.model, bounds)
+            with closing(responder.answer(request)) as pieces:
+                for piece in pieces:
+                    if isinstance(piece, End):
+                        yield text, summarize(piece, responder.model, began=began, first=first)
+                        return
+                    first = time.monotonic() if piece and first is None else first
+                    text += piece
+                    yield text if stream else "", None
+        except gr.Error:  # a ValueError itself in some versions of Gradio, and already a message
+            raise
+        except ValueError as refusal:
+            raise to_error(refusal) from refusal
+
+    return chat_completion
+
+
+def to_error(refusal: ValueError) -> gr.Error:
+    """The message to the user; its title tells a program whether to come again."""
+    titles = {ModelBusy: BUSY, ModelFailed: FAILED}
+    title = next((title for kind, title in titles.items() if isinstance(refusal, kind)), "Error")
+    return gr.Error(str(refusal), title=title, print_exception=False)
+
+
+def to_request(value: Any, files: Sequence[str], model: ChatModel, bounds: Bounds) -> ChatRequest:
+    """What the model is asked.
+
+    Args:
+        value: The request as it was sent.
+        files: The files that were sent with it.
+        model: The model: options that it does not honour are left out.
+        bounds: How much is taken.
+
+    Raises:
+        ValueError: It cannot be asked that; the text says why.
+    """
+    body = to_body(value)
+    if len(files) > bounds.chat_files:
+        raise ValueError(f"A chat may hold {bounds.chat_files} files, and this one has {len(files)}.")
+    check_files(files)
+    messages = to_messages(body, [Path(file) for file in files])
+    length = sum(len(message.text) for message in messages)
+    try:
+        "".join(message.text for message in messages).encode()
+    except UnicodeEncodeError:
+        raise ValueError("The chat holds half a character (a lone surrogate). Send text.") from None
+    if length > bounds.chat_text:
+        raise ValueError(f"A chat may hold {bounds.chat_text:,} characters, and this one has {length:,}.")
+    return ChatRequest(
+        messages=messages,
+        options={name: value for name, value in body.options.items() if name in model.options},
+        stop=tuple(body.stop),
+        schema=_schema(body),
+    )
+
+
+def summarize(end: End, model: ChatModel, *, began: float, first: float | None) -> Mapping[str, Any]:
+    """What is known of an answer at its end, under OpenAI's names where it has any; times in seconds."""
+    usage = end.usage and {
+        "prompt_tokens": end.usage.input_tokens,
+        "completion_tokens": end.usage.output_tokens,
+        "total_tokens": end.usage.input_tokens + end.usage.output_tokens,
+    }
+    done = time.monotonic()
+    return {
+        "finish_reason": end.finish_reason,
+        "stopped_by": end.stopped_by,
+        "usage": usage,
+        "model": end.model or model.name,
+        "timings": {"first_text": None if first is None else first - began, "done": done - began},
+    }
+
+
+def _schema(body: ChatBody) -> Mapping[str, Any] | None:
+    return None if body.response_format is None else body.response_format.schema_or_none
