@@ -24,6 +24,7 @@ class Pieces:
     options = frozenset[str]()
 
     def __init__(self, *pieces: str | End) -> None:
+        """Will answer in these."""
         self._pieces = pieces
         self.was_closed = False
 
