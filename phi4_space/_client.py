@@ -61,6 +61,8 @@ class SpaceClient(AskMethods):
         max_files: How many files one turn may carry; when left out, as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused; otherwise each is ignored, with one
             `OptionIgnored`.
+        endpoint: Which contract to ask by, where the Space has several: the api_name of one of its functions,
+            such as "process_message"; the best when left out.
         temperature: Of calls that name none, as the next six; `Options` says what each is.
         max_tokens: See `temperature`.
         top_p: See `temperature`.
@@ -96,6 +98,7 @@ class SpaceClient(AskMethods):
         limits: Limits = Limits(),
         max_files: int | None = None,
         strict: bool = False,
+        endpoint: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         top_p: float | None = None,
@@ -123,6 +126,7 @@ class SpaceClient(AskMethods):
             limits=limits,
             max_files=max_files,
             strict=strict,
+            endpoint=endpoint,
             sampling={
                 "temperature": temperature,
                 "max_tokens": max_tokens,

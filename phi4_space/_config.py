@@ -58,6 +58,7 @@ class Settings:
         limits: How much the Space and the Hub may send.
         max_files: How many files one turn may carry; None for as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused.
+        endpoint: A function that has to belong to the contract by which the Space is asked, by its api_name.
         sampling: The sampling options of calls that say nothing of them, by name.
         stop: The strings before which answers end, where a call names none.
     """
@@ -78,6 +79,7 @@ class Settings:
     limits: Limits
     max_files: int | None
     strict: bool
+    endpoint: str | None = None
     sampling: Mapping[str, object] = field(default_factory=dict)
     stop: tuple[str, ...] = ()
 
@@ -181,6 +183,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     strict: bool,
     sampling: Mapping[str, object],
     stop: str | Sequence[str] | None,
+    endpoint: str | None = None,
 ) -> Settings:
     """Checks what a client was given, and fills in the environment's part.
 
@@ -209,6 +212,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         limits=_of_kind("limits", limits, Limits),
         max_files=None if max_files is None else _number("max_files", max_files),
         strict=_of_kind("strict", strict, bool),
+        endpoint=_of_kind("endpoint", endpoint or "", str).removeprefix("/") or None,
         sampling=to_sampling(sampling),
         stop=() if stop is None else to_stop(stop),
     )

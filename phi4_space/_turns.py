@@ -288,7 +288,8 @@ class Sent:
     """What was sent for a turn, to inspect when an answer is surprising.
 
     Attributes:
-        prompt: The text as the model received it.
+        prompt: The text as the model received it; the request's JSON, where the Space takes turns with their
+            roles.
         files: The names of the files that were sent with it.
         session_hash: The session on the Space.
         event_id: The job on the Space.
@@ -310,11 +311,13 @@ class Reply:
         text: The text, without tool calls.
         tool_calls: The calls that the model asks for, in order.
         broken_calls: Calls that cannot be read, in order.
-        usage: Token counts; None unless the Space counts tokens.
+        usage: Token counts, of an answer that was asked for twice the sums; None unless the Space counts.
+        finish_reason: Why the answer ended, in OpenAI's words: "stop", "length", "tool_calls" or
+            "content_filter"; None unless the Space says so.
         timing: When each step was reached.
         sent: What was sent.
         space: The Space that answered, as its URL.
-        model: The model's name.
+        model: The model's name, as the Space has it where it says so.
         stopped_by: The stop string before which the text ends, if one was found.
         gradio_version: The version of the Space's Gradio.
     """
@@ -323,6 +326,7 @@ class Reply:
     tool_calls: tuple[ToolCall, ...] = ()
     broken_calls: tuple[BrokenCall, ...] = ()
     usage: Usage | None = None
+    finish_reason: str | None = None
     timing: Timing = Timing()
     sent: Sent
     space: str

@@ -87,7 +87,10 @@ async def test_leaving_the_queue(patient: p4.SpaceClient, listener: Listener) ->
 async def test_leaving_behind_a_proxy(servers: Servers, gradio_python: str) -> None:
     """A turn is taken back also where a proxy keeps from the Space that nobody listens any more."""
     url = servers.url("faulty", gradio_python)
-    async with proxied(url, discreet=True) as door, p4.SpaceClient(door.url) as space:
+    async with (
+        proxied(url, discreet=True) as door,
+        p4.SpaceClient(door.url, endpoint="process_message") as space,
+    ):
         await first_words(space)
         with anyio.fail_after(SOON):
             assert (await space.areply("hi")).text == "hi (files: 0, entries: 1)"
@@ -100,7 +103,9 @@ async def test_restart_between_two_turns(servers: Servers, gradio_python: str) -
         first = running.enter_context(served("faulty", gradio_python))
         async with (
             proxied(first) as door,
-            p4.SpaceClient(door.url, environment=Environment(clock=clock)) as space,
+            p4.SpaceClient(
+                door.url, endpoint="process_message", environment=Environment(clock=clock)
+            ) as space,
         ):
             chat = space.conversation()
             before = await chat.areply("one")
@@ -118,7 +123,7 @@ async def test_restart_within_seconds(servers: Servers, gradio_python: str) -> N
     """A Space that restarts faster than anyone asks is noticed by the connections that broke."""
     with ExitStack() as running:
         first = running.enter_context(served("faulty", gradio_python))
-        async with proxied(first) as door, p4.SpaceClient(door.url) as space:
+        async with proxied(first) as door, p4.SpaceClient(door.url, endpoint="process_message") as space:
             chat = space.conversation()
             before = await chat.areply("one")
             door.target = servers.url("faulty", gradio_python)
@@ -131,7 +136,7 @@ async def test_restart_within_seconds(servers: Servers, gradio_python: str) -> N
 
 async def test_two_conversations_at_once(servers: Servers, gradio_python: str) -> None:
     """Two conversations run at the same time, and neither hears of the other."""
-    async with p4.SpaceClient(servers.url("whole", gradio_python)) as space:
+    async with p4.SpaceClient(servers.url("whole", gradio_python), endpoint="process_message") as space:
         both_at_work = asyncio.Barrier(2)
 
         async def converse(name: str) -> list[p4.Reply]:
@@ -170,7 +175,10 @@ async def test_connections_of_ten_turns(
     servers: Servers, gradio_python: str, measured: Callable[[str], None], request: pytest.FixtureRequest
 ) -> None:
     """Ten turns share their connections."""
-    async with proxied(servers.url("faulty", gradio_python)) as door, p4.SpaceClient(door.url) as space:
+    async with (
+        proxied(servers.url("faulty", gradio_python)) as door,
+        p4.SpaceClient(door.url, endpoint="process_message") as space,
+    ):
         chat = space.conversation()
         for number in range(10):
             await chat.areply(f"turn {number}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from phi4_space._errors import ContractNotMet
+from phi4_space._gradio.chat_completion import find_chat_completion
 from phi4_space._gradio.config import Config
 from phi4_space._gradio.contract import Contract
 from phi4_space._gradio.two_step import find_two_step
+from phi4_space._net.error_mapping import strip_markup
 
 
 class Find(Protocol):
@@ -17,23 +19,35 @@ class Find(Protocol):
         """The contract; `ContractNotMet` where the Space does not fulfil it."""
 
 
-CONTRACTS: tuple[Find, ...] = (find_two_step,)
+CONTRACTS: tuple[Find, ...] = (find_chat_completion, find_two_step)
 
 
-def choose(config: Config, *, space: str) -> Contract:
+def choose(config: Config, *, space: str, endpoint: str | None = None) -> Contract:
     """The best contract that a Space fulfils.
 
     Args:
         config: What the Space says of itself.
         space: "owner/name" or URL of the Space.
+        endpoint: A function that has to belong to the contract; None where any contract will do.
 
     Raises:
-        ContractNotMet: It fulfils none; the error is that of the last, which most Spaces have.
+        ContractNotMet: It fulfils none; the error is that of the last, which most Spaces have. Or none has
+            that endpoint.
     """
-    *better, last = CONTRACTS
-    for find in better:
+    fulfilled, failure = [], None
+    for find in CONTRACTS:
         try:
-            return find(config, space=space)
-        except ContractNotMet:
-            continue
-    return last(config, space=space)
+            fulfilled.append(find(config, space=space))
+        except ContractNotMet as exc:
+            failure = exc
+    if failure is not None and not fulfilled:
+        raise failure
+    for contract in fulfilled:
+        if endpoint is None or endpoint in contract.endpoints:
+            return contract
+    found = tuple(name for contract in fulfilled for name in contract.endpoints)
+    raise ContractNotMet(
+        f"The Space answers at {', '.join(found)}, and endpoint= asks for another",
+        missing=(strip_markup(endpoint or ""),),
+        found=found,
+    )

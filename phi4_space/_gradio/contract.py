@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phi4_space._sampling import Bounds
+from phi4_space._turns import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +20,12 @@ class Takes:
     Attributes:
         max_files: How many files, None for no limit.
         options: The sampling options that it honours, and what each may be.
+        roles: Whether it takes turns with their roles, so that no prompt has to be made of them.
     """
 
     max_files: int | None = None
     options: Mapping[str, Bounds] = field(default_factory=dict)
+    roles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,13 @@ class Submission:
         text: The prompt.
         files: Uploaded files, as handlers take them.
         history: The chat so far, as `Contract.read` returned it last; None on a new session.
+        body: The turns with their roles, as JSON; None where all there is is the prompt.
     """
 
     text: str
     files: Sequence[Mapping[str, Any]] = ()
     history: Any = None
+    body: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,18 @@ class Reading:
         text: The answer; None while there is none.
         history: What the contract wants back with the next turn, as JSON; empty or None where the Space
             remembers nothing, so that the next turn has to say everything again.
+        usage: The tokens, where the Space counts them; known at the end, as are the next three.
+        finish_reason: Why the answer ended, in OpenAI's words, such as "stop" or "length".
+        stopped_by: The stop string before which it ended.
+        model: What the model calls itself.
     """
 
     text: str | None
     history: Any = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    stopped_by: str | None = None
+    model: str | None = None
 
 
 class Contract(Protocol):

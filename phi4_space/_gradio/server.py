@@ -195,7 +195,7 @@ class GradioServer:
             return self._to_instance(self._checked(to_config(await self.get("/config"))))
 
     def _to_instance(self, config: Config) -> Instance:
-        return Instance(config, choose(config, space=self.host.name))
+        return Instance(config, choose(config, space=self.host.name, endpoint=self.settings.endpoint))
 
     def _checked(self, config: Config) -> Config:
         """The config, without credentials in what is shown: the version in replies, the prefix in URLs."""

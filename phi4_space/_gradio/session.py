@@ -77,7 +77,12 @@ class Session:
         self.session_hash = session_hash
 
     async def predict(
-        self, text: str, *, files: Sequence[Mapping[str, Any]] = (), history: Any = None
+        self,
+        text: str,
+        *,
+        files: Sequence[Mapping[str, Any]] = (),
+        history: Any = None,
+        body: Mapping[str, Any] | None = None,
     ) -> Any:
         """Files the user's turn, where the contract has such a step.
 
@@ -87,11 +92,13 @@ class Session:
             text: The prompt.
             files: Uploaded files, as `SpaceClient.aupload` returns them.
             history: The chat so far, as the Space returned it last.
+            body: The turns with their roles, for a contract that takes them; it is asked with the prompt
+                alone when left out.
 
         Returns:
             What `post` takes, unchanged: the chat with the turn in it, as the Space returned it.
         """
-        submission = Submission(text, files, history)
+        submission = Submission(text, files, history, body)
         call = self._contract.first(submission)
         if call is None:
             return self._contract.pending(submission, None)

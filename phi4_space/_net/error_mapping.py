@@ -108,6 +108,8 @@ def from_handler(  # noqa: PLR0911 - a table of wordings, one row each
         return _quota(text)
     if title == "Queue is full":  # a turn that was already waiting, and was removed to make room
         return QueueFull(text)
+    if title == "Model busy":
+        return SpaceBusy(text)
     if title == "ZeroGPU queue timeout" or _NO_GPU.search(text):
         return NoGpuAvailable(text, retry_after=_wait(text))
     if "was not uploaded by a user" in text:

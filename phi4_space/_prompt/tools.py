@@ -51,7 +51,16 @@ def render(tools: Sequence[ToolSpec], *, choice: str = "auto") -> str:
     if not names:
         return ""
     orders = filter(None, ("" if choice == "none" else _HOW_TO_CALL, _order(choice)))
-    listed = [
+    return f"{' '.join(orders)}\n<|tool|>{_to_json(listed(tools), 'The tools')}<|/tool|>"
+
+
+def listed(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """The tools as a model reads of them: name, description, and parameters as a normalized JSON Schema.
+
+    Raises:
+        InvalidOption: The parameters of one are not JSON.
+    """
+    return [
         {
             "name": tool.name,
             "description": cleandoc(tool.description or ""),
@@ -59,7 +68,6 @@ def render(tools: Sequence[ToolSpec], *, choice: str = "auto") -> str:
         }
         for tool in tools
     ]
-    return f"{' '.join(orders)}\n<|tool|>{_to_json(listed, 'The tools')}<|/tool|>"
 
 
 def render_calls(calls: Sequence[ToolCall]) -> str:
@@ -72,8 +80,8 @@ def render_calls(calls: Sequence[ToolCall]) -> str:
     """
     if not calls:
         return ""
-    listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
-    return f"<|tool_call|>{_to_json(listed, 'The tool calls')}<|/tool_call|>"
+    written = [{"name": call.name, "arguments": call.arguments} for call in calls]
+    return f"<|tool_call|>{_to_json(written, 'The tool calls')}<|/tool_call|>"
 
 
 def argument_error(calls: Sequence[ToolCall], tools: Sequence[ToolSpec]) -> str | None:

@@ -11,7 +11,7 @@ import anyio
 from phi4_space._errors import DeadlineExceeded, LimitExceeded
 from phi4_space._limits import Limits
 from phi4_space._timeouts import Timeouts
-from phi4_space._turns import Timing
+from phi4_space._turns import Timing, Usage
 
 T = TypeVar("T")
 Mark = Literal["queued", "started", "first_text"]
@@ -27,10 +27,12 @@ class TurnBudget:
 
     Attributes:
         attempts: How often it was tried so far.
+        usage: The tokens of all its answers; None where one of them was not counted.
     """
 
     def __init__(self, timeouts: Timeouts, limits: Limits, clock: Callable[[], float]) -> None:
         self.attempts = 0
+        self.usage: Usage | None = Usage(0, 0)
         self._timeouts = timeouts
         self._limits = limits
         self._clock = clock
@@ -62,6 +64,15 @@ class TurnBudget:
         if self._notices > self._limits.notices:
             what = f"The Space sent more than {self._limits.notices} notices and progress reports"
             raise LimitExceeded(what, which="notices", limit=self._limits.notices)
+
+    def count_tokens(self, usage: Usage | None) -> None:
+        """Adds the tokens of an answer; None where they are not known."""
+        known = self.usage
+        self.usage = (
+            usage
+            and known
+            and Usage(known.input_tokens + usage.input_tokens, known.output_tokens + usage.output_tokens)
+        )
 
     def timing(self) -> Timing:
         """The marks, and now as the end."""

@@ -145,7 +145,9 @@ class Exchange:
         if not state.session_hash:
             state.session_hash, state.app_id = self._new_session_hash(), app_id
         state.endpoints = endpoints
-        return self._turn.incremental if state.is_known else self._turn.full
+        if instance.contract.takes.roles:
+            return self._turn.chat()
+        return self._turn.incremental() if state.is_known else self._turn.full
 
     async def _send(
         self, session: Session, payload: Payload, options: dict[str, object], instance: Instance
@@ -155,7 +157,7 @@ class Exchange:
             connections = server.connections
             files = await run_within(server.upload(payload.files, instance)) if payload.files else []
             self._pending = await run_within(
-                session.predict(payload.text, files=files, history=self._state.history)
+                session.predict(payload.text, files=files, history=self._state.history, body=payload.body)
             )
             if self._state.is_known and server.connections > connections:
                 await self._check_start()
@@ -187,8 +189,10 @@ class Exchange:
         finally:
             if not isinstance(event, Finished | Failed | Cancelled | SessionLost):
                 await session.cancel(event_id)
+        self._end = reader.end
+        self._budget.count_tokens(reader.end.usage)
         if self._answer.stopped_by is None:
-            self._state.commit(reader.history)
+            self._state.commit(reader.end.history)
         else:
             self._state.reset()  # its session may hold more of the answer than was read
 
@@ -198,13 +202,27 @@ class Exchange:
             text=answer.text,
             tool_calls=answer.tool_calls,
             broken_calls=answer.broken_calls,
+            usage=self._budget.usage,
+            finish_reason=self._finish_reason(),
             timing=self._budget.timing(),
             sent=sent,
             space=self._settings.address.api_url,
-            model=self._settings.model,
-            stopped_by=answer.stopped_by,
+            model=self._end.model or self._settings.model,
+            stopped_by=self._stopped_by(),
             gradio_version=instance.config.gradio_version,
         )
+
+    def _stopped_by(self) -> str | None:
+        """The stop string, whether it was found here or, where the Space says so, there."""
+        if self._end.stopped_by in self._turn.stop:
+            return self._end.stopped_by
+        return self._answer.stopped_by
+
+    def _finish_reason(self) -> str | None:
+        if self._answer.stopped_by is not None:
+            return "stop"
+        reason = self._end.finish_reason
+        return "tool_calls" if reason == "stop" and self._answer.tool_calls else reason
 
     def _learn_from(self, failure: Phi4Error) -> None:
         """Decides what follows from an attempt's failure, and does what is to be done at once."""

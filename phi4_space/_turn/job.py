@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from phi4_space._errors import LimitExceeded, StreamLost, TurnCancelled, UnexpectedAnswer
-from phi4_space._gradio.contract import Contract
+from phi4_space._gradio.contract import Contract, Reading
 from phi4_space._gradio.queue import Cancelled, Failed, Finished, SessionLost, Snapshot, WireEvent
 from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler
@@ -25,11 +25,11 @@ class JobReader:
         limits: How long the answer may be.
 
     Attributes:
-        history: The chat, as the contract wants it back; once the job has finished.
+        end: What the job's outputs held at its end; nothing before.
     """
 
     def __init__(self, contract: Contract, answer: Answer, budget: TurnBudget, limits: Limits) -> None:
-        self.history: Any = None
+        self.end = Reading(None)
         self._contract = contract
         self._answer = answer
         self._budget = budget
@@ -73,7 +73,7 @@ class JobReader:
         if reading.text is None:
             raise UnexpectedAnswer("The Space ended the turn without an answer")
         yield from self._grow(reading.text)
-        self.history = reading.history
+        self.end = reading
         yield self._answer.close()
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypedDict
 
 from phi4_space._caller import Caller
 from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
+from phi4_space._prompt.chat_body import to_chat_body
 from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._prompt.stop import to_stop
@@ -238,9 +241,26 @@ def to_prepared(
         )
         return Payload(prompt, files)
 
+    def chat() -> Payload:
+        if request.verbatim is not None:
+            return payload(new_turns, remembered=False)
+        turns = [*history, *new_turns]
+        unique = {file.digest: file for turn in turns for file in turn.files}
+        numbers = {digest: number for number, digest in enumerate(unique)}
+        body = to_chat_body(
+            [one.turn for one in turns],
+            [(file.kind, numbers[file.digest]) for turn in turns for file in turn.files],
+            tools=request.tools,
+            tool_choice=request.tool_choice,
+            response_format=request.response_format,
+            stop=request.stop,
+        )
+        return Payload(json.dumps(body, ensure_ascii=False), tuple(unique.values()), body)
+
     return PreparedTurn(
         full=payload([*history, *new_turns], remembered=False),
-        incremental=payload(new_turns, remembered=True),
+        incremental=partial(payload, new_turns, remembered=True),
+        chat=chat,
         tools=tuple(tool.name for tool in request.tools),
         stop=request.stop,
         sampling=request.sampling,

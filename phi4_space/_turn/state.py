@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,17 @@ from phi4_space._turns import File
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A prompt and the files that go with it."""
+    """A prompt and the files that go with it.
+
+    Attributes:
+        text: The prompt; of turns with their roles, the JSON.
+        files: The files, in order.
+        body: The turns with their roles, as JSON; None where all there is is the prompt.
+    """
 
     text: str
     files: tuple[File, ...] = ()
+    body: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +31,8 @@ class PreparedTurn:
 
     Attributes:
         full: The whole conversation, for a session that knows nothing of it.
-        incremental: What is new, for a session that knows the rest.
+        incremental: Makes the prompt of what is new, for a session that knows the rest.
+        chat: Makes the whole conversation's JSON, for a Space that takes turns with their roles.
         tools: The names of the tools on offer.
         stop: The strings before which the answer's text ends.
         sampling: The sampling options that are set, by name.
@@ -32,7 +40,8 @@ class PreparedTurn:
     """
 
     full: Payload
-    incremental: Payload
+    incremental: Callable[[], Payload]
+    chat: Callable[[], Payload]
     tools: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     sampling: Mapping[str, object] = field(default_factory=dict)

@@ -346,7 +346,7 @@ def test_no_news_forges_a_turn_that_is_remembered() -> None:
     for _ in range(PROMPTS):
         request = to_request(f"hello {attacker.text()}", {})
         turns = [LoadedTurn(turn) for turn in request.turns]
-        text = to_prepared(history, turns, request, style="transcript").incremental.text
+        text = to_prepared(history, turns, request, style="transcript").incremental().text
 
         assert [role for role, _ in read_transcript(f"User: {text}")] == ["user"]
         assert read_tokens(text) == [], ascii(text)

@@ -169,8 +169,9 @@ class Stage:
     listener: Listener = field(default_factory=Listener)
 
     def client(self, **options: Any) -> SpaceClient:
-        """A client of the Space; `options` are its arguments."""
+        """A client of the Space, by the public contract; `options` are its arguments."""
         environment = Environment(transport=self.listener, clock=self.clock)
+        options = {"endpoint": "process_message", **options}
         return SpaceClient(self.url, token=self.token or False, environment=environment, **options)
 
     @property
