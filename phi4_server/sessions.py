@@ -77,8 +77,10 @@ class Sessions(StateHolder):
         self._shares.hold(session_id, CLIENT.get(), 1 + _size(state) // UNIT)
         while self._shares.crowded:
             needed = self._queue.busy() | {session_id}
-            idle = (session for session in self._shares.largest() if session not in needed)
-            if (oldest := next(idle, None)) is None:
+            idle = [session for session in self._shares.largest() if session not in needed]
+            # A turn of chat_completion leaves a session behind that holds nothing: those go before chats.
+            empty = (session for session in idle if not self._holds(session))
+            if (oldest := next(empty, next(iter(idle), None))) is None:
                 break
             self._forget(oldest)
         return state
@@ -101,6 +103,11 @@ class Sessions(StateHolder):
             while len(followed) > UPLOADS_FOLLOWED:
                 followed.pop(next(iter(followed)))
         self._storage.tidy(lambda: {file for state in self.session_data.values() for file in _files(state)})
+
+    def _holds(self, session: str) -> bool:
+        """Whether a session holds a chat."""
+        state = self.session_data.get(session)
+        return state is not None and bool(_size(state))
 
     def _forget(self, session: str) -> None:
         self._shares.free(session)

@@ -25,6 +25,7 @@ _HOW_TO_CALL = (
 _ORDERS = {"auto": "", "none": "Do not call a tool.", "required": "You must call at least one tool."}
 _TOKEN = re.compile(r"<(?=\|[^\s<>|]+\|>)")
 _NO_OUTPUT = "(no output)"
+_NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
 def to_messages(body: ChatBody, files: Sequence[Path]) -> tuple[Message, ...]:
@@ -71,7 +72,8 @@ def _to_message(message: BodyMessage, files: Sequence[Path], labels: Mapping[str
     if not text.strip():
         text, offsets = "", []
     if message.tool_calls:
-        text = " ".join(filter(None, [text, _written(message.tool_calls)]))
+        gap = " " if text and not text[-1].isspace() else ""
+        text += gap + _written(message.tool_calls)
     if role == "tool" and (label := _label(message, labels)):
         text, offsets = _labelled(label, text, offsets)
     return Message(
@@ -171,7 +173,7 @@ def _offer(tools: Sequence[Tool], choice: str) -> str:
         {
             "name": tool.function.name,
             "description": cleandoc(tool.function.description or ""),
-            "parameters": tool.function.parameters or {"type": "object", "properties": {}},
+            "parameters": _NO_PARAMETERS if tool.function.parameters is None else tool.function.parameters,
         }
         for tool in tools
     ]

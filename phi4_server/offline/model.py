@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 
+from phi4_server.chat_completion.stop import StopReader
 from phi4_server.media.scope import CURRENT, CancelScope
 from phi4_server.model import ChatRequest, End, FinishReason, Message, Usage
 from phi4_server.offline.answer import NATURE, reply
@@ -62,18 +63,24 @@ class OfflineModel:
             ValueError: See `stream`.
         """
         most = request.options.get("max_tokens", math.inf)
-        count, reason = 0, _FINISHED
+        stops, count, reason = StopReader(request.stop), 0, _FINISHED
         for piece in self.stream(request.messages):
             words = _PIECE.findall(piece)
             if count + len(words) > most:
-                yield "".join(words[: int(most) - count]).rstrip()
+                yield stops.feed("".join(words[: int(most) - count]))
                 count, reason = int(most), _CUT_OFF
                 break
             count += len(words)
-            yield piece
+            yield stops.feed(piece)
+            if stops.stopped_by is not None:
+                break
+        yield stops.close()
         asked = sum(len(_PIECE.findall(message.text)) for message in request.messages)
         yield End(
-            finish_reason=reason, usage=Usage(input_tokens=asked, output_tokens=count), model=_COUNTED_NAME
+            finish_reason=reason,
+            usage=Usage(input_tokens=asked, output_tokens=count),
+            stopped_by=stops.stopped_by,
+            model=_COUNTED_NAME,
         )
 
 

@@ -245,7 +245,9 @@ def to_prepared(
         if request.verbatim is not None:
             return payload(new_turns, remembered=False)
         turns = [*history, *new_turns]
-        unique = {file.digest: file for turn in turns for file in turn.files}
+        unique: dict[str, File] = {}
+        for file in (file for turn in turns for file in turn.files):
+            unique.setdefault(file.digest, file)
         numbers = {digest: number for number, digest in enumerate(unique)}
         body = to_chat_body(
             [one.turn for one in turns],
