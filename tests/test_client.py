@@ -615,6 +615,22 @@ def test_turns_of_one_conversation_run_one_at_a_time() -> None:
     assert ["config", *["predict", "join", "data"] * 2] == space.steps()
 
 
+def test_the_wait_for_the_turn_before_is_not_in_a_turns_total() -> None:
+    """Its time runs, and its timing counts, from when it is its turn."""
+    clock = Clock()
+
+    async def wait() -> p4.Reply:
+        chat = client(ScriptedSpace(), clock=clock, timeouts=10).conversation()
+        async with aclosing(chat.astream("one")) as events:
+            await anext(events)
+            waiting = asyncio.ensure_future(chat.areply("two"))
+            await asyncio.sleep(0.05)
+            clock.now += 1_000
+        return await waiting
+
+    assert asyncio.run(wait()).timing.done < 10
+
+
 def test_a_saved_conversation_goes_on_in_another_process() -> None:
     """JSON carries session, chat and files; read back, the next turn goes to the same session."""
     space = ScriptedSpace()
