@@ -516,12 +516,12 @@ def test_a_calls_own_option_counts(
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda: _client(temperature=0.5, stop="END").reply("hi", temperature=None, stop=None).text,
-        lambda: ChatPhi4(client=_client(), temperature=0.5, stop="END").invoke("hi", temperature=None).text,
-        lambda: ChatPhi4(client=_client(temperature=0.5, stop="END")).invoke("hi", temperature=None).text,
-        lambda: Phi4(client=_client(), temperature=0.5, stop="END").complete("hi", temperature=None).text,
+        lambda: _client(temperature=0.5, stop=["END"]).reply("hi", temperature=None, stop=None).text,
+        lambda: ChatPhi4(client=_client(), temperature=0.5, stop=["END"]).invoke("hi", temperature=None).text,
+        lambda: ChatPhi4(client=_client(temperature=0.5, stop=["END"])).invoke("hi", temperature=None).text,
+        lambda: Phi4(client=_client(), temperature=0.5, stop=["END"]).complete("hi", temperature=None).text,
         lambda: (
-            Phi4(client=_client(), temperature=0.5, stop="END", additional_kwargs={"temperature": None})
+            Phi4(client=_client(), temperature=0.5, stop=["END"], additional_kwargs={"temperature": None})
             .complete("hi", stop=None)
             .text
         ),
@@ -598,7 +598,7 @@ def test_an_option_that_makes_no_sense_is_refused_where_a_model_is_made(
         lambda: Phi4(additional_kwargs={"top_p": True}),
         lambda: Phi4(additional_kwargs={"top_p": 1.5}),
         lambda: ChatPhi4(timeout=True),
-        lambda: Phi4(timeout="30"),
+        lambda: Phi4(timeout="30"),  # type: ignore[arg-type] # a mistake
     ],
 )
 def test_an_option_of_one_adapter_alone_is_refused_there(make: Callable[[], object]) -> None:
