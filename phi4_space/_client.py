@@ -26,6 +26,7 @@ from phi4_space._net.redaction import discreet
 from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._runtime import Environment, Runtime
+from phi4_space._status import Status
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.locks import CrossLoopLock
 from phi4_space._timeouts import Timeouts
@@ -33,7 +34,7 @@ from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refu
 from phi4_space._turn.run import TurnRunner
 from phi4_space._turn.saved import from_json, to_json
 from phi4_space._turn.state import SessionState
-from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
+from phi4_space._turns import Event, MediaLike, Reply, Turn, Waking
 
 
 class SpaceClient(AskMethods):
