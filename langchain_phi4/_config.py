@@ -24,11 +24,16 @@ from pydantic import (
     Field,
     PrivateAttr,
     SecretStr,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts, __version__
-from phi4_space.interop import refuse_unknown, to_stop
+from phi4_space.interop import check_options, refuse_unknown, to_stop
 
 _PROFILE = ModelProfile(
     name="Phi-4-multimodal-instruct",
@@ -70,17 +75,24 @@ class ConfiguredChatModel(BaseChatModel):
     temperature: float | None = None
     max_tokens: int | None = None
     top_p: float | None = None
-    timeout: Timeouts | float | None = None
-    max_retries: int = 2
+    timeout: Timeouts | StrictFloat | None = None
+    max_retries: StrictInt = 2
     stop: Annotated[list[str] | None, BeforeValidator(to_stop)] = None
     streaming: bool | None = None
-    max_files: int | None = None
+    max_files: StrictInt | None = None
     prompt_style: PromptStyle = "transcript"
-    strict: bool = False
+    strict: StrictBool = False
 
     _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
 
     model_config = ConfigDict(hide_input_in_errors=True)  # the input may hold a token
+
+    @field_validator("temperature", "max_tokens", "top_p", "stop", mode="before")
+    @classmethod
+    def _check_option(cls, value: object, info: ValidationInfo) -> object:
+        """Refuses now what calls would refuse, since pydantic would make a number of True and of "0.5"."""
+        check_options({str(info.field_name): value})
+        return value
 
     @model_validator(mode="before")
     @classmethod

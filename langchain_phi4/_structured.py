@@ -44,14 +44,13 @@ def to_format(spec: object) -> ResponseFormat | None:
     """What `response_format` asks for, in any of its forms.
 
     Args:
-        spec: What the client's own reader takes: None, a `ResponseFormat`, a pydantic class, or OpenAI's
-            dicts of type "text", "json_object" and "json_schema"; or any other schema.
+        spec: What the client's own reader takes: None, a `ResponseFormat`, a pydantic class, a JSON Schema,
+            or OpenAI's dicts of type "text", "json_object" and "json_schema"; or another of core's schemas.
 
     Raises:
         InvalidOption: It is none of these.
     """
-    types = ("text", "json_object", "json_schema")
-    if isinstance(spec, Mapping | type) and not (isinstance(spec, Mapping) and spec.get("type") in types):
+    if isinstance(spec, type) or (isinstance(spec, Mapping) and _FUNCTIONS & spec.keys()):
         return schema_to_format(spec)
     return to_response_format(spec)
 

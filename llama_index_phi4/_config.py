@@ -16,13 +16,17 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
 from llama_index_phi4._options import check_defaults
 from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts
-from phi4_space.interop import merge_options, refuse_unknown, to_stop
+from phi4_space.interop import check_options, merge_options, refuse_unknown, to_stop
 
 T = TypeVar("T")
 _OF_THE_CLIENT = ("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict")
@@ -63,16 +67,18 @@ class ConfiguredLLM(FunctionCallingLLM):
         default=None, description="A client of the user's own.", exclude=True, repr=False
     )
     model: str = Field(default=MODEL, description="The model's name.")
-    timeout: float | Timeouts | None = Field(default=None, description="Seconds that a turn may take.")
-    max_retries: int | None = Field(default=None, description="How often a turn is tried again.")
-    max_files: int | None = Field(default=None, description="How many media the Space takes in a turn.")
+    timeout: StrictFloat | Timeouts | None = Field(default=None, description="Seconds that a turn may take.")
+    max_retries: StrictInt | None = Field(default=None, description="How often a turn is tried again.")
+    max_files: StrictInt | None = Field(default=None, description="How many media the Space takes in a turn.")
     local_files: Annotated[StrictBool | Path, BeforeValidator(_folder)] = Field(
         default=False, description="Which local files blocks and nodes may name.", exclude=True
     )
     prompt_style: PromptStyle = Field(default="transcript", description="How turns become one prompt.")
-    strict: bool = Field(default=False, description="Whether options of no effect are errors.")
-    context_window: int = Field(default=131072, gt=0, description="Tokens of prompt and answer together.")
-    num_output: int = Field(default=1024, gt=0, description="Tokens kept free for the answer.")
+    strict: StrictBool = Field(default=False, description="Whether options of no effect are errors.")
+    context_window: StrictInt = Field(
+        default=131072, gt=0, description="Tokens of prompt and answer together."
+    )
+    num_output: StrictInt = Field(default=1024, gt=0, description="Tokens kept free for the answer.")
     stop: Annotated[list[str] | None, BeforeValidator(to_stop)] = Field(
         default=None, description="Strings before which an answer ends."
     )
@@ -81,9 +87,18 @@ class ConfiguredLLM(FunctionCallingLLM):
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further arguments of each call."
     )
-    is_function_calling_model: bool = Field(default=True, description="Whether tools are called natively.")
+    is_function_calling_model: StrictBool = Field(
+        default=True, description="Whether tools are called natively."
+    )
 
     _own: SpaceClient | None = PrivateAttr(default=None)
+
+    @field_validator("temperature", "max_tokens", "stop", mode="before")
+    @classmethod
+    def _check_option(cls, value: object, info: ValidationInfo) -> object:
+        """Refuses now what calls would refuse, since pydantic would make a number of True and of "0.5"."""
+        check_options({str(info.field_name): value})
+        return value
 
     @model_validator(mode="before")
     @classmethod

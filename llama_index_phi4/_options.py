@@ -13,7 +13,7 @@ from llama_index_phi4._media import NO_FILES, LocalFiles, images_to_media
 from llama_index_phi4._structured import to_format
 from llama_index_phi4._tools import to_choice, to_specs
 from phi4_space import InvalidOption, Message, Options, Turn
-from phi4_space.interop import SAMPLING_OPTIONS, refuse_unknown, sampling_options, to_stop
+from phi4_space.interop import SAMPLING_OPTIONS, check_options, refuse_unknown, sampling_options, to_stop
 
 _SHARED = frozenset({"response_format", "stop", *SAMPLING_OPTIONS})
 _CHAT = frozenset({"tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"}) | _SHARED
@@ -95,9 +95,10 @@ def check_defaults(kwargs: Mapping[str, Any]) -> None:
     """Checks the arguments that go with every call.
 
     Raises:
-        InvalidOption: No call takes one of the names.
+        InvalidOption: No call takes one of the names, or a value makes no sense.
     """
-    _known(kwargs, _SHARED, what="additional_kwargs")
+    _shared(_known(kwargs, _SHARED, what="additional_kwargs"))
+    check_options(kwargs)
 
 
 def _known(kwargs: Mapping[str, Any], known: Collection[str], *, what: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def to_format(spec: object) -> ResponseFormat | None:
 
     Args:
         spec: An `OutputFormat`, or what the client's own reader takes: None, a `ResponseFormat`, a pydantic
-            class, or OpenAI's dicts.
+            class, a JSON Schema, or OpenAI's dicts.
 
     Raises:
         InvalidOption: It is none of these.

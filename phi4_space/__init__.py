@@ -48,6 +48,7 @@ from phi4_space._prompt.compose import PromptStyle
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._runtime import Environment
 from phi4_space._sampling import SAMPLING_OPTIONS
+from phi4_space._status import Quota, Status
 from phi4_space._timeouts import Timeouts
 from phi4_space._turn.request import Message, Options
 from phi4_space._turns import (
@@ -59,12 +60,10 @@ from phi4_space._turns import (
     Notice,
     Progress,
     Queued,
-    Quota,
     Reply,
     Rewritten,
     Sent,
     Started,
-    Status,
     Timing,
     ToolCall,
     ToolSpec,

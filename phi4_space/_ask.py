@@ -35,8 +35,9 @@ class AskMethods(ABC):
             **options: See `Options`: media, system, prompt, tools, stop, temperature and more.
 
         Yields:
-            `Queued`, `Started`, `Progress`, `Notice`, `Delta` ..., and the `Reply` last. Leaving early
-            cancels the job on the Space.
+            `Queued`, `Started`, `Progress`, `Notice`, `Delta` ..., and the `Reply` last. Closing the
+            generator early, as `contextlib.aclosing` does, cancels the job on the Space; so does cancelling
+            the task.
 
         Raises:
             InvalidInput: What was passed cannot be sent; nothing was sent.
@@ -50,7 +51,7 @@ class AskMethods(ABC):
         return self._last(message, options, calling_line())  # not awaited here: a task has no caller
 
     def stream(self, message: Message = "", **options: Unpack[Options]) -> Generator[Event, None, None]:
-        """`astream` for synchronous callers; works inside a running loop, too."""
+        """`astream` for synchronous callers, `closing` for `aclosing`; works inside a running loop, too."""
         caller = calling_line()
         return iterate(lambda: self._turn(message, options, caller))
 

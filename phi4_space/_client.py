@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Never, Self
 
@@ -25,6 +26,7 @@ from phi4_space._net.redaction import discreet
 from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._runtime import Environment, Runtime
+from phi4_space._status import Status
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.locks import CrossLoopLock
 from phi4_space._timeouts import Timeouts
@@ -32,7 +34,7 @@ from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refu
 from phi4_space._turn.run import TurnRunner
 from phi4_space._turn.saved import from_json, to_json
 from phi4_space._turn.state import SessionState
-from phi4_space._turns import Event, MediaLike, Reply, Status, Turn, Waking
+from phi4_space._turns import Event, MediaLike, Reply, Turn, Waking
 
 
 class SpaceClient(AskMethods):
@@ -330,9 +332,7 @@ class Conversation(AskMethods):
     def __init__(self, space: SpaceClient, *, system: str | None = None) -> None:
         self._client = space
         self._state = SessionState()
-        self._history: tuple[LoadedTurn, ...] = (
-            (LoadedTurn(Turn(role="system", text=system)),) if system else ()
-        )
+        self._rest((LoadedTurn(Turn(role="system", text=system)),) if system else ())
         self._lock = CrossLoopLock()
 
     @property
@@ -358,10 +358,14 @@ class Conversation(AskMethods):
     def to_json(self) -> str:
         """The conversation, files included, to be continued anywhere with `from_json`; no credentials.
 
+        While a turn runs it is the conversation before that turn, without its session, which the turn is
+        using: whoever continues it says everything again on a new one. The turn is over with its `Reply`.
+
         Keep it as private as its turns: it holds the key to the Space's session. Continue it in one place
         only: two that go on from the same JSON share that session; `copy.copy` makes twins that do not.
         """
-        return to_json(self._client.space, self._state, self._history)
+        state, history = self._saved
+        return to_json(self._client.space, state, history)
 
     @classmethod
     def from_json(
@@ -393,9 +397,9 @@ class Conversation(AskMethods):
         elif token is not None:
             raise InvalidOption("A client brings its own token", advice="Give it to SpaceClient instead.")
         conversation = cls(space)
-        conversation._history = saved.turns
         if space.space == saved.space:
             conversation._state = saved.state
+        conversation._rest(saved.turns)
         return conversation
 
     async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
@@ -408,12 +412,26 @@ class Conversation(AskMethods):
     async def _run(
         self, turns: TurnRunner, request: Request, new_turns: Sequence[LoadedTurn]
     ) -> AsyncGenerator[Event, None]:
-        run = turns.run(request, self._state, history=self._history, new_turns=new_turns)
-        async with aclosing(run) as events:
-            async for event in events:
-                if isinstance(event, Reply):
-                    self._history = (*self._history, *new_turns, LoadedTurn(event.turn))
-                yield event
+        history = self._history
+        self._saved = SessionState(), history
+        run = turns.run(request, self._state, history=history, new_turns=new_turns)
+        try:
+            async with aclosing(run) as events:
+                async for event in events:
+                    if isinstance(event, Reply):
+                        history = (*history, *new_turns, LoadedTurn(event.turn))
+                        self._rest(history)
+                    yield event
+        finally:
+            self._rest(history)
+
+    def _rest(self, history: tuple[LoadedTurn, ...]) -> None:
+        """Notes what there is to save between two turns; as one value, since any thread may save it."""
+        self._saved = replace(self._state), history
+
+    @property
+    def _history(self) -> tuple[LoadedTurn, ...]:
+        return self._saved[1]
 
     def __reduce__(self) -> tuple[Callable[..., Conversation], tuple[str, SpaceClient]]:
         """Pickles and copies its turns; each copy goes on from there on a session of its own."""

@@ -29,7 +29,7 @@ from phi4_space._net.host import Host
 from phi4_space._net.origin import Origin
 from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
-from phi4_space._turns import Quota
+from phi4_space._status import Quota
 
 M = TypeVar("M", bound=BaseModel)
 _UP = frozenset({"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"})

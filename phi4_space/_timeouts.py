@@ -21,7 +21,8 @@ class Timeouts:
         idle: Without anything from the Space while it works; it sends a heartbeat at least every 15 s.
         queue: In the Space's queue, before the Space starts on the turn.
         total: For the whole turn, including retries and a second question; also for an upload, a step by
-            hand, and a status.
+            hand, and a status. A turn begins once its media are read and, in a conversation, the turn before
+            it is over.
         wake: For a Space that sleeps or builds to come up; 0 does not wait.
     """
 

@@ -12,7 +12,18 @@ from typing import Any
 
 import httpx
 import pytest
-from scripted import ESTIMATION, URL, ScriptedSpace, config, events, generating, whole
+from scripted import (
+    CLOSE,
+    ESTIMATION,
+    URL,
+    ScriptedSpace,
+    completed,
+    config,
+    events,
+    failed,
+    generating,
+    whole,
+)
 
 import phi4_space as p4
 from phi4_space._runtime import Environment
@@ -604,6 +615,22 @@ def test_turns_of_one_conversation_run_one_at_a_time() -> None:
     assert ["config", *["predict", "join", "data"] * 2] == space.steps()
 
 
+def test_the_wait_for_the_turn_before_is_not_in_a_turns_total() -> None:
+    """Its time runs, and its timing counts, from when it is its turn."""
+    clock = Clock()
+
+    async def wait() -> p4.Reply:
+        chat = client(ScriptedSpace(), clock=clock, timeouts=10).conversation()
+        async with aclosing(chat.astream("one")) as events:
+            await anext(events)
+            waiting = asyncio.ensure_future(chat.areply("two"))
+            await asyncio.sleep(0.05)
+            clock.now += 1_000
+        return await waiting
+
+    assert asyncio.run(wait()).timing.done < 10
+
+
 def test_a_saved_conversation_goes_on_in_another_process() -> None:
     """JSON carries session, chat and files; read back, the next turn goes to the same session."""
     space = ScriptedSpace()
@@ -628,6 +655,79 @@ def test_a_saved_conversation_goes_on_in_another_process() -> None:
     assert second["data"][1]["text"] == "what is my name?"
     assert chat.turns[0].text == "my name is Ada"
     assert chat.turns[0].media[0].source == PNG
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in the task", "in another thread"])
+def test_a_conversation_that_is_saved_while_a_turn_runs_is_that_before_the_turn(*, elsewhere: bool) -> None:
+    """Its turns, and no session, since the running turn changes that; with its Reply the turn is in it."""
+    space = ScriptedSpace(
+        {"data": [events(*whole("Ada")), events(generating("one"), completed("one"), CLOSE)]}
+    )
+    saved: dict[type[p4.Event], dict[str, Any]] = {}
+
+    async def talk() -> p4.Conversation:
+        chat = client(space).conversation()
+        await chat.areply("my name is Ada")
+        async for event in chat.astream("count"):
+            text = await asyncio.to_thread(chat.to_json) if elsewhere else chat.to_json()
+            saved[type(event)] = json.loads(text)
+        return chat
+
+    chat = asyncio.run(talk())
+
+    during, after = saved[p4.Delta], saved[p4.Reply]
+    assert [turn["text"] for turn in during["turns"]] == ["my name is Ada", "Ada"]
+    assert (during["session_hash"], during["history"]) == ("", [])
+    assert [turn["text"] for turn in after["turns"]] == ["my name is Ada", "Ada", "count", "one"]
+    assert after["session_hash"] == chat.session_hash != ""
+    assert after == json.loads(chat.to_json())
+
+
+def test_a_conversation_that_was_saved_while_a_turn_ran_goes_on_on_a_session_of_its_own() -> None:
+    """And says everything again there, but for the turn that ran."""
+    space = ScriptedSpace()
+
+    async def fork() -> None:
+        chat = client(space).conversation()
+        await chat.areply("my name is Ada")
+        texts = [chat.to_json() async for event in chat.astream("count") if isinstance(event, p4.Started)]
+        await p4.Conversation.from_json(texts[0], space=chat.client).areply("what is my name?")
+
+    asyncio.run(fork())
+
+    first, second, third = space.bodies("predict")
+    assert first["session_hash"] == second["session_hash"] != third["session_hash"]
+    assert "Ada" in third["data"][1]["text"]
+    assert "count" not in third["data"][1]["text"]
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "keeps_session"),
+    [
+        ({"data": [events(*whole("Ada")), events(failed("no"))]}, {}, False),
+        ({}, {"seed": 1}, True),
+    ],
+    ids=["failed", "refused before it was sent"],
+)
+def test_a_conversation_that_is_saved_after_a_turn_that_did_not_go_well_is_that_before_it(
+    script: dict[str, Any], options: dict[str, Any], *, keeps_session: bool
+) -> None:
+    """With the session that it has then."""
+    space = ScriptedSpace(script)
+
+    async def talk() -> p4.Conversation:
+        chat = client(space, strict=True).conversation()
+        await chat.areply("my name is Ada")
+        with pytest.raises(p4.Phi4Error):
+            await chat.areply("count", **options)
+        return chat
+
+    chat = asyncio.run(talk())
+    saved = json.loads(chat.to_json())
+
+    assert [turn["role"] for turn in saved["turns"]] == ["user", "assistant"]
+    assert saved["session_hash"] == chat.session_hash
+    assert bool(saved["session_hash"]) is keeps_session
 
 
 def test_a_saved_conversation_keeps_what_stands_where() -> None:

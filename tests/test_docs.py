@@ -45,6 +45,7 @@ NOT_OURS = (
     "ignore::pydantic.warnings.PydanticDeprecationWarning:inspect",
     "ignore:There is no current event loop:DeprecationWarning",  # its `asyncio_run` asks for one
 )
+_TEST = re.compile(r"`(?:tests/)?((?:\w+/)*test_\w+\.py)(?:::(\w+))?")
 _PATH = re.compile(r"`((?:phi4_\w+|tests|examples|docs|cassettes|constraints)/[\w./-]+)`")
 
 
@@ -137,6 +138,15 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
         assert not heading or heading in _headings(place), f"{target}#{heading}"
     for path in _PATH.findall(text):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
+    """The file, and in it the function: whoever renames a test finds the pages that lean on it."""
+    for path, name in _TEST.findall(page.read_text()):
+        place = ROOT / "tests" / path
+        assert place.exists(), path
+        assert not name or re.search(rf"^(async )?def {name}\(", place.read_text(), re.MULTILINE), name
 
 
 def _headings(page: Path) -> set[str]:

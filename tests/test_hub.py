@@ -27,8 +27,8 @@ from phi4_space._errors import (
 from phi4_space._hub import Hub, SpaceRuntime
 from phi4_space._limits import Limits
 from phi4_space._net.urls import FetchPolicy
+from phi4_space._status import Quota
 from phi4_space._timeouts import Timeouts
-from phi4_space._turns import Quota
 
 T = TypeVar("T")
 SPACE = to_address("owner/name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import warnings
 from base64 import b64encode
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from io import BytesIO
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -27,7 +29,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from media import square, tone
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from scripted import URL, ScriptedSpace, events, whole
 from tidy import files_of
 
@@ -41,7 +43,16 @@ from llama_index_phi4._messages import to_turns as llama_index_turns
 from llama_index_phi4._options import to_chat
 from llama_index_phi4._structured import OutputFormat
 from llama_index_phi4._structured import to_format as llama_index_format
-from phi4_space import Environment, InvalidInput, OptionIgnored, ResponseFormat, SpaceClient, Turn
+from phi4_space import (
+    Environment,
+    InvalidInput,
+    InvalidOption,
+    OptionIgnored,
+    Options,
+    ResponseFormat,
+    SpaceClient,
+    Turn,
+)
 from phi4_space.interop import SAMPLING_OPTIONS, read_data_uri
 
 Ask = Callable[[SpaceClient], Any]
@@ -308,6 +319,11 @@ class Harbour(BaseModel):
         {"type": "json_schema", "json_schema": {"name": "City", "schema": City.model_json_schema()}},
         {"type": "json_schema", "name": "City", "schema": City.model_json_schema()},
         {"type": "json_schema"},
+        City.model_json_schema(),
+        {"properties": {"a": {"type": "integer"}}},
+        {"type": "string"},
+        {"type": "xml"},
+        {},
         "json",
         5,
     ],
@@ -315,6 +331,31 @@ class Harbour(BaseModel):
 def test_the_same_response_format(spec: object) -> None:
     """One schema and one check, or the same error."""
     assert options_or_error(langchain_format, spec) == options_or_error(llama_index_format, spec)
+
+
+def test_a_plain_schema_is_a_response_format() -> None:
+    """The client and both adapters take one as it is, and ask and check alike."""
+    schema, answer = City.model_json_schema(), '{"city": "Lima", "degrees": 24}'
+    answers = [
+        asked(f"Here it is: {answer}", ask)
+        for ask in (
+            lambda client: client.reply("24 degrees in Lima", response_format=schema).text,
+            lambda client: ChatPhi4(client=client).invoke("24 degrees in Lima", response_format=schema).text,
+            lambda client: Phi4(client=client).complete("24 degrees in Lima", response_format=schema).text,
+        )
+    ]
+
+    assert answers == [answers[0]] * 3
+    assert answers[0][0] == answer
+
+
+@pytest.mark.parametrize(
+    "spec", [{}, {"type": "json_schema"}, {"type": "xml"}, {"name": "City"}, City, "json"]
+)
+def test_the_client_takes_no_other_mapping_for_a_schema(spec: Any) -> None:
+    """Providers' forms and classes are for the adapters: an error says what the client takes."""
+    with pytest.raises(InvalidOption, match="response_format is a ResponseFormat or a JSON Schema"):
+        SpaceClient(URL).reply("hi", response_format=spec)
 
 
 def test_the_same_schema_for_an_object_within_an_object() -> None:
@@ -470,6 +511,109 @@ def test_a_calls_own_option_counts(
     ask(SpaceClient(URL, environment=Environment(transport=ScriptedSpace())))
 
     assert sent == [7]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: _client(temperature=0.5, stop=["END"]).reply("hi", temperature=None, stop=None).text,
+        lambda: ChatPhi4(client=_client(), temperature=0.5, stop=["END"]).invoke("hi", temperature=None).text,
+        lambda: ChatPhi4(client=_client(temperature=0.5, stop=["END"])).invoke("hi", temperature=None).text,
+        lambda: Phi4(client=_client(), temperature=0.5, stop=["END"]).complete("hi", temperature=None).text,
+        lambda: (
+            Phi4(client=_client(), temperature=0.5, stop=["END"], additional_kwargs={"temperature": None})
+            .complete("hi", stop=None)
+            .text
+        ),
+        lambda: Phi4(client=_client(temperature=0.5, stop="END")).complete("hi", stop=None).text,
+    ],
+)
+def test_none_is_not_set(ask: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call's None leaves what the model or client has, everywhere."""
+    sent: list[object] = []
+
+    def choose(_policy: object, options: dict[str, object], *_: object) -> dict[str, object]:
+        sent.append(options)
+        return {}
+
+    monkeypatch.setattr("phi4_space._turn.option_policy.OptionPolicy.choose", choose)
+
+    assert ask() == "one "
+    assert sent == [{"temperature": 0.5}]
+
+
+def _client(**options: Any) -> SpaceClient:
+    space = ScriptedSpace({"data": [events(*whole("one END two"))]})
+    return SpaceClient(URL, environment=Environment(transport=space), **options)
+
+
+def test_what_is_none_in_a_call_of_the_client_is_as_good_as_left_out() -> None:
+    """So that a program may pass on what it has, or has not; a name that nobody knows is refused still."""
+    nothing: dict[str, Any] = dict.fromkeys(Options.__annotations__)
+
+    assert _client().reply("hi", **nothing).text == "one END two"
+    with pytest.raises(InvalidOption, match="temperatur"):
+        _client().reply("hi", temperatur=None)  # type: ignore[call-arg] # no such option
+
+
+@pytest.mark.parametrize("model", [SpaceClient, ChatPhi4, Phi4])
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"temperature": True},
+        {"temperature": "0.5"},
+        {"temperature": -1},
+        {"temperature": math.nan},
+        {"max_tokens": True},
+        {"max_tokens": "5"},
+        {"max_tokens": 2.0},
+        {"max_tokens": 0},
+        {"stop": 5},
+        {"stop": [""]},
+        {"max_retries": True},
+        {"max_retries": "2"},
+        {"max_files": True},
+        {"max_files": "2"},
+        {"strict": "yes"},
+        {"strict": 1},
+    ],
+    ids=str,
+)
+def test_an_option_that_makes_no_sense_is_refused_where_a_model_is_made(
+    model: Callable[..., object], option: dict[str, Any]
+) -> None:
+    """Not at the first call, and not made into a number: with the framework's usual error, a ValueError."""
+    (name,) = option
+    with pytest.raises(ValueError, match=name) as caught:
+        model(**option)
+
+    assert isinstance(caught.value, InvalidOption if model is SpaceClient else ValidationError)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ChatPhi4(top_p=True),
+        lambda: ChatPhi4(top_p=1.5),
+        lambda: Phi4(additional_kwargs={"top_p": True}),
+        lambda: Phi4(additional_kwargs={"top_p": 1.5}),
+        lambda: ChatPhi4(timeout=True),
+        lambda: Phi4(timeout="30"),  # type: ignore[arg-type] # a mistake
+    ],
+)
+def test_an_option_of_one_adapter_alone_is_refused_there(make: Callable[[], object]) -> None:
+    """`top_p` is a field of ChatPhi4, and an argument of each call for Phi4; both have a timeout."""
+    with pytest.raises(ValidationError, match=r"top_p is a number greater than 0 to 1|timeout"):
+        make()
+
+
+def test_numbers_of_numpy_are_numbers_everywhere() -> None:
+    """As the client has it."""
+    options: dict[str, Any] = {"temperature": np.float32(0.5), "max_tokens": np.int64(5)}
+
+    assert SpaceClient(**options).options == {"temperature": 0.5, "max_tokens": 5}
+    for model in (ChatPhi4(**options), Phi4(**options)):
+        assert (model.temperature, model.max_tokens) == (0.5, 5)
 
 
 def test_no_stop_string_is_a_choice_as_well() -> None:

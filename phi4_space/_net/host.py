@@ -21,13 +21,18 @@ from phi4_space._net.bodies import HEADERS, read_body, read_events
 from phi4_space._net.credentials import HeaderAuth
 from phi4_space._net.deadlines import within_request
 from phi4_space._net.error_mapping import strip_markup
-from phi4_space._net.http import ErrorTranslation, check, to_httpx
+from phi4_space._net.httpx_errors import ErrorTranslation, check
 from phi4_space._net.origin import Origin
 from phi4_space._net.redaction import Redaction
 from phi4_space._timeouts import Timeouts
 
 _CHUNK = 64 * 1024  # bytes of a request that are sent at once
 Hook = Callable[[httpx.Request], Awaitable[None]]
+
+
+def to_httpx(timeouts: Timeouts, *, read: float | None) -> httpx.Timeout:
+    """The timeouts of one request whose response may pause for `read` seconds between two chunks."""
+    return httpx.Timeout(read, connect=timeouts.connect, pool=timeouts.connect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,11 @@ _GAP = rf"\s{{0,{_MAX_OPENING - 2}}}"
 _OPENINGS = {"object": rf'\{{(?={_GAP}["}}])', "array": rf'\[(?={_GAP}["\[\]{{\-\dtfn])'}
 """How each kind of JSON begins, in a way in which prose with brackets hardly does."""
 
+_TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_KEYWORDS = frozenset(
+    {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "prefixItems", "properties"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
@@ -91,6 +96,13 @@ class ResponseFormat:
         except ValueError as exc:
             return shortened(str(exc))
         return None
+
+
+def is_schema(spec: Mapping[str, Any]) -> bool:
+    """Whether a mapping is a JSON Schema by the look of it, and no provider's way to ask for one."""
+    if "type" not in spec:
+        return not _KEYWORDS.isdisjoint(spec)
+    return not isinstance(spec["type"], str) or spec["type"] in _TYPES
 
 
 def _kinds(schema: Mapping[str, Any]) -> list[str]:

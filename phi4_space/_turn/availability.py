@@ -20,7 +20,8 @@ from phi4_space._gradio.server import GradioServer
 from phi4_space._gradio.session import Instance
 from phi4_space._hub import Hub
 from phi4_space._net.deadlines import within_total
-from phi4_space._turns import Quota, Status, Waking
+from phi4_space._status import Quota, Status
+from phi4_space._turns import Waking
 
 _POLL = 3.0  # seconds between two looks at a Space that comes up
 # What a Space that is down makes its host answer with; the Hub then says what is the matter.

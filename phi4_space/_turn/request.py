@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from phi4_space._caller import Caller
 from phi4_space._config import Settings
@@ -14,7 +14,7 @@ from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
 from phi4_space._prompt.chat_body import to_chat_body
 from phi4_space._prompt.compose import PromptStyle, compose
-from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.json_answer import ResponseFormat, is_schema
 from phi4_space._prompt.stop import to_stop
 from phi4_space._sampling import NAMES, to_sampling
 from phi4_space._turn.state import Payload, PreparedTurn
@@ -25,7 +25,7 @@ Message = str | Turn | Sequence[Turn]
 
 
 class Options(TypedDict, total=False):
-    """What a call takes besides its message.
+    """What a call takes besides its message. None is not set: the client's own holds, where it has one.
 
     Attributes:
         media: Images and audio that go with the message, in order.
@@ -36,7 +36,8 @@ class Options(TypedDict, total=False):
             name asks for that one.
         stop: A string, or several, before which the answer's text ends; the job is cancelled as soon as one
             comes.
-        response_format: JSON that the answer is to be; an answer that calls tools is not held to it.
+        response_format: JSON that the answer is to be: a format, or its JSON Schema; an answer that calls
+            tools is not held to it.
         temperature: How freely the model chooses its words, from 0. This and what follows reaches a Space
             that takes it; on others it is ignored, with one warning, or refused where the client is strict.
         max_tokens: The most tokens that the answer may have.
@@ -46,13 +47,13 @@ class Options(TypedDict, total=False):
         repetition_penalty: How much it shies away from words that it has used; 1 not at all.
     """
 
-    media: Sequence[MediaLike]
+    media: Sequence[MediaLike] | None
     system: str | None
     prompt: str | None
-    tools: Sequence[ToolSpec]
-    tool_choice: str
+    tools: Sequence[ToolSpec] | None
+    tool_choice: str | None
     stop: str | Sequence[str] | None
-    response_format: ResponseFormat | None
+    response_format: ResponseFormat | Mapping[str, Any] | None
     temperature: float | None
     max_tokens: int | None
     top_p: float | None
@@ -118,15 +119,16 @@ def to_request(message: Message, options: Options, *, defaults: Settings, caller
         EmptyPrompt: There is nothing to send.
     """
     refuse_unknown([name for name in options if name not in NAMES], Options.__annotations__, what="This call")
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     request = Request(
-        turns=_turns(message, options),
+        turns=_turns(message, given),
         caller=caller,
-        verbatim=_encodable(options.get("prompt")),
-        tools=_tools(options.get("tools", ())),
-        tool_choice=options.get("tool_choice", "auto"),
-        stop=defaults.stop if (stop := options.get("stop")) is None else to_stop(stop),
-        response_format=_format(options.get("response_format")),
-        sampling={**defaults.sampling, **to_sampling(options)},
+        verbatim=_encodable(given.get("prompt")),
+        tools=_tools(given.get("tools", ())),
+        tool_choice=given.get("tool_choice", "auto"),
+        stop=to_stop(given["stop"]) if "stop" in given else defaults.stop,
+        response_format=_format(given.get("response_format")),
+        sampling={**defaults.sampling, **to_sampling(given)},
     )
     if request.verbatim is not None and (request.must_call or request.response_format is not None):
         wish = "tool_choice asks for a call" if request.must_call else "response_format asks for JSON"
@@ -157,8 +159,10 @@ def _tools(tools: object) -> tuple[ToolSpec, ...]:
 def _format(wanted: object) -> ResponseFormat | None:
     if wanted is None or isinstance(wanted, ResponseFormat):
         return wanted
+    if isinstance(wanted, Mapping) and is_schema(wanted):
+        return ResponseFormat(wanted)
     raise InvalidOption(
-        f"response_format is a ResponseFormat, not {type(wanted).__name__}",
+        f"response_format is a ResponseFormat or a JSON Schema, not {type(wanted).__name__}",
         advice="Write response_format=ResponseFormat(schema).",
     )
 
@@ -179,7 +183,7 @@ def refuse_unknown(names: Iterable[str], known: Collection[str], *, what: str) -
             raise InvalidOption.unknown(name, known, what=what)
 
 
-def _turns(message: Message, options: Options) -> tuple[Turn, ...]:
+def _turns(message: Message, options: Mapping[str, Any]) -> tuple[Turn, ...]:
     system, prompt = options.get("system"), options.get("prompt")
     if prompt is not None and (message or system):
         raise InvalidOption(

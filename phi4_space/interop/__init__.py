@@ -8,7 +8,7 @@ this.
 |---|---|
 | `media` | bytes, base64, data URIs and URLs, as `Media` |
 | `documents` | the bytes of a document: as text, or as an image or audio |
-| `schema` | what `response_format` is set to: a pydantic class, or OpenAI's dicts |
+| `schema` | what `response_format` is set to: a pydantic class, a JSON Schema, or OpenAI's dicts |
 | `options` | sampling options, stop strings, and arguments that nobody reads |
 | `messages` | roles, and the arguments of tool calls |
 | `errors` | where in a caller's data something was wrong |
@@ -23,6 +23,7 @@ from phi4_space.interop.media import media_from_data, media_from_url
 from phi4_space.interop.messages import read_call_arguments, to_role
 from phi4_space.interop.options import (
     SAMPLING_OPTIONS,
+    check_options,
     merge_options,
     refuse_unknown,
     sampling_options,
@@ -35,6 +36,7 @@ __all__ = [
     "DataUri",
     "PydanticCheck",
     "Role",
+    "check_options",
     "decode_base64",
     "document_bytes",
     "document_heading",

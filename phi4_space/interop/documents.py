@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 
-from phi4_space._errors import MediaNotReadable, UnsupportedContent, shortened
+from phi4_space._errors import MediaNotReadable, UnsupportedContent
 from phi4_space._media.formats import describe, recognise
+from phi4_space._net.error_mapping import label
 from phi4_space._turns import Media
 
 # Formats whose bytes may all be ASCII, so that they could pass for text.
@@ -36,7 +37,8 @@ def read_document(data: bytes, *, title: str = "", mime_type: str = "") -> str |
 
     Raises:
         MediaNotReadable: It is empty.
-        UnsupportedContent: It is neither: a PDF, RTF, PostScript or any other binary; the text says which.
+        UnsupportedContent: It is neither: a PDF, RTF, PostScript or any other binary; the text says which,
+            and has the title without markup and control characters.
     """
     text = _text(data)
     if text is not None and not text.strip():
@@ -46,8 +48,8 @@ def read_document(data: bytes, *, title: str = "", mime_type: str = "") -> str |
     kind = _binary_format(data)
     if recognise(data) or (kind is None and mime_type.lower().startswith(("image/", "audio/"))):
         return Media(data, title or None)
-    name = shortened(title, 80) or "The document"
-    declared = f" of type {mime_type}" if mime_type else ""
+    name, declared = label(title) or "The document", label(mime_type)
+    declared = f" of type {declared}" if declared else ""
     raise UnsupportedContent(f"{name} is {kind or f'a binary{declared}'}, not text in UTF-8", advice=_ADVICE)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
+from phi4_space._errors import LimitExceeded
+from phi4_space._json import parse
+from phi4_space._limits import Limits
 from phi4_space._turns import Role
 
 _ROLES: Mapping[str, Role] = {
@@ -34,17 +36,14 @@ def read_call_arguments(arguments: object) -> dict[str, Any] | None:
         arguments: A mapping; JSON, as models write it; or None for no arguments.
 
     Returns:
-        Them as a dict; None where they cannot be read as one.
+        Them as a dict; None where they cannot be read as one: what no answer's call may hold, such as numbers
+        that are infinite, no call in a history does.
     """
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments.strip() or "{}", parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
+            arguments = parse(arguments.strip() or "{}", Limits())
+        except (ValueError, LimitExceeded):
             return None
     if arguments is None:
         return {}
     return dict(arguments) if isinstance(arguments, Mapping) else None
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from phi4_space._sampling import SAMPLING_OPTIONS
+from phi4_space._prompt.stop import to_stop as check_stop
+from phi4_space._sampling import SAMPLING_OPTIONS, to_sampling
 from phi4_space._turn.request import Options, refuse_unknown
 
-__all__ = ["SAMPLING_OPTIONS", "merge_options", "refuse_unknown", "sampling_options", "to_stop"]
+__all__ = [
+    "SAMPLING_OPTIONS",
+    "check_options",
+    "merge_options",
+    "refuse_unknown",
+    "sampling_options",
+    "to_stop",
+]
 
 
 def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments from several layers; a later one overrides an earlier, whichever name it has for an option.
 
-    Those that are None in the end are left out.
+    None is not set: what an earlier layer has remains, and where none has anything the name is left out.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
-        options = {SAMPLING_OPTIONS[name] for name in layer if name in SAMPLING_OPTIONS}
+        given = {name: value for name, value in layer.items() if value is not None}
+        options = {SAMPLING_OPTIONS[name] for name in given if name in SAMPLING_OPTIONS}
         merged = {name: value for name, value in merged.items() if SAMPLING_OPTIONS.get(name) not in options}
-        merged |= layer
-    return {name: value for name, value in merged.items() if value is not None}
+        merged |= given
+    return merged
 
 
 def sampling_options(kwargs: Mapping[str, Any]) -> Options:
@@ -32,6 +41,20 @@ def sampling_options(kwargs: Mapping[str, Any]) -> Options:
     given = ((SAMPLING_OPTIONS.get(name), value) for name, value in kwargs.items() if value is not None)
     named = {name: value for name, value in given if name is not None}
     return cast("Options", named)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Checks sampling options and stop strings as a call of the client does.
+
+    Args:
+        options: Arguments, under any of the names of `SAMPLING_OPTIONS`; others are not looked at.
+
+    Raises:
+        InvalidOption: One makes no sense; the text names it, and says what it may be.
+    """
+    to_sampling(sampling_options(options))
+    if (stop := to_stop(options.get("stop"))) is not None:
+        check_stop(stop)
 
 
 def to_stop(stop: str | Sequence[str] | None) -> Sequence[str] | None:

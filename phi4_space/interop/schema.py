@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from phi4_space._errors import InvalidOption
-from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.json_answer import ResponseFormat, is_schema
 from phi4_space.interop.errors import error_text, short_repr
 
 _VALUES = ("default", "const", "enum", "examples")
@@ -83,8 +83,8 @@ def to_response_format(spec: object) -> ResponseFormat | None:
     """What `response_format` asks for.
 
     Args:
-        spec: None; a `ResponseFormat`; a pydantic class; or OpenAI's dicts of type "text", "json_object" and
-            "json_schema" (of both of its APIs).
+        spec: None; a `ResponseFormat`; a pydantic class; a JSON Schema; or OpenAI's dicts of type "text",
+            "json_object" and "json_schema" (of both of its APIs).
 
     Raises:
         InvalidOption: It is none of these, or has no JSON Schema.
@@ -96,10 +96,13 @@ def to_response_format(spec: object) -> ResponseFormat | None:
             return spec
         case {"type": "json_object"}:
             return ResponseFormat()
-        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema}}:
+        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema}} | {
+            "type": "json_schema",
+            "schema": Mapping() as schema,
+        }:
             return ResponseFormat(schema)
-        case {"type": "json_schema", "schema": Mapping() as schema}:
-            return ResponseFormat(schema)
+        case Mapping() if is_schema(spec):
+            return ResponseFormat(spec)
         case type() if is_pydantic(spec):
             return ResponseFormat(pydantic_schema(spec), check=PydanticCheck(spec))
     raise InvalidOption(

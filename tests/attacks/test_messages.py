@@ -326,7 +326,7 @@ def test_media_keep_their_places_where_pairs_are_joined() -> None:
     conversation = p4.SpaceClient(URL).conversation()
     picture = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
     turn = p4.Turn.of("user", "\ud83d\ude00 A ", p4.Media(picture), " cat \ud83d")
-    conversation._history = (LoadedTurn(turn, (File("a.png", "image/png", picture),)),)  # see above
+    conversation._rest((LoadedTurn(turn, (File("a.png", "image/png", picture),)),))  # see above
 
     (saved,) = p4.Conversation.from_json(conversation.to_json()).turns
 
@@ -351,7 +351,7 @@ def test_media_keep_their_places_where_pairs_are_joined() -> None:
 def test_a_conversation_that_json_cannot_hold_says_so(odd_turn: p4.Turn, why: str) -> None:
     """Should something else have come into it."""
     conversation = p4.SpaceClient(URL).conversation()
-    conversation._history = (LoadedTurn(odd_turn),)  # see above
+    conversation._rest((LoadedTurn(odd_turn),))  # see above
 
     with pytest.raises(p4.InvalidConversation, match=f"(?s)cannot be written as JSON: .*{why}"):
         conversation.to_json()

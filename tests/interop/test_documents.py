@@ -41,8 +41,19 @@ def test_a_binary_of_no_known_format_is_refused_with_its_declared_type() -> None
     """That is all that is known of it; a long title is cut."""
     with pytest.raises(UnsupportedContent, match="The document is a binary of type video/mp4, not text"):
         read_document(b"\xff\xfe", mime_type="video/mp4")
-    with pytest.raises(UnsupportedContent, match=r"^a{80}… is a binary"):
+    with pytest.raises(UnsupportedContent, match=r"^a{100}… is a binary"):
         read_document(b"\xff\xfe", title="a" * 999)
+
+
+def test_a_title_in_an_error_is_fit_to_be_shown() -> None:
+    """It may be anything: no markup, control character or second line of it reaches a terminal or page."""
+    with pytest.raises(UnsupportedContent) as caught:
+        read_document(
+            b"\xff\xfe", title="<b>Q3</b>\x1b[2J\n\u202efdp.exe", mime_type="a/b\x1b[1m\n<i>c</i>" + "d" * 999
+        )
+
+    assert str(caught.value).startswith("Q3[2J fdp.exe is a binary of type a/b[1m cd")
+    assert len(caught.value.what) < 200
 
 
 @pytest.mark.parametrize("text", ["BMW and MZ", "ID3 tags", "GIFs", "\ttabs\r\n\x1b[1m", "%PD", "<svg/>"])

@@ -33,7 +33,10 @@ def test_each_librarys_roles_are_known(name: str, role: str | None) -> None:
         ("[1]", None),
         ('{"a": ', None),
         ('{"a": NaN}', None),
+        ('{"a": 1e999}', None),
+        (f'{{"a": {"9" * 400}}}', None),
         ("[" * 100_000, None),
+        ('{"a":' * 1_000 + "1" + "}" * 1_000, None),
         (5, None),
     ],
 )

@@ -44,11 +44,14 @@ class OldVisit(BaseModelV1):
         ({"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}, ResponseFormat(SCHEMA)),
         ({"type": "json_schema", "name": "x", "schema": SCHEMA}, ResponseFormat(SCHEMA)),
         (ResponseFormat(SCHEMA), ResponseFormat(SCHEMA)),
+        (SCHEMA, ResponseFormat(SCHEMA)),
+        ({"type": ["object", "null"]}, ResponseFormat({"type": ["object", "null"]})),
+        ({"properties": {}}, ResponseFormat({"properties": {}})),
         (Berth, ResponseFormat(Berth.model_json_schema(), check=PydanticCheck(Berth))),
     ],
 )
 def test_every_form_of_a_response_format_is_read(spec: object, expected: ResponseFormat | None) -> None:
-    """Those of OpenAI's two APIs, a pydantic class and the client's own."""
+    """Those of OpenAI's two APIs, a pydantic class, a JSON Schema and the client's own."""
     assert to_response_format(spec) == expected
 
 

@@ -406,13 +406,13 @@ def test_more_files_than_the_space_takes_are_refused() -> None:
 
 
 def test_an_answer_ends_before_a_stop_string() -> None:
-    """The field's strings hold for each call, a call's own come in their place, and None is none."""
+    """The field's strings hold for each call, a call's own come in their place, and [] is none."""
     space = saying("one END two", "one END two STOP three", "one END two", "one END two", "a b")
     llm = phi4(space, stop=["END"])
 
     assert str(llm.complete("hi")) == "one "
     assert str(llm.complete("hi", stop=["STOP"])) == "one END two "
-    assert str(llm.complete("hi", stop=None)) == "one END two"
+    assert str(llm.complete("hi", stop=[])) == "one END two"
     response = llm.chat(HI)
     assert (response.message.content, (response.raw or {})["stopped_by"]) == ("one ", "END")
     assert str(llm.complete("hi", stop=" ")) == "a"

@@ -204,9 +204,9 @@ async def test_parameters_that_are_no_schema_hold_nothing_up(parameters: dict[st
     assert happened[-1].tool_calls[0].arguments == {"a": "two"}
 
 
-@pytest.mark.parametrize("wanted", [{"type": "object"}, "json"])
+@pytest.mark.parametrize("wanted", [{"type": "json_object"}, {}, "json"])
 async def test_a_format_that_is_none_is_refused(wanted: Any) -> None:
-    """A schema by itself is not taken for a format, and the text says how to make one."""
+    """What is no JSON Schema is not taken for one, and the text says how to make a format."""
     with pytest.raises(p4.InvalidOption, match=r"ResponseFormat\(schema\)"):
         await ask(ScriptedSpace(), response_format=wanted)
 

@@ -26,11 +26,6 @@ from phi4_space._net.redaction import Redaction
 from phi4_space._timeouts import Timeouts
 
 
-def to_httpx(timeouts: Timeouts, *, read: float | None) -> httpx.Timeout:
-    """The timeouts of one request whose response may pause for `read` seconds between two chunks."""
-    return httpx.Timeout(read, connect=timeouts.connect, pool=timeouts.connect)
-
-
 class ErrorTranslation:
     """Translates what a `with` block raises into this package's errors.
 
