@@ -221,6 +221,16 @@ def test_sessions_of_others_stay(arrive: Arrive) -> None:
     assert polite.ask("c") == "c (files: 0, entries: 3)"
 
 
+def test_completions_cost_nobody_a_chat(arrive: Arrive) -> None:
+    """The sessions of chat completions, which hold nothing, make room before a chat does."""
+    flooder = arrive(FLOODER)
+    chat = flooder.again()
+    chat.ask("a")
+    for _ in range(15):
+        assert flooder.again().complete({"prompt": "b"})["success"]
+    assert chat.ask("c") == "c (files: 0, entries: 3)"
+
+
 def test_names_of_sessions(arrive: Arrive) -> None:
     """A session's name, which is the client's own, may not be long."""
     visitor = arrive(FLOODER)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from tidy import Tidy
+from tidy import Tidy, with_steady_calls
 from vcr.request import Request
 
 PREFIX = "session-"
@@ -41,11 +41,11 @@ class Sessions:
         asked = [(key, name if key == "session_hash" else value) for key, value in parse_qsl(parts.query)]
         renamed.uri = parts._replace(query=urlencode(asked)).geturl()
         if body:
-            renamed.body = json.dumps({**body, "session_hash": name})
+            renamed.body = with_steady_calls(json.dumps({**body, "session_hash": name}))
         return renamed
 
     def _named(self, body: dict[str, Any]) -> str:
-        told = json.dumps(Tidy().json({**body, "session_hash": ""}), sort_keys=True)
+        told = with_steady_calls(json.dumps(Tidy().json({**body, "session_hash": ""}), sort_keys=True))
         digest = hashlib.sha256(told.encode()).hexdigest()[:8]
         self._asked[digest] += 1
         return f"{PREFIX}{digest}-{self._asked[digest]}"

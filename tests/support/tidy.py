@@ -24,11 +24,14 @@ _STEADY: Mapping[str, Any] = {
     "average_duration": 0.1,
     "avg_time": 0.1,
     "cache_duration": 0.1,
+    "done": 0.1,
     "eta": 0.1,
+    "first_text": 0.1,
     "rank_eta": 0.1,
 }
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost):\d+")
 _UPLOADS = re.compile(r"(/[^/\"\s=]+)*/[0-9a-f]{64}(?=/)")  # a folder and a digest with the server's own seed
+_CALL_ID = re.compile(r"call_[0-9a-f]{32}")  # made by our client
 _CONFIG = (
     *("version", "api_prefix", "app_id", "space_id"),
     *("enable_queue", "show_error", "max_file_size", "protocol"),
@@ -99,6 +102,12 @@ class Tidy:
         return _line(self.json(json.loads(found[0])))
 
 
+def with_steady_calls(text: str) -> str:
+    """The text with the ids of tool calls, which our client makes at random, numbered in their order."""
+    names: dict[str, str] = {}
+    return _CALL_ID.sub(lambda found: names.setdefault(found[0], f"call_{len(names) + 1:032x}"), text)
+
+
 def at_home(text: str) -> str:
     """The text with all Spaces on this machine at the same port."""
     return _LOOPBACK.sub(HOME, text)
@@ -108,7 +117,7 @@ def _calls(config: Mapping[str, Any]) -> dict[str, Any]:
     """The 5 kB of a `/config` that are about calls; the other 30 describe the page."""
     kept = {name: config[name] for name in _CONFIG if name in config}
     calls = [{name: part[name] for name in _CALL if name in part} for part in config["dependencies"]]
-    taken = {number for call in calls for number in call["inputs"]}
+    taken = {number for call in calls for number in (*call["inputs"], *call["outputs"])}
     parts = [
         {"id": part["id"], "type": part["type"], "props": {"value": part["props"].get("value")}}
         for part in config["components"]

@@ -91,6 +91,16 @@ class Visitor:
         self.join().raise_for_status()
         return outcome(next(event for event in self.events() if event["msg"] == "process_completed"))
 
+    def complete(self, body: Any, files: Sequence[Any] = ()) -> dict[str, Any]:
+        """One `chat_completion`, and how it ended."""
+        functions = self.http.get("/config").json()["dependencies"]
+        (number,) = (one["id"] for one in functions if one["api_name"] == "chat_completion")
+        call = {"data": [body, [*files] or None], "fn_index": number, "session_hash": self.session}
+        joined = self.http.post(f"{API}/queue/join", json=call)
+        if joined.status_code != httpx.codes.OK:
+            return {"success": False, "output": {"error": joined.text}}
+        return next(event for event in self.events() if event["msg"] == "process_completed")
+
     def upload(self, *contents: bytes) -> httpx.Response:
         """Files; the answer has their paths."""
         return self.http.post(f"{API}/upload", files=[("files", ("a.png", content)) for content in contents])

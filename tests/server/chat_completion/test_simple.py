@@ -1,0 +1,83 @@
+"""A model that knows questions and answers alone, asked whole chats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from phi4_server import Message
+from phi4_server.chat_completion.simple import flattened, to_chat_model
+from phi4_server.model import ChatRequest, End
+from phi4_server.offline.model import OfflineModel
+
+CAT, DOG = Path("cat.png"), Path("dog.png")
+
+
+class Plain:
+    """A model as an ordinary author writes it; it keeps what it was asked."""
+
+    name = "Plain"
+    nature = "It says yes."
+
+    def __init__(self) -> None:
+        """Was asked nothing yet."""
+        self.asked: Sequence[Message] = ()
+
+    def stream(self, chat: Sequence[Message]) -> Iterator[str]:
+        self.asked = chat
+        yield from ("y", "es")
+
+
+def message(role: str, text: str = "", *files: Path) -> Message:
+    return Message(role=role, text=text, files=files, is_prompt=False)  # type: ignore[arg-type]
+
+
+def test_it_is_asked_questions_and_answers() -> None:
+    """What the system and tools say becomes the user's words; the answer is the model's."""
+    plain = Plain()
+    model = to_chat_model(plain)
+    chat = (
+        message("system", "Be kind."),
+        message("user", "hi", CAT),
+        message("assistant", "yo"),
+        message("tool", "f -> 3", DOG),
+        message("user", "and?"),
+    )
+
+    assert [*model.complete(ChatRequest(messages=chat))] == ["y", "es"]
+    assert [(one.role, one.text, one.files) for one in plain.asked] == [
+        ("user", "Be kind.\n\nhi", (CAT,)),
+        ("assistant", "yo", ()),
+        ("user", "Tool: f -> 3\n\nand?", (DOG,)),
+    ]
+    assert (model.name, model.nature, model.options) == ("Plain", "It says yes.", frozenset())
+
+
+def test_a_chat_of_the_public_contract_is_left_alone() -> None:
+    """Its messages reach the model one by one, as they were filed, two questions in a row included."""
+    plain = Plain()
+    chat = tuple(Message(role="user", text=text) for text in ("one", "two"))
+
+    assert [*to_chat_model(plain).complete(ChatRequest(messages=chat))] == ["y", "es"]
+    assert plain.asked == chat
+
+
+def test_files_stay_with_what_is_joined() -> None:
+    """Messages that become one keep their files, in order; one alone stays as it is."""
+    first, second = message("user", "", CAT), message("user", "", DOG)
+
+    assert [one.files for one in flattened([first, second])] == [(CAT, DOG)]
+    assert flattened([message("assistant", "a")]) == (message("assistant", "a"),)
+    assert flattened([]) == ()
+
+
+def test_a_model_that_takes_chats_is_left_alone() -> None:
+    """It is asked itself, roles and all, and says how many tokens it took."""
+    offline = OfflineModel()
+    model = to_chat_model(offline)
+
+    *pieces, end = model.complete(ChatRequest(messages=(message("user", "Hello there"),)))
+    assert model is offline
+    assert isinstance(end, End)
+    assert end.usage is not None
+    assert (end.usage.input_tokens, end.usage.output_tokens) == (2, len("".join(map(str, pieces)).split()))
