@@ -2,8 +2,9 @@
 
     make bench        or        python benchmarks/peers.py [--turns 20] [--rtt 0.06]
 
-All three talk to one embedded Space through one proxy on this machine, which adds a round-trip time and
-counts connections. They take turns in one run, so that the machine's moods hit all alike; what counts is
+Ours asks by both contracts: the public one, as the peer and the floor do, and by whole chats, which need a
+request less. All talk to one embedded Space through one proxy on this machine, which adds a round-trip time
+and counts connections. They take turns in one run, so that the machine's moods hit all alike; what counts is
 the ratio.
 """
 
@@ -98,31 +99,34 @@ def gradio_turn(client: gradio_client.Client) -> str:
 
 
 async def measure(turns: int, rtt: float, url: str) -> None:
-    """Runs the three side by side and prints what was seen."""
+    """Runs them side by side and prints what was seen."""
     target = httpx.URL(url)
     wires = {
         name: Wire(target.host, target.port or 80, rtt / 2)
-        for name in ("floor", "phi4_space", "gradio_client")
+        for name in ("floor", "public contract", "whole chats", "gradio_client")
     }
     async with contextlib.AsyncExitStack() as stack:
         urls = {name: await stack.enter_async_context(wire.open()) for name, wire in wires.items()}
         http = stack.enter_context(httpx.Client(timeout=30))
-        space = await stack.enter_async_context(SpaceClient(urls["phi4_space"]))
+        public = SpaceClient(urls["public contract"], endpoint="process_message")
+        space = await stack.enter_async_context(public)
+        chats = await stack.enter_async_context(SpaceClient(urls["whole chats"]))
         peer = await asyncio.to_thread(
             gradio_client.Client, urls["gradio_client"], verbose=False, download_files=False
         )
         work: dict[str, Callable[[], Awaitable[object]]] = {
             "floor": lambda: asyncio.to_thread(floor, urls["floor"], http),
-            "phi4_space": lambda: space.areply(QUESTION),
+            "public contract": lambda: space.areply(QUESTION),
+            "whole chats": lambda: chats.areply(QUESTION),
             "gradio_client": lambda: asyncio.to_thread(gradio_turn, peer),
         }
         seen = await _take_turns(work, turns, wires)
     base = statistics.median(seen["floor"])
     print(f"{turns} warm text turns each, {rtt * 1000:.0f} ms round trip")
-    print(f"{'':16}{'median s':>10}{'x floor':>10}{'connections':>13}")
+    print(f"{'':18}{'median s':>10}{'x floor':>10}{'connections':>13}")
     for name, times in seen.items():
         median = statistics.median(times)
-        print(f"{name:16}{median:10.3f}{median / base:10.2f}{wires[name].connections:13d}")
+        print(f"{name:18}{median:10.3f}{median / base:10.2f}{wires[name].connections:13d}")
 
 
 async def _take_turns(
