@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,9 +24,9 @@ from phi4_server.offline import (
     words,
 )
 from phi4_server.offline.context import Brief
-from phi4_server.offline.files import OpenedFiles
 from phi4_server.offline.fill import fill
-from phi4_server.offline.media_answers import AUDIO, IMAGES, Facts
+from phi4_server.offline.image import MeasuredImage
+from phi4_server.offline.media_answers import Measured
 from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.tools import Call
 
@@ -64,7 +64,7 @@ class Request:
 
     chat: Sequence[Message]
     talk: Conversation
-    opened: OpenedFiles
+    opened: Sequence[Measured]
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -134,11 +134,12 @@ def _fill(request: Request) -> str | None:
     return json.dumps(filled.value, ensure_ascii=False)
 
 
-def _facts(request: Request) -> Facts:
+def _facts(request: Request) -> Mapping[str, str | int | float]:
     """What is known beside what was said, under what it is called."""
     read, brief = _read(request.brief), request.brief
-    known: Facts = {"answer": read, "response": read, "question": brief.question} if read else {}
-    return known | (media_answers.facts(request.opened.images[0]) if request.opened.images else {})
+    known = {"answer": read, "response": read, "question": brief.question} if read else {}
+    images = [file for file in request.opened if isinstance(file, MeasuredImage)]
+    return {**known, **(media_answers.facts(images[0]) if images else {})}
 
 
 def _report(request: Request) -> str | None:
@@ -146,7 +147,9 @@ def _report(request: Request) -> str | None:
     if not any(turn.role == "tool" for turn in request.talk.since):
         return None
     opened, asked = request.opened, request.talk.asked
-    measures = _measured(opened, asked) or _described(opened, asked)
+    measures = (
+        (media_answers.answer(opened, asked) or media_answers.description(opened, asked)) if opened else ""
+    )
     return " ".join(filter(None, [results.report(request.talk), measures]))
 
 
@@ -164,9 +167,9 @@ def _answer_from_files(request: Request) -> str | None:
     """What files answer to a question, or else passages beside them; what the files are, if neither does."""
     if not request.opened:
         return None
-    opened, question = _counted(request, request.opened), request.brief.question
-    answer = _measured(opened, question) or _read(request.brief)
-    return answer if answer and answer != _UNKNOWN else _described(opened, question)
+    opened, question = request.opened, request.brief.question
+    answer = media_answers.answer(opened, question) or _read(request.brief)
+    return answer if answer and answer != _UNKNOWN else media_answers.description(opened, question)
 
 
 def _read_passages(request: Request) -> str | None:
@@ -181,8 +184,8 @@ def _recall(request: Request) -> str | None:
 
 def _answer_from_earlier_files(request: Request) -> str | None:
     """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
-    sent = [message.files for message in request.chat if message.files]
-    return _measured(_counted(request, files.opened(sent[-1])), request.talk.asked) if sent else None
+    earlier = files.earlier(request.chat, request.talk.asked)
+    return media_answers.answer(earlier, request.talk.asked) if earlier else None
 
 
 def _note(request: Request) -> str | None:
@@ -233,24 +236,3 @@ def _cited(sentence: str, passages: str) -> str:
     """A sentence with the number of its source behind it."""
     numbers = _SOURCE.findall(passages[: passages.find(sentence)])
     return f"{sentence} [{numbers[-1]}]" if numbers else sentence
-
-
-def _counted(request: Request, opened: OpenedFiles) -> OpenedFiles:
-    """The files that a question's numbers count: those opened, or all ever sent where they lack a number."""
-    asked = request.talk.asked
-    lacks = (opened.images and IMAGES.absent(asked, count=len(opened.images))) or (
-        opened.audio and AUDIO.absent(asked, count=len(opened.audio))
-    )
-    return files.opened([path for message in request.chat for path in message.files]) if lacks else opened
-
-
-def _measured(opened: OpenedFiles, asked: str) -> str | None:
-    visible = IMAGES.answer(opened.images, asked) if opened.images else None
-    audible = AUDIO.answer(opened.audio, asked) if opened.audio else None
-    return " ".join(filter(None, [visible, audible])) or None
-
-
-def _described(opened: OpenedFiles, asked: str) -> str:
-    visible = IMAGES.description(opened.images, asked) if opened.images else None
-    audible = AUDIO.description(opened.audio, asked) if opened.audio else None
-    return " ".join(filter(None, [visible, audible]))

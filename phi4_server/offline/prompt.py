@@ -41,7 +41,6 @@ class Turn:
         calls: What an assistant's turn called.
         answers: Which of the calls made at once a result answers, from 1, where it says so.
         marks: The files that it names.
-        around: Where it names any, the words before, between and behind them.
     """
 
     role: Role
@@ -49,7 +48,6 @@ class Turn:
     calls: tuple[Call, ...] = ()
     answers: int | None = None
     marks: tuple[Mark, ...] = ()
-    around: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +145,13 @@ def _turn(role: Role, text: str) -> Turn:
     bare, calls = tools.parted(text) if role == "assistant" else (text, ())
     result = _RESULT.fullmatch(text) if role == "tool" else None
     bare = result["text"] if result else bare
-    found = list(_MARK.finditer(bare))
-    edges = [0, *(edge for mark in found for edge in mark.span()), len(bare)]
-    around = tuple(bare[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
-    words = " ".join(around).strip()
+    words = " ".join(_MARK.split(bare)[::5]).strip()
     return Turn(
         role=role,
         text="" if words == _NO_OUTPUT else words,
         calls=calls,
         answers=int(result["number"]) if result and result["number"] else None,
-        marks=tuple((cast("Kind", mark[1] or mark[3]), int(mark[2] or mark[4])) for mark in found),
-        around=around if found else (),
+        marks=tuple(
+            (cast("Kind", mark[1] or mark[3]), int(mark[2] or mark[4])) for mark in _MARK.finditer(bare)
+        ),
     )

@@ -52,10 +52,6 @@ PERSONS = {
 JOINING = _words("in at on to for with from near into and or is are by of that which as about under per")
 """Words that end a phrase before them."""
 
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
-ORDINALS = {word: number for number, word in enumerate(_ORDINALS.split(), start=1)}
-"""Words by which things are counted off, with their numbers."""
-
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+(?:['\u2019][^\W_]+)*")
 # a run of marks is tried from its first one only: from each of them, a long run would take for ever
 _STOP = re.compile(
