@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +24,7 @@ from phi4_server.offline import (
     words,
 )
 from phi4_server.offline.context import Brief
-from phi4_server.offline.fill import fill
+from phi4_server.offline.fill import Facts, fill
 from phi4_server.offline.image import MeasuredImage
 from phi4_server.offline.media_answers import Measured
 from phi4_server.offline.prompt import Conversation
@@ -134,7 +134,7 @@ def _fill(request: Request) -> str | None:
     return json.dumps(filled.value, ensure_ascii=False)
 
 
-def _facts(request: Request) -> Mapping[str, str | int | float]:
+def _facts(request: Request) -> Facts:
     """What is known beside what was said, under what it is called."""
     read, brief = _read(request.brief), request.brief
     known = {"answer": read, "response": read, "question": brief.question} if read else {}
