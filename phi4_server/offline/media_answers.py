@@ -38,7 +38,7 @@ def answer(files: Sequence[Measured], question: str) -> str | None:
     """The answer to a question about files; None where it asks nothing that can be told."""
     meant = _meant(files, question)
     if not meant:
-        return f"There is no such file: I was given {_counted(files)}."
+        return "There is no file with that number."
     return _joined([(label, " ".join(_asked(file, question))) for label, file in meant]) or None
 
 
@@ -79,12 +79,6 @@ def _number(match: re.Match[str], last: int) -> int:
         return last
     word = match["word"]
     return _ORDINALS.index(word.casefold()) + 1 if word else int(match["nth"] or match["number"])
-
-
-def _counted(files: Sequence[Measured]) -> str:
-    images = sum(isinstance(file, MeasuredImage) for file in files)
-    counts = {"picture": images, "sound": len(files) - images}
-    return words.listed([f"{count} {noun}{'s' * (count > 1)}" for noun, count in counts.items() if count])
 
 
 def _joined(texts: Sequence[tuple[str, str]]) -> str:

@@ -77,7 +77,7 @@ def test_loudness_is_the_mean_power(recorded: Recorded, level: float, loudness: 
         ("What is its sample rate?", "Its sample rate is 16000 Hz."),
         ("How loud is it?", "Its loudness is -9.0 dBFS (RMS)."),
         ("What format is it?", "Its format is WAV."),
-        ("How long is the second recording?", "There is no such file: I was given 1 sound."),
+        ("How long is the second recording?", "There is no file with that number."),
         ("How long and how loud is it?", "It lasts 1.50 seconds. Its loudness is -9.0 dBFS (RMS)."),
     ],
 )

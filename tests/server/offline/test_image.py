@@ -83,7 +83,7 @@ def test_colours_are_called_what_people_call_them(colour: str, name: str) -> Non
         ("What colour is the picture?", "Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."),
         ("How big is it?", "It is 200 pixels wide and 100 pixels high (200 x 100)."),
         ("What format is it?", "Its format is PNG."),
-        ("What colour is the second picture?", "There is no such file: I was given 1 picture."),
+        ("What colour is the second picture?", "There is no file with that number."),
         (
             "What format is it, and how wide is it?",
             "It is 200 pixels wide and 100 pixels high (200 x 100). Its format is PNG.",

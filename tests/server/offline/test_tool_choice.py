@@ -212,7 +212,7 @@ def run(asked: str, functions: dict[str, Callable[..., object]]) -> tuple[list[l
 FUNCTIONS: dict[str, Callable[..., object]] = {
     "add": lambda a, b: a + b,
     "multiply": lambda a, b: a * b,
-    "capital_of": lambda country: f"The capital of {country} is Norwick.",
+    "capital_of": lambda country: {"Arland": "Norwick"}[country],
     "get_weather": lambda location: json.dumps(
         {"place": location, "temperature_c": 12, "dry": True, "hours": [1, 2]}
     ),
