@@ -37,8 +37,6 @@ NATURE = (
 """What this model is and is not, in a sentence or two."""
 
 _UNKNOWN = "I don't know: the context does not say."
-_MAX_ANSWER = 100_000
-"""How many characters an answer has at most."""
 _WHO = re.compile(
     r"\b(?:who|what) are you\b|\b(?:what['\u2019]?s|what is) your name\b"
     r"|\b(?:what|which) (?:ai |language )?model (?:are you|is this|am i)\b"
@@ -89,15 +87,9 @@ def reply(chat: Sequence[Message]) -> str:
             deep.
     """
     try:
-        answer = _reply(chat)
+        return _reply(chat)
     except RecursionError:
         raise ValueError("The JSON in this chat is nested too deep for the offline model.") from None
-    if len(answer) > _MAX_ANSWER:
-        raise ValueError(
-            f"The answer would have {len(answer):,} characters; the offline model gives {_MAX_ANSWER:,} at"
-            " most. Ask for less."
-        )
-    return answer
 
 
 def _reply(chat: Sequence[Message]) -> str:
@@ -106,8 +98,8 @@ def _reply(chat: Sequence[Message]) -> str:
     react = agents.react(talk)
     if react is None:
         return _first(SKILLS, Request(chat, talk, opened))
-    request = Request(chat, react.talk, opened)
-    return react.called(request.calls) if request.calls else react.answered(_first(IN_WORDS, request))
+    request = Request(chat, react, opened)
+    return agents.called(request.calls) if request.calls else agents.answered(_first(IN_WORDS, request))
 
 
 def _first(skills: Sequence[Callable[[Request], str | None]], request: Request) -> str:
@@ -127,10 +119,11 @@ def _fill(request: Request) -> str | None:
     form = json_form.form(request.talk)
     if form is None:
         return None
-    if form.schema is None:
-        return json.dumps({"answer": _first(IN_WORDS, request.asking(form.text))}, ensure_ascii=False)
+    schema, text = form
+    if schema is None:
+        return json.dumps({"answer": _first(IN_WORDS, request.asking(text))}, ensure_ascii=False)
     returned = [results.plain(turn.text) for turn in request.talk.since if turn.role == "tool"]
-    filled = fill(form.schema, "\n".join([form.text, *returned]), facts=_facts(request))
+    filled = fill(schema, "\n".join([text, *returned]), facts=_facts(request))
     return json.dumps(filled.value, ensure_ascii=False)
 
 
@@ -177,20 +170,10 @@ def _read_passages(request: Request) -> str | None:
     return None if _GREETING.search(request.brief.question) else _read(request.brief)
 
 
-def _recall(request: Request) -> str | None:
-    """What was said earlier."""
-    return memory.recall(request.talk)
-
-
 def _answer_from_earlier_files(request: Request) -> str | None:
     """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
     earlier = files.earlier(request.chat, request.talk.asked)
     return media_answers.answer(earlier, request.talk.asked) if earlier else None
-
-
-def _note(request: Request) -> str | None:
-    """That something was noted."""
-    return memory.noted(request.talk)
 
 
 def _excuse(request: Request) -> str:
@@ -206,15 +189,15 @@ def _excuse(request: Request) -> str:
     )
 
 
-IN_WORDS = (
+IN_WORDS: Sequence[Callable[[Request], str | None]] = (
     _report,
     _repeat,
     _introduce,
     _answer_from_files,
     _read_passages,
-    _recall,
+    lambda request: memory.recall(request.talk),
     _answer_from_earlier_files,
-    _note,
+    lambda request: memory.noted(request.talk),
     _excuse,
 )
 """The skills that answer in words, in the order in which they are tried; the last always does."""

@@ -16,7 +16,6 @@ from typing import Any
 from phi4_server.offline import values, words
 from phi4_server.offline.schema import Schema, allows, choices, kind, plainest, read, ways
 
-Path = tuple[str, ...]
 Facts = Mapping[str, str | int | float]
 """What is known beside a text, each under what it is called."""
 
@@ -39,18 +38,19 @@ class Filled:
     Attributes:
         value: The value.
         found: How many of its slots the text filled.
-        missing: The names of the required ones that it did not, and that have nothing to fall back on.
+        missing: How many required ones it did not, of those that have nothing to fall back on.
     """
 
     value: Any
     found: int
-    missing: tuple[str, ...]
+    missing: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A place in a schema: what it takes, and the stems of its name."""
+    """A place in an object: its name with its stems, and what it takes."""
 
+    name: str
     schema: Schema
     required: bool
     label: frozenset[str]
@@ -81,15 +81,9 @@ def fill(
         ValueError: The schema is too large.
     """
     schema = read(document)
-    slots = dict(islice(_slots(schema, (), required=True), _MAX_SLOTS))
-    claims = _claims(slots, _Source(text[:_MAX_TEXT], but, facts or {}))
-    value = _value(schema, (), claims)
-    missing = tuple(
-        path[-1] if path else ""
-        for path, slot in slots.items()
-        if path not in claims and slot.required and _is_open(slot.schema)
-    )
-    return Filled(value if allows(schema, value) else plainest(schema), len(claims), missing)
+    source = _Source(text[:_MAX_TEXT], but, facts or {})
+    value = source.filled(schema)
+    return Filled(value if allows(schema, value) else plainest(schema), source.found, source.missing)
 
 
 def _object(schema: Schema) -> Schema | None:
@@ -97,52 +91,8 @@ def _object(schema: Schema) -> Schema | None:
     return next((way for way in ways(schema) if kind(way) == "object" and way.get("properties")), None)
 
 
-def _slots(schema: Schema, path: Path, *, required: bool) -> Iterator[tuple[Path, _Slot]]:
-    shape = _object(schema)
-    if shape is None:
-        yield path, _Slot(schema, required, _stems("".join(path[-1:])))
-        return
-    for name, inner in shape["properties"].items():
-        yield from _slots(inner, (*path, name), required=required and name in shape.get("required", ()))
-
-
 def _stems(text: str) -> frozenset[str]:
     return frozenset(map(words.stem, words.tokens(words.spelled(text))))
-
-
-def _claims(slots: Mapping[Path, _Slot], source: _Source) -> dict[Path, Any]:
-    """What each slot gets: the bids by what they are worth, then what is left for those that need it."""
-    claims: dict[Path, Any] = {}
-    taken: list[_Bid] = []
-    bids = [(path, bid) for path, slot in slots.items() for bid in source.bids(slot)]
-    for path, bid in sorted(bids, key=lambda item: (-item[1].worth, item[1].start)):
-        is_free = not any(bid.start < other.end and other.start < bid.end for other in taken)
-        if is_free and path not in claims and (slots[path].required or bid.worth >= _SURE):
-            claims[path] = bid.value
-            taken.append(bid)
-    rest = source.rest(taken)
-    for path, slot in slots.items():
-        takes_it = any(_takes_words(way) and allows(way, rest) for way in ways(slot.schema))
-        if rest and slot.required and path not in claims and takes_it:
-            claims[path] = rest
-    return claims
-
-
-def _value(schema: Schema, path: Path, claims: Mapping[Path, Any]) -> Any:
-    """What the schema at a path is filled with."""
-    shape = _object(schema)
-    if path in claims or shape is None or (path and not _has_claim(path, claims)):
-        return claims[path] if path in claims else plainest(schema)
-    required = shape.get("required", [])[:_MAX_SLOTS]
-    return {
-        name: _value(inner, (*path, name), claims)
-        for name, inner in shape["properties"].items()
-        if name in required or _has_claim((*path, name), claims)
-    }
-
-
-def _has_claim(path: Path, claims: Mapping[Path, Any]) -> bool:
-    return any(claimed[: len(path)] == path for claimed in claims)
 
 
 def _takes_words(way: Schema) -> bool:
@@ -158,16 +108,58 @@ def _is_open(schema: Schema) -> bool:
 
 
 class _Source:
-    """A text to fill from, read once, and what is known beside it."""
+    """A text to fill from, read once, and what is known beside it. Each value is taken once."""
 
     def __init__(self, text: str, but: frozenset[str], facts: Facts) -> None:
         self._text = text
         self._but = but
         self._facts = [(frozenset(words.terms(name)), value) for name, value in facts.items()]
         self._stems = _stems(text)
-        self._found = values.find(text, but=but)
+        self._values = values.find(text, but=but)
+        self._taken: list[_Bid] = []
+        self._slots_left = _MAX_SLOTS
+        self.found = 0
+        self.missing = 0
 
-    def bids(self, slot: _Slot) -> Iterator[_Bid]:
+    def filled(self, schema: Schema) -> Any:
+        """What a schema is filled with, from what is left of the text."""
+        shape = _object(schema)
+        if shape is None:
+            return plainest(schema)
+        required = shape.get("required", ())
+        slots = [
+            _Slot(name, inner, name in required, _stems(name))
+            for name, inner in islice(shape["properties"].items(), self._slots_left)
+        ]
+        self._slots_left -= len(slots)
+        claims = self._claims(slots)
+        self.found += len(claims)
+        self.missing += sum(
+            slot.required and slot.name not in claims and _is_open(slot.schema) for slot in slots
+        )
+        return {
+            slot.name: claims[slot.name] if slot.name in claims else self.filled(slot.schema)
+            for slot in slots
+            if slot.required or slot.name in claims
+        }
+
+    def _claims(self, slots: Sequence[_Slot]) -> Mapping[str, Any]:
+        """What each slot gets: the bids by what they are worth, then what is left for those that need it."""
+        claims: dict[str, Any] = {}
+        bids = [(slot, bid) for slot in slots for bid in self._allowed(slot)]
+        for slot, bid in sorted(bids, key=lambda item: (-item[1].worth, item[1].start)):
+            is_free = not any(bid.start < other.end and other.start < bid.end for other in self._taken)
+            if is_free and slot.name not in claims and (slot.required or bid.worth >= _SURE):
+                claims[slot.name] = bid.value
+                self._taken.append(bid)
+        rest = self._rest()
+        for slot in slots:
+            takes_it = any(_takes_words(way) and allows(way, rest) for way in ways(slot.schema))
+            if rest and slot.required and slot.name not in claims and takes_it:
+                claims[slot.name] = rest
+        return claims
+
+    def _allowed(self, slot: _Slot) -> Iterator[_Bid]:
         """A slot's bids, every value allowed by its schema."""
         known = [_Bid(value, 4.0 + len(name)) for name, value in self._facts if name <= slot.label]
         for way in ways(slot.schema):
@@ -179,7 +171,7 @@ class _Source:
         elif kind(way) == "boolean" and slot.label and slot.label <= self._stems:
             yield _Bid(value=True, worth=3.0)
         elif kind(way) in {"integer", "number", "string", ""}:
-            fitting = [found for found in self._found if way.get("format") in {None, found.sort}]
+            fitting = [found for found in self._values if way.get("format") in {None, found.sort}]
             yield from (bid for found in fitting if (bid := self._bid(slot, way, found)).worth > 0)
 
     def _bid(self, slot: _Slot, way: Schema, found: values.Found) -> _Bid:
@@ -212,9 +204,9 @@ class _Source:
         ]
         return 3 - 0.7 * min(between) if between else 0.0
 
-    def rest(self, taken: Sequence[_Bid]) -> str:
+    def _rest(self) -> str:
         """The longest stretch that is not taken, without the words at its ends that only ask."""
-        spans = [(bid.start, bid.end) for bid in sorted(taken, key=lambda bid: bid.start) if bid.end]
+        spans = [(bid.start, bid.end) for bid in sorted(self._taken, key=lambda bid: bid.start) if bid.end]
         edges = [0, *chain.from_iterable(spans), len(self._text)]
         stretches = [self._text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
         return max(map(self._trimmed, stretches), key=len)

@@ -14,14 +14,14 @@ def _words(text: str) -> frozenset[str]:
 
 
 STOP_WORDS = _words("""
-    a about above actually after again all also am an and any are as at be because been before being below between both
-    but by can could did do does doing down during each few for from further had has have having he her here
-    hers him his how i if in into is it its itself just me mine more most my myself no nor not now of off on
-    once only or other our ours out over own per please same shall she should so some such than that the their
-    theirs them then there these they this those through to too under until up upon us very was we were what
-    when where which while who whom whose why will with within without would you your yours yourself don't
-    doesn't didn't isn't aren't wasn't can't couldn't won't wouldn't i'm i've i'd i'll you're you've it's
-    that's what's who's where's there's let's
+    a about above actually after again all also am an and any are as at be because been before being below
+    between both but by can could did do does doing down during each few for from further had has have
+    having he her here hers him his how i if in into is it its itself just me mine more most my myself no
+    nor not now of off on once only or other our ours out over own per please same shall she should so some
+    such than that the their theirs them then there these they this those through to too under until up upon
+    us very was we were what when where which while who whom whose why will with within without would you
+    your yours yourself don't doesn't didn't isn't aren't wasn't can't couldn't won't wouldn't i'm i've i'd
+    i'll you're you've it's that's what's who's where's there's let's
 """)
 """Words that say how a sentence is built, not what it is about."""
 
