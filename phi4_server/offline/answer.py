@@ -171,8 +171,8 @@ def _read_passages(request: Request) -> str | None:
 
 
 def _answer_from_earlier_files(request: Request) -> str | None:
-    """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
-    earlier = files.earlier(request.chat, request.talk.asked)
+    """What files sent earlier say to a question on them."""
+    earlier = files.of_chat(request.chat)
     return media_answers.answer(earlier, request.talk.asked) if earlier else None
 
 

@@ -9,7 +9,7 @@ some of its formats (playlists) would open other files.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 
 _MAX_CHANNELS = 8
 _MAX_RATE = 384_000
@@ -33,9 +32,6 @@ _CODECS = """
 
 _OPTIONS = {"codec_whitelist": ",".join(_CODECS.split()), "protocol_whitelist": "none", "max_streams": "32"}
 """What FFmpeg itself holds a file to: no other decoder, no other file or address opened, few streams."""
-
-Samples = npt.NDArray[np.float32]
-"""Samples of one or more channels, -1 to 1; shape (n, channels)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +115,22 @@ def _refuse_absurd(channels: int, rate: int) -> None:
 def _measured(
     file: av.container.InputContainer, stream: av.AudioStream, *, name: str, kind: str
 ) -> MeasuredAudio:
-    rate, channels, count, power = stream.rate or 1, 0, 0, 0.0
-    for block in _blocks(file, stream):
-        channels = block.shape[1]
-        count += len(block)
-        power += float((block.astype(np.float64) ** 2).mean(axis=1).sum())
-        if count * channels > _MAX_VALUES:
-            break
-    if not count:
-        raise ValueError("it holds no sound")
-    loudness = 10 * math.log10(power / count) if power else -math.inf
-    length = file.duration if count * channels > _MAX_VALUES else None
-    return MeasuredAudio(
-        name, kind, length / av.time_base if length else count / rate, rate, channels, loudness
-    )
-
-
-def _blocks(file: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Samples]:
     # Packed: of planes, PyAV (18 as well) reads one too many where there are eight or more, and crashes.
     resampler = av.AudioResampler(format="flt")
+    rate, channels, values, power = stream.rate or 1, 0, 0, 0.0
     for frame in chain(file.decode(stream), [None]):
         if frame:  # it need not be as the file said
             _refuse_absurd(frame.layout.nb_channels, frame.sample_rate)
         for block in resampler.resample(frame):
-            yield np.asarray(block.to_ndarray().reshape(-1, block.layout.nb_channels), dtype=np.float32)
+            samples = block.to_ndarray().astype(np.float64)
+            channels = block.layout.nb_channels
+            values += samples.size
+            power += float((samples**2).sum())
+        if values > _MAX_VALUES:
+            break
+    if not values:
+        raise ValueError("it holds no sound")
+    loudness = 10 * math.log10(power / values) if power else -math.inf
+    length = file.duration if values > _MAX_VALUES else None
+    duration = length / av.time_base if length else values / channels / rate
+    return MeasuredAudio(name, kind, duration, rate, channels, loudness)

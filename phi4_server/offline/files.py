@@ -54,7 +54,7 @@ def of_turn(chat: Sequence[Message], talk: Conversation) -> tuple[Measured, ...]
         ValueError: One of them cannot be read, is no image or audio, or is broken.
     """
     files = _marked(chat[-1].files if chat else (), talk.marks)
-    return opened(_sent(chat) if files and is_numbered(talk.asked) else files)
+    return of_chat(chat) if files and is_numbered(talk.asked) else opened(files)
 
 
 def _marked(files: Sequence[Path], marks: Sequence[Mark] | None) -> Sequence[Path]:
@@ -70,18 +70,13 @@ def _marked(files: Sequence[Path], marks: Sequence[Mark] | None) -> Sequence[Pat
     return marked
 
 
-def earlier(chat: Sequence[Message], asked: str) -> tuple[Measured, ...]:
-    """The files that were sent last, or all of the chat where the question names some by their number.
+def of_chat(chat: Sequence[Message]) -> tuple[Measured, ...]:
+    """All files of a chat.
 
     Raises:
         ValueError: One of them cannot be read, is no image or audio, or is broken.
     """
-    sent = [message.files for message in chat if message.files]
-    return opened(_sent(chat) if is_numbered(asked) else sent[-1]) if sent else ()
-
-
-def _sent(chat: Sequence[Message]) -> list[Path]:
-    return [path for message in chat for path in message.files]
+    return opened([path for message in chat for path in message.files])
 
 
 def opened(files: Sequence[Path]) -> tuple[Measured, ...]:

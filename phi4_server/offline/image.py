@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageColor, UnidentifiedImageError
 
 _MAX_PIXELS = 50_000_000
 _MAX_SIDE = 65_535
@@ -25,23 +25,22 @@ _NOTABLE = 0.03
 _OPAQUE = 128
 
 _NAMED = """
-    black: 000000 0a0a0a 1a1a1a, dark grey: 333333 4d4d4d, grey: 696969 808080 999999,
-    light grey: c0c0c0 d3d3d3, white: ffffff f5f5f5, dark red: 800000 8b0000,
-    red: ff0000 dc143c d01010 b22222, salmon: fa8072 e9967a, pink: ffc0cb ff69b4 ffb6c1,
-    orange: ffa500 ff8c00 ff7f50 ff6a00,
-    brown: 8b4513 a0522d a52a2a 654321 5c4033, light brown: d2b48c c19a6b, beige: f5f5dc ffe4c4 f5deb3,
-    yellow: ffff00 ffd700 e6c800, light yellow: ffffa0 fffacd, olive: 808000 6b8e23,
-    lime green: 00ff00 32cd32 7fff00, green: 008000 00a000 228b22 2e8b57 00c000, dark green: 006400 004000,
-    light green: 90ee90 98fb98, teal: 008080 20b2aa, turquoise: 40e0d0 00ced1, cyan: 00ffff,
-    sky blue: 87ceeb 00bfff, light blue: add8e6 b0c4de, blue: 0000ff 1e90ff 4169e1 0000cd 4682b4,
-    navy blue: 000080 191970, purple: 800080 6a0dad 4b0082 663399, violet: 8a2be2 9370db ee82ee,
-    magenta: ff00ff c71585
+    black: black, dark grey: darkslategray dimgray, grey: gray lightslategray, white: white whitesmoke,
+    light grey: darkgray silver lightgray, dark red: maroon, red: red crimson firebrick,
+    salmon: salmon lightsalmon, pink: pink hotpink, orange: orange darkorange coral, beige: beige tan,
+    brown: brown saddlebrown sienna, yellow: yellow gold, olive: olive olivedrab, lime green: lime limegreen,
+    green: green forestgreen seagreen, dark green: darkgreen, light green: lightgreen, teal: teal,
+    turquoise: turquoise, cyan: cyan, sky blue: skyblue deepskyblue, blue: blue royalblue steelblue,
+    navy blue: navy midnightblue, purple: purple indigo, violet: violet mediumpurple, magenta: magenta
 """
-_CODES = [(name.strip(), code) for name, _, codes in (entry.partition(": ") for entry in _NAMED.split(","))
-          for code in codes.split()]  # fmt: skip
+_COLOURS = [
+    (name.strip(), ImageColor.getrgb(css))
+    for name, _, of_css in (entry.partition(": ") for entry in _NAMED.split(","))
+    for css in of_css.split()
+]
 _PALETTE = Image.new("P", (1, 1))
-_PALETTE.putpalette(bytes.fromhex("".join(code for _, code in _CODES)))
-"""Each pixel is named by the nearest of these."""
+_PALETTE.putpalette([value for _, rgb in _COLOURS for value in rgb])
+"""Colours of CSS by plainer names; each pixel is named by the nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def colours(image: Image.Image) -> tuple[Colour, ...]:
     pixels = np.asarray(image)
     opaque = pixels[..., 3] >= _OPAQUE
     nearest = np.asarray(image.convert("RGB").quantize(palette=_PALETTE, dither=Image.Dither.NONE))
-    names = np.array([name for name, _ in _CODES])[nearest]
+    names = np.array([name for name, _ in _COLOURS])[nearest]
     found = []
     for name in np.unique(names[opaque]):
         of_it = pixels[opaque & (names == name)][:, :3]

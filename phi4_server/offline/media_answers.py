@@ -6,7 +6,7 @@ It recognises no objects and transcribes no speech, and says so. Images and audi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from phi4_server.offline import words
@@ -24,8 +24,15 @@ _NUMBERED = _asks(
     r"|\b(?:picture|image|photo|figure|screenshot|sound|audio|recording|clip|song|track)s?"
     r"\s{0,9}(?:number|no\.?|#)?\s{0,9}(?P<number>\d{1,2})\b"
 )
+_FORMAT = _asks(r"\b(?:format|codec|file ?type|kind of file)\b")
+_SIZE = _asks(r"\b(?:size|dimensions?|resolution|width|height|wide|tall|\w*pixels|how (?:big|large))\b")
+_COLOUR = _asks(r"\bcolou?r\w*\b|\bhue\b|\bbackground\b")
+_LIGHT = _asks(r"\bbright\w*\b|\bdark(?:ness|er|est)?\b(?! \w)")
+_LENGTH = _asks(r"\bhow long\b|\b(?:duration|length|seconds)\b")
+_RATE = _asks(r"\bsampl\w+\b")
+_CHANNELS = _asks(r"\b(?:channels?|stereo|mono)\b")
+_LOUDNESS = _asks(r"\bloud\w*\b|\bvolume\b|\bquiet\w*\b|\bsilen\w+\b")
 _LIGHTS = {0.15: "very dark", 0.4: "dark", 0.65: "of medium brightness", 0.88: "bright", 2: "very bright"}
-_CHANNELS = {1: "1 channel (mono)", 2: "2 channels (stereo)"}
 _SILENT_DBFS = -80.0
 
 
@@ -35,22 +42,26 @@ def is_numbered(question: str) -> bool:
 
 
 def answer(files: Sequence[Measured], question: str) -> str | None:
-    """The answer to a question about files; None where it asks nothing that can be told."""
+    """The answer to a question about files; None where it asks for nothing that was measured."""
     meant = _meant(files, question)
     if not meant:
         return "There is no file with that number."
-    return _joined([(label, " ".join(_asked(file, question))) for label, file in meant]) or None
+    texts = [
+        (label, " ".join(sentence for asks, sentence in _sentences(file).items() if asks.search(question)))
+        for label, file in meant
+    ]
+    return " ".join(f"{label}{text}" for label, text in texts if text) or None
 
 
 def description(files: Sequence[Measured], question: str) -> str:
-    """A few sentences on each file that a question means, and what cannot be told of it."""
-    meant = _meant(files, question)
-    kinds = {type(file) for _, file in meant}
-    return " ".join(
-        [
-            _joined([(label, _described(file)) for label, file in meant]),
-            *(limit for kind, limit in _LIMITS.items() if kind in kinds),
-        ]
+    """All that was measured of each file that a question means, and what was not."""
+    return (
+        " ".join(
+            f"{label}{file.name} is {'a picture' if isinstance(file, MeasuredImage) else 'a sound'}."
+            f" {' '.join(_sentences(file).values())}"
+            for label, file in _meant(files, question)
+        )
+        + " I recognise no objects and transcribe no speech."
     )
 
 
@@ -81,85 +92,33 @@ def _number(match: re.Match[str], last: int) -> int:
     return _ORDINALS.index(word.casefold()) + 1 if word else int(match["nth"] or match["number"])
 
 
-def _joined(texts: Sequence[tuple[str, str]]) -> str:
-    return " ".join(f"{label}{text}" for label, text in texts if text)
+def _sentences(file: Measured) -> Mapping[re.Pattern[str], str]:
+    """A sentence on each thing that was measured of a file, under what asks for it."""
+    return _of_image(file) if isinstance(file, MeasuredImage) else _of_audio(file)
 
 
-def _asked(file: Measured, question: str) -> list[str]:
-    """A sentence on each thing that a question asks of a file."""
-    if isinstance(file, MeasuredImage):
-        return [tell(file) for asked, tell in _OF_IMAGES if asked.search(question)]
-    return [tell(file) for asked, tell in _OF_AUDIO if asked.search(question)]
-
-
-def _described(file: Measured) -> str:
-    if isinstance(file, MeasuredImage):
-        kind = f"{'an animated' if file.animated else 'a'} {file.format} picture"
-        return f"{file.name} is {kind} of {file.width} x {file.height} pixels. {_main(file)} {_light(file)}"
-    measures = f"{_duration(file)}, {_channels(file)}, at {file.rate} Hz"
-    return f"{file.name} is a {file.format} sound of {measures}. {_loudness(file)}"
-
-
-# --- images ----------------------------------------------------------------------------------------------
-
-
-def _sides(image: MeasuredImage) -> str:
-    return f"It is {image.width} pixels wide and {image.height} pixels high ({image.width} x {image.height})."
-
-
-def _light(image: MeasuredImage) -> str:
-    name = next(name for limit, name in _LIGHTS.items() if image.brightness < limit)
-    return f"It is {name} (brightness {image.brightness:.0%})."
-
-
-def _main(image: MeasuredImage) -> str:
+def _of_image(image: MeasuredImage) -> Mapping[re.Pattern[str], str]:
+    width, height = image.width, image.height
+    light = next(name for limit, name in _LIGHTS.items() if image.brightness < limit)
     parts = [f"{colour.name} ({colour.part:.0%}, {colour.code})" for colour in image.colours[:5]]
-    if not parts:
-        return "It is fully transparent."
-    return f"Its main colour{'s are' if parts[1:] else ' is'} {words.listed(parts)}."
+    colours = f"Its main colour{'s are' if parts[1:] else ' is'} {words.listed(parts)}."
+    return {
+        _FORMAT: f"Its format is {image.format}{', animated' if image.animated else ''}.",
+        _SIZE: f"It is {width} pixels wide and {height} pixels high ({width} x {height}).",
+        _COLOUR: colours if parts else "It is fully transparent.",
+        _LIGHT: f"It is {light} (brightness {image.brightness:.0%}).",
+    }
 
 
-_OF_IMAGES: Sequence[tuple[re.Pattern[str], Callable[[MeasuredImage], str]]] = (
-    (_asks(r"\bcolou?r\w*\b|\bhue\b|\bbackground\b"), _main),
-    (
-        _asks(r"\b(?:size|dimensions?|resolution|width|height|wide|tall|\w*pixels|how (?:big|large))\b"),
-        _sides,
-    ),
-    (_asks(r"\b(?:format|file ?type|kind of file)\b"), lambda image: f"Its format is {image.format}."),
-    (_asks(r"\bbright\w*\b|\bdark(?:ness|er|est)?\b(?! \w)"), _light),
-)
-"""What may be asked of an image, and what tells it."""
-
-
-# --- audio -----------------------------------------------------------------------------------------------
-
-
-def _duration(audio: MeasuredAudio) -> str:
+def _of_audio(audio: MeasuredAudio) -> Mapping[re.Pattern[str], str]:
     minutes, seconds = divmod(round(audio.duration, 2), 60)
-    return f"{audio.duration:.2f} seconds" + (f" ({int(minutes)} min {seconds:.0f} s)" if minutes else "")
-
-
-def _channels(audio: MeasuredAudio) -> str:
-    return _CHANNELS.get(audio.channels, f"{audio.channels} channels")
-
-
-def _loudness(audio: MeasuredAudio) -> str:
-    if audio.loudness < _SILENT_DBFS:
-        return "It is silent."
-    return f"Its loudness is {audio.loudness:.1f} dBFS (RMS)."
-
-
-_OF_AUDIO: Sequence[tuple[re.Pattern[str], Callable[[MeasuredAudio], str]]] = (
-    (_asks(r"\bhow long\b|\b(?:duration|length|seconds)\b"), lambda audio: f"It lasts {_duration(audio)}."),
-    (_asks(r"\bsampl\w+\b"), lambda audio: f"Its sample rate is {audio.rate} Hz."),
-    (_asks(r"\b(?:channels?|stereo|mono)\b"), lambda audio: f"It has {_channels(audio)}."),
-    (_asks(r"\bloud\w*\b|\bvolume\b|\bquiet\w*\b|\bsilen\w+\b"), _loudness),
-    (_asks(r"\b(?:format|codec|kind of file)\b"), lambda audio: f"Its format is {audio.format}."),
-)
-"""What may be asked of audio, and what tells it."""
-
-_LIMITS = {
-    MeasuredImage: "I read pixels and recognise no objects.",
-    MeasuredAudio: "I measure samples and transcribe no speech.",
-}
-"""What cannot be told of a file."""
+    clock = f" ({int(minutes)} min {seconds:.0f} s)" if minutes else ""
+    kind = {1: " (mono)", 2: "s (stereo)"}.get(audio.channels, "s")
+    loudness = f"Its loudness is {audio.loudness:.1f} dBFS (RMS)."
+    return {
+        _FORMAT: f"Its format is {audio.format}.",
+        _LENGTH: f"It lasts {audio.duration:.2f} seconds{clock}.",
+        _RATE: f"Its sample rate is {audio.rate} Hz.",
+        _CHANNELS: f"It has {audio.channels} channel{kind}.",
+        _LOUDNESS: "It is silent." if audio.loudness < _SILENT_DBFS else loudness,
+    }
