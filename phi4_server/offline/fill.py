@@ -172,7 +172,7 @@ class _Source:
             yield _Bid(value=True, worth=3.0)
         elif kind(way) in {"integer", "number", "string", ""}:
             fitting = [found for found in self._values if way.get("format") in {None, found.sort}]
-            yield from (bid for found in fitting if (bid := self._bid(slot, way, found)).worth > 0)
+            yield from (self._bid(slot, way, found) for found in fitting)
 
     def _bid(self, slot: _Slot, way: Schema, found: values.Found) -> _Bid:
         near = self._near(slot, found.start, found.end)

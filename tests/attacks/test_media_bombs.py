@@ -256,8 +256,9 @@ def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
 
     (received,) = files.opened([Path(name)])
 
-    assert (received.name, received.duration) == (name, 1.0)
-    assert audio.measure(Path(name), "wav") == received
+    measured = audio.measure(Path(name), "wav")
+    assert measured == received
+    assert (measured.name, measured.duration) == (name, 1.0)
 
 
 def test_a_hostile_file_costs_one_answer(tmp_path: Path) -> None:
