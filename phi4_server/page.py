@@ -96,7 +96,8 @@ QUESTIONS = (
     Example(label="Memory", text="My name is Ada, and I live in Lima. Please remember it."),
     Example(
         label="JSON",
-        text='Answer as JSON with the keys "city" and "year": the Eiffel Tower was opened in Paris in 1889.',
+        text='Answer as JSON with the keys "name", "city" and "year": '
+        "Ada moved to the city of Lima in the year 2019.",
     ),
     Example(
         label="A text",

@@ -81,7 +81,7 @@ def test_media_come_in_every_kind(run: Run) -> None:
 
     assert len(told) == 9
     assert all("64 x 48" in told[kind] for kind in told.keys() - {"numpy samples"})
-    assert all("440.0 Hz" in told[kind] for kind in ("numpy samples", "several"))
+    assert all("It lasts " in told[kind] for kind in ("numpy samples", "several"))
     assert told["a name of its own"].startswith("holiday.png: ")
 
 
@@ -109,7 +109,7 @@ def test_the_tour_shows_both_frameworks(run: Run) -> None:
 
     assert "calls to_fahrenheit" in told
     assert "max_retries" in told
-    assert re.search(r"\[lighthouse\.png, .*red", told)
+    assert re.search(r"\[lighthouse\.png, .*120 pixels wide", told)
     assert told.endswith("the Space is stopped.\n")
 
 

@@ -13,7 +13,6 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -52,30 +51,25 @@ def _literal(text: str) -> Any:
 # --- ReAct -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ReAct:
-    """A conversation in ReAct style, read as one with tools, calls and results."""
-
-    talk: Conversation
-
-    def called(self, calls: Sequence[Call]) -> str:
-        """The first of some calls; the style has one at a time."""
-        given = json.dumps(dict(calls[0].arguments), ensure_ascii=False)
-        return f"Thought: I need a tool for this.\nAction: {calls[0].name}\nAction Input: {given}"
-
-    def answered(self, answer: str) -> str:
-        """The answer."""
-        return f"Thought: I can answer without using any more tools.\nAnswer: {answer}"
+def called(calls: Sequence[Call]) -> str:
+    """The first of some calls, in ReAct style; it has one at a time."""
+    given = json.dumps(dict(calls[0].arguments), ensure_ascii=False)
+    return f"Thought: I need a tool for this.\nAction: {calls[0].name}\nAction Input: {given}"
 
 
-def react(talk: Conversation) -> ReAct | None:
-    """The conversation, if it is in ReAct style."""
+def answered(answer: str) -> str:
+    """An answer in ReAct style."""
+    return f"Thought: I can answer without using any more tools.\nAnswer: {answer}"
+
+
+def react(talk: Conversation) -> Conversation | None:
+    """A conversation in ReAct style, read as one with tools, calls and results; None for any other."""
     offered = tuple(
         Tool(match["name"].strip(), match["description"], schema(loaded(match["schema"])))
         for match in _DESCRIBED.finditer(talk.system if _STYLE.search(talk.system) else "")
     )
     turns = tuple(part for turn in talk.turns if turn.role != "system" for part in _parted(turn))
-    return ReAct(Conversation(turns=turns, tools=offered)) if offered else None
+    return Conversation(turns=turns, tools=offered) if offered else None
 
 
 def _parted(turn: Turn) -> Iterator[Turn]:

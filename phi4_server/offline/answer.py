@@ -24,9 +24,9 @@ from phi4_server.offline import (
     words,
 )
 from phi4_server.offline.context import Brief
-from phi4_server.offline.files import OpenedFiles
-from phi4_server.offline.fill import fill
-from phi4_server.offline.media_answers import AUDIO, IMAGES, Facts
+from phi4_server.offline.fill import Facts, fill
+from phi4_server.offline.image import MeasuredImage
+from phi4_server.offline.media_answers import Measured
 from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.tools import Call
 
@@ -37,8 +37,6 @@ NATURE = (
 """What this model is and is not, in a sentence or two."""
 
 _UNKNOWN = "I don't know: the context does not say."
-_MAX_ANSWER = 100_000
-"""How many characters an answer has at most."""
 _WHO = re.compile(
     r"\b(?:who|what) are you\b|\b(?:what['\u2019]?s|what is) your name\b"
     r"|\b(?:what|which) (?:ai |language )?model (?:are you|is this|am i)\b"
@@ -64,7 +62,7 @@ class Request:
 
     chat: Sequence[Message]
     talk: Conversation
-    opened: OpenedFiles
+    opened: Sequence[Measured]
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -89,15 +87,9 @@ def reply(chat: Sequence[Message]) -> str:
             deep.
     """
     try:
-        answer = _reply(chat)
+        return _reply(chat)
     except RecursionError:
         raise ValueError("The JSON in this chat is nested too deep for the offline model.") from None
-    if len(answer) > _MAX_ANSWER:
-        raise ValueError(
-            f"The answer would have {len(answer):,} characters; the offline model gives {_MAX_ANSWER:,} at"
-            " most. Ask for less."
-        )
-    return answer
 
 
 def _reply(chat: Sequence[Message]) -> str:
@@ -106,8 +98,8 @@ def _reply(chat: Sequence[Message]) -> str:
     react = agents.react(talk)
     if react is None:
         return _first(SKILLS, Request(chat, talk, opened))
-    request = Request(chat, react.talk, opened)
-    return react.called(request.calls) if request.calls else react.answered(_first(IN_WORDS, request))
+    request = Request(chat, react, opened)
+    return agents.called(request.calls) if request.calls else agents.answered(_first(IN_WORDS, request))
 
 
 def _first(skills: Sequence[Callable[[Request], str | None]], request: Request) -> str:
@@ -127,18 +119,20 @@ def _fill(request: Request) -> str | None:
     form = json_form.form(request.talk)
     if form is None:
         return None
-    if form.schema is None:
-        return json.dumps({"answer": _first(IN_WORDS, request.asking(form.text))}, ensure_ascii=False)
+    schema, text = form
+    if schema is None:
+        return json.dumps({"answer": _first(IN_WORDS, request.asking(text))}, ensure_ascii=False)
     returned = [results.plain(turn.text) for turn in request.talk.since if turn.role == "tool"]
-    filled = fill(form.schema, "\n".join([form.text, *returned]), facts=_facts(request))
+    filled = fill(schema, "\n".join([text, *returned]), facts=_facts(request))
     return json.dumps(filled.value, ensure_ascii=False)
 
 
 def _facts(request: Request) -> Facts:
     """What is known beside what was said, under what it is called."""
     read, brief = _read(request.brief), request.brief
-    known: Facts = {"answer": read, "response": read, "question": brief.question} if read else {}
-    return known | (media_answers.facts(request.opened.images[0]) if request.opened.images else {})
+    known = {"answer": read, "response": read, "question": brief.question} if read else {}
+    images = [file for file in request.opened if isinstance(file, MeasuredImage)]
+    return {**known, **(media_answers.facts(images[0]) if images else {})}
 
 
 def _report(request: Request) -> str | None:
@@ -146,7 +140,9 @@ def _report(request: Request) -> str | None:
     if not any(turn.role == "tool" for turn in request.talk.since):
         return None
     opened, asked = request.opened, request.talk.asked
-    measures = _measured(opened, asked) or _described(opened, asked)
+    measures = (
+        (media_answers.answer(opened, asked) or media_answers.description(opened, asked)) if opened else ""
+    )
     return " ".join(filter(None, [results.report(request.talk), measures]))
 
 
@@ -164,9 +160,9 @@ def _answer_from_files(request: Request) -> str | None:
     """What files answer to a question, or else passages beside them; what the files are, if neither does."""
     if not request.opened:
         return None
-    opened, question = _counted(request, request.opened), request.brief.question
-    answer = _measured(opened, question) or _read(request.brief)
-    return answer if answer and answer != _UNKNOWN else _described(opened, question)
+    opened, question = request.opened, request.brief.question
+    answer = media_answers.answer(opened, question) or _read(request.brief)
+    return answer if answer and answer != _UNKNOWN else media_answers.description(opened, question)
 
 
 def _read_passages(request: Request) -> str | None:
@@ -174,20 +170,10 @@ def _read_passages(request: Request) -> str | None:
     return None if _GREETING.search(request.brief.question) else _read(request.brief)
 
 
-def _recall(request: Request) -> str | None:
-    """What was said earlier."""
-    return memory.recall(request.talk)
-
-
 def _answer_from_earlier_files(request: Request) -> str | None:
-    """What files sent earlier say to a question on them; the latest, where no number says otherwise."""
-    sent = [message.files for message in request.chat if message.files]
-    return _measured(_counted(request, files.opened(sent[-1])), request.talk.asked) if sent else None
-
-
-def _note(request: Request) -> str | None:
-    """That something was noted."""
-    return memory.noted(request.talk)
+    """What files sent earlier say to a question on them."""
+    earlier = files.of_chat(request.chat)
+    return media_answers.answer(earlier, request.talk.asked) if earlier else None
 
 
 def _excuse(request: Request) -> str:
@@ -203,15 +189,15 @@ def _excuse(request: Request) -> str:
     )
 
 
-IN_WORDS = (
+IN_WORDS: Sequence[Callable[[Request], str | None]] = (
     _report,
     _repeat,
     _introduce,
     _answer_from_files,
     _read_passages,
-    _recall,
+    lambda request: memory.recall(request.talk),
     _answer_from_earlier_files,
-    _note,
+    lambda request: memory.noted(request.talk),
     _excuse,
 )
 """The skills that answer in words, in the order in which they are tried; the last always does."""
@@ -233,24 +219,3 @@ def _cited(sentence: str, passages: str) -> str:
     """A sentence with the number of its source behind it."""
     numbers = _SOURCE.findall(passages[: passages.find(sentence)])
     return f"{sentence} [{numbers[-1]}]" if numbers else sentence
-
-
-def _counted(request: Request, opened: OpenedFiles) -> OpenedFiles:
-    """The files that a question's numbers count: those opened, or all ever sent where they lack a number."""
-    asked = request.talk.asked
-    lacks = (opened.images and IMAGES.absent(asked, count=len(opened.images))) or (
-        opened.audio and AUDIO.absent(asked, count=len(opened.audio))
-    )
-    return files.opened([path for message in request.chat for path in message.files]) if lacks else opened
-
-
-def _measured(opened: OpenedFiles, asked: str) -> str | None:
-    visible = IMAGES.answer(opened.images, asked) if opened.images else None
-    audible = AUDIO.answer(opened.audio, asked) if opened.audio else None
-    return " ".join(filter(None, [visible, audible])) or None
-
-
-def _described(opened: OpenedFiles, asked: str) -> str:
-    visible = IMAGES.description(opened.images, asked) if opened.images else None
-    audible = AUDIO.description(opened.audio, asked) if opened.audio else None
-    return " ".join(filter(None, [visible, audible]))

@@ -1,4 +1,4 @@
-"""The files of a chat: opened, images and audio apart. Knows no question.
+"""The files of a chat: opened and measured. Knows no question.
 
 What a file is shows in its first bytes, not in its name. It is decoded in a process of its own.
 """
@@ -9,7 +9,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,10 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from phi4_server.media.decoder import Decoder
 from phi4_server.model import Message
-from phi4_server.offline import words
 from phi4_server.offline.audio import MeasuredAudio
 from phi4_server.offline.image import MeasuredImage
-from phi4_server.offline.prompt import Conversation, Kind, Mark, Turn
+from phi4_server.offline.media_answers import Measured, is_numbered
+from phi4_server.offline.prompt import Conversation, Kind, Mark
 
 T = TypeVar("T")
 
@@ -29,8 +28,6 @@ _AUDIO = "phi4_server.offline.audio:measure"
 _decoder = Decoder(_IMAGE, _AUDIO)
 """One for the whole process, as its workers are costly to start and hold nothing of any chat."""
 
-_WHICH = re.compile(r"\bwhich\b", re.IGNORECASE)
-_FILES = frozenset(words.terms("picture image photo sound audio recording file"))
 _HEAD = 64
 _STARTS: tuple[tuple[Kind, str, bytes], ...] = (
     ("image", "JPEG", rb"\xff\xd8\xff"),
@@ -48,63 +45,55 @@ _STARTS: tuple[tuple[Kind, str, bytes], ...] = (
 """Each container's kind, its decoder's name for it, and how its bytes begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedFiles:
-    """Files, opened: the images and the audio, each in order."""
-
-    images: tuple[MeasuredImage, ...] = ()
-    audio: tuple[MeasuredAudio, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether there is any."""
-        return bool(self.images or self.audio)
-
-
-def of_turn(chat: Sequence[Message], talk: Conversation) -> OpenedFiles:
+def of_turn(chat: Sequence[Message], talk: Conversation) -> tuple[Measured, ...]:
     """The files of a chat's last entry that its end is about: those it marks, or all where none is marked.
+
+    If there are any, and the question names some by their number, these are all files of the chat.
 
     Raises:
         ValueError: One of them cannot be read, is no image or audio, or is broken.
     """
-    files = chat[-1].files if chat else ()
+    sent = chat[-1].files if chat else ()
     if chat and not chat[-1].is_prompt:  # such a chat marks its files by their numbers in all of it
-        files = tuple(file for message in chat for file in message.files)
-    if talk.marks is None:
-        return opened(files)
-    meant = frozenset(_captioned(talk.last) or talk.marks)
+        sent = tuple(file for message in chat for file in message.files)
+    files = _marked(sent, talk.marks)
+    return of_chat(chat) if files and is_numbered(talk.asked) else opened(files)
+
+
+def _marked(files: Sequence[Path], marks: Sequence[Mark] | None) -> Sequence[Path]:
+    if marks is None:
+        return files
     counts: Counter[str] = Counter()
     marked = []
     for number, path in enumerate(files, start=1):
         kind, _ = container(path)
         counts[kind] += 1
-        if {(kind, counts[kind]), ("file", number)} & meant:
+        if {(kind, counts[kind]), ("file", number)} & {*marks}:
             marked.append(path)
-    return opened(marked)
+    return marked
 
 
-def _captioned(turn: Turn) -> list[Mark]:
-    """The file whose caption, which stands before it, the question behind them all speaks of.
+def of_chat(chat: Sequence[Message]) -> tuple[Measured, ...]:
+    """All files of a chat.
 
-    None where it speaks of no caption, or of several alike, or asks which file it is.
+    Raises:
+        ValueError: One of them cannot be read, is no image or audio, or is broken.
     """
-    *captions, behind = turn.around or ("",)
-    asked = " ".join(text for text in words.sentences(behind) if text.endswith("?"))
-    terms = frozenset(words.terms(asked)) - _FILES if not _WHICH.search(asked) else frozenset[str]()
-    alike = [len(terms.intersection(words.terms(caption.rpartition("\n\n")[2]))) for caption in captions]
-    best = max(alike, default=0)
-    return [turn.marks[alike.index(best)]] if best and alike.count(best) == 1 else []
+    return opened([path for message in chat for path in message.files])
 
 
-def opened(files: Sequence[Path]) -> OpenedFiles:
-    """Files, opened and measured.
+def opened(files: Sequence[Path]) -> tuple[Measured, ...]:
+    """Files, opened and measured, in their order.
 
     Raises:
         ValueError: One of them cannot be read, is no image or audio, or is broken.
     """
     kinds = [(path, *container(path)) for path in files]
-    return OpenedFiles(
-        tuple(_decoded(MeasuredImage, path, _IMAGE) for path, kind, _ in kinds if kind == "image"),
-        tuple(_decoded(MeasuredAudio, path, _AUDIO, name) for path, kind, name in kinds if kind == "audio"),
+    return tuple(
+        _decoded(MeasuredImage, path, _IMAGE)
+        if kind == "image"
+        else _decoded(MeasuredAudio, path, _AUDIO, name)
+        for path, kind, name in kinds
     )
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from phi4_server.offline import context, words
 from phi4_server.offline.prompt import Conversation
-from phi4_server.offline.schema import KINDS
+from phi4_server.offline.schema import Schema
 
 _TALK = re.compile(
     r"\b(?:json|schema|well-formatted|markdown|backticks?|code (?:fences?|block))\b", re.IGNORECASE
@@ -25,66 +23,47 @@ _KEYS = re.compile(
 _QUOTED = re.compile(r"[\"'`]([\w -]{1,60})[\"'`]")
 _COMMA = re.compile(r"[\s,]+(?:and\s+)?")
 _SCHEMA = frozenset({"properties", "$ref", "anyOf", "oneOf", "allOf", "enum"})
+_TYPES = ["null", "boolean", "integer", "number", "string", "array", "object"]
 _MAX_TRIED = 100
 _MAX_DEMAND = 400
-_TAIL = 200
-"""How much text may follow a schema that ends passages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The form an answer shall have.
+def form(talk: Conversation) -> tuple[Schema | None, str] | None:
+    """The form that the conversation's end asks for; None where it asks for no JSON.
 
-    Attributes:
-        schema: The JSON Schema; None where any JSON will do.
-        text: What the user said, without what it says about the form.
+    Returns:
+        The JSON Schema, None where any JSON will do; and what the user said, without what it says about that.
     """
-
-    schema: Mapping[str, Any] | None
-    text: str
-
-
-def form(talk: Conversation) -> Form | None:
-    """The form that the conversation's end asks for; None where it asks for no JSON."""
     asked, schema = _read(talk.asked)
     if schema is None:
         _, schema = _read(talk.system)
     if schema is not None:
-        return Form(schema, asked)
+        return schema, asked
     for text in (talk.asked, talk.system):
         if demand := _DEMAND.search(context.parted(text)[1]):
-            return Form(_of_keys(demand.string[demand.start() :][:_MAX_DEMAND]), asked)
+            return _of_keys(demand.string[demand.start() :][:_MAX_DEMAND]), asked
     return None
 
 
-def _read(text: str) -> tuple[str, Mapping[str, Any] | None]:
+def _read(text: str) -> tuple[str, Schema | None]:
     """A text without its schema and what it says about it, and the schema.
 
-    Passages may hold schemas of their own. One counts only where nothing tells where the passages end, and
-    it stands at that end.
+    Passages may hold schemas of their own. One counts only where nothing tells where the passages end.
     """
     passages, rest = context.parted(text)
-    if not passages or not text.rstrip().endswith(passages):
-        bare, schema, _ = _parted(rest)
-        return f"{passages}\n{bare}".strip(), schema
-    bare, schema, after = _parted(text)
-    return (bare, schema) if after <= _TAIL else (text, None)
-
-
-def _parted(text: str) -> tuple[str, Mapping[str, Any] | None, int]:
-    """A text without its schema and what it says about it; the schema; and how much text comes after that."""
-    if not _TALK.search(text):
-        return text, None, 0
-    objects = list(_objects(text))
-    schemas = [(value, len(text) - end) for _, end, value in objects if _is_schema(value)]
-    schema, after = schemas[-1] if schemas else (None, 0)
+    if text.rstrip().endswith(passages):
+        passages, rest = "", text
+    if not _TALK.search(rest):
+        return text, None
+    objects = list(_objects(rest))
+    schemas = [value for _, _, value in objects if _is_schema(value)]
     for start, end, _ in reversed(objects):
-        text = text[:start] + "\n" + text[end:]
-    contents = filter(None, map(_content, words.sentences(text.replace("```", "\n"))))
-    return "\n".join(contents), schema, after
+        rest = rest[:start] + "\n" + rest[end:]
+    contents = map(_content, words.sentences(rest.replace("```", "\n")))
+    return "\n".join(filter(None, [passages, *contents])), schemas[-1] if schemas else None
 
 
-def _objects(text: str) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
+def _objects(text: str) -> Iterator[tuple[int, int, Schema]]:
     """The JSON objects in a text, each with where it begins and ends."""
     end = 0
     for _ in range(_MAX_TRIED):
@@ -98,8 +77,8 @@ def _objects(text: str) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
             end = start + 1
 
 
-def _is_schema(value: Mapping[str, Any]) -> bool:
-    return bool(value.keys() & _SCHEMA) or value.get("type") in [*KINDS]
+def _is_schema(value: Schema) -> bool:
+    return bool(value.keys() & _SCHEMA) or value.get("type") in _TYPES
 
 
 def _content(sentence: str) -> str:
@@ -110,13 +89,10 @@ def _content(sentence: str) -> str:
     return after if _TALK.search(before) else ""
 
 
-def _of_keys(demand: str) -> Mapping[str, Any] | None:
+def _of_keys(demand: str) -> Schema | None:
     """A schema of the keys that a demand names; None where it names none."""
     keys = _KEYS.search(demand)
-    names = _QUOTED.findall(demand) or (_COMMA.split(keys[1]) if keys and keys[1] else [])
-    is_named = bool(keys and names)
-    return (
-        {"type": "object", "properties": {name: {} for name in names}, "required": names}
-        if is_named
-        else None
-    )
+    names = _QUOTED.findall(demand) or _COMMA.split(keys[1] or "" if keys else "")
+    if not keys or not all(names):
+        return None
+    return {"type": "object", "properties": {name: {} for name in names}, "required": names}

@@ -1,7 +1,7 @@
-"""Memory: what was said earlier, asked back. Knows statements and persons, no markup.
+"""Memory: what was said earlier, asked back. Knows statements, no markup.
 
 Whatever somebody stated can be asked for: the statement that shares most terms with the question, the
-plainest and latest of them, is told back with its persons turned ("my name is Ada" is "Your name is Ada").
+plainest and latest of them, is repeated, in quotation marks where it is on whoever said it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ import re
 from phi4_server.offline import words
 from phi4_server.offline.prompt import Conversation
 
-_OPENING = re.compile(
-    r"^(?:(?:hi|hello|hey|please|ok(?:ay)?|also|and|but|so|well|oh|no|yes|by the way|actually"
-    r"|(?:remember|note|know|keep in mind)(?: that)?)\b[,.!:]?\s*)+",
-    re.IGNORECASE,
-)
+_REMEMBER = re.compile(r"^\W*(?:please )?(?:remember|note|keep in mind)\b", re.IGNORECASE)
 # a statement has its subject first
 _QUESTION = re.compile(
     r"[?\uff1f]\s*$|^\W*(?:what|who|whom|whose|where|when|why|how|which|can|could|do|does|did|is|are|was|were"
@@ -44,27 +40,23 @@ def recall(talk: Conversation) -> str | None:
     # what the system says counts where it speaks of nobody present
     given = [text for text in words.sentences(talk.system) if not _PRESENT.search(text)]
     lately = [*given[-_MAX_SENTENCES:], *words.sentences("\n".join(messages))[-_MAX_SENTENCES:]]
-    found = _best(asked, [_OPENING.sub("", sentence) for sentence in filter(_is_statement, lately)])
+    found = _best(asked, [sentence for sentence in lately if _is_statement(sentence)])
     if found is not None:
-        return words.closed(words.turned(found))
+        return f"I was told: “{found}”" if _OWN.search(found) else words.closed(found)
     return "I don't know: you have not told me." if _OF_ONESELF.search(asked) else None
 
 
 def noted(talk: Conversation) -> str | None:
     """The reply to a turn in which the user only states something of their own; None for any other."""
     sentences = words.sentences(talk.asked)
-    if len(sentences) > _MAX_SENTENCES or not all(map(_is_statement, sentences)):
-        return None
-    own = [_OPENING.sub("", sentence) for sentence in sentences if _OWN.search(sentence)]
-    own = [statement for statement in own if " " in statement]  # "Please remember it." states nothing
-    return "Noted: " + " ".join(words.closed(words.turned(sentence)) for sentence in own) if own else None
+    states = _OWN.search(talk.asked) and all(map(_is_statement, sentences[:_MAX_SENTENCES]))
+    return f"Noted: “{words.shortened(talk.asked)}”" if states else None
 
 
 def _is_statement(sentence: str) -> bool:
-    bare = _OPENING.sub("", sentence)
-    first = words.tokens(bare[:_BEGINNING])[:1]
-    asks = _QUESTION.search(bare) or (first and first[0] in words.IMPERATIVES and bare == sentence)
-    return bool(first) and not asks
+    first = words.tokens(sentence[:_BEGINNING])[:1]
+    asks = _QUESTION.search(sentence) or (first and first[0] in words.IMPERATIVES)
+    return bool(first) and (bool(_REMEMBER.search(sentence)) or not asks)
 
 
 def _best(question: str, statements: list[str]) -> str | None:

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 
-from phi4_server.chat_completion.stop import StopReader
+from phi4_server.chat_completion import word_count
 from phi4_server.media.scope import CURRENT, CancelScope
-from phi4_server.model import ChatRequest, End, FinishReason, Message, Usage
+from phi4_server.model import ChatRequest, End, Message
 from phi4_server.offline.answer import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
-_COUNTED_NAME = "offline model (tokens are words)"
-_FINISHED: FinishReason = "stop"
-_CUT_OFF: FinishReason = "length"
 _YIELD_EVERY_S = 1.0
 _MOST = 1000
 """In how many pieces an answer comes at most: each costs its reader more than the last."""
 
 
 class OfflineModel:
-    """A model that answers by rule from what it is given, and says what it is.
-
-    Attributes:
-        name: What the page calls it.
-        nature: One sentence for the page on what it is and is not.
-    """
+    """A model that answers by rule from what it is given, and says what it is."""
 
     name = "Offline model"
     nature = NATURE
@@ -37,8 +28,6 @@ class OfflineModel:
 
     def stream(self, chat: Sequence[Message]) -> Iterator[str]:
         """Yields the answer to the chat's last message word by word, a very long one by several words.
-
-        Joined, the pieces are the whole answer.
 
         While files take long to be decoded, empty pieces are yielded, so that whoever left can close it:
         that ends the decoding.
@@ -57,31 +46,8 @@ class OfflineModel:
             yield "".join(words[start : start + several])
 
     def complete(self, request: ChatRequest) -> Iterator[str | End]:
-        """Yields the answer as `stream` does, and its end. Words count as tokens.
-
-        Raises:
-            ValueError: See `stream`.
-        """
-        most = request.options.get("max_tokens", math.inf)
-        stops, count, reason = StopReader(request.stop), 0, _FINISHED
-        for piece in self.stream(request.messages):
-            words = _PIECE.findall(piece)
-            if count + len(words) > most:
-                yield stops.feed("".join(words[: int(most) - count]))
-                count, reason = int(most), _CUT_OFF
-                break
-            count += len(words)
-            yield stops.feed(piece)
-            if stops.stopped_by is not None:
-                break
-        yield stops.close()
-        asked = sum(len(_PIECE.findall(message.text)) for message in request.messages)
-        yield End(
-            finish_reason=reason,
-            usage=Usage(input_tokens=asked, output_tokens=count),
-            stopped_by=stops.stopped_by,
-            model=_COUNTED_NAME,
-        )
+        """Yields the answer as `stream` does, and its end; words count as tokens."""
+        return word_count.complete(self.stream, request, name="offline model (tokens are words)")
 
 
 def _awaited(chat: Sequence[Message]) -> Generator[str, None, str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, cast
 
 from phi4_server.model import Message
@@ -42,7 +41,6 @@ class Turn:
         calls: What an assistant's turn called.
         answers: Which of the calls made at once a result answers, from 1, where it says so.
         marks: The files that it names.
-        around: Where it names any, the words before, between and behind them.
     """
 
     role: Role
@@ -50,7 +48,6 @@ class Turn:
     calls: tuple[Call, ...] = ()
     answers: int | None = None
     marks: tuple[Mark, ...] = ()
-    around: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,32 +116,14 @@ def read(chat: Sequence[Message]) -> Conversation:
     offers: tuple[Tool, ...] = ()
     count = 0
     for message in chat:
-        if not message.is_prompt:
-            text, count = _marked(message, count)
-            if message.role == "system":
-                offers, text = _offers(text), tools.OFFER.sub("", text)
-            turns.append(_turn(message.role, text.strip()))
-            continue
-        style = None if message.role == "assistant" else _style(message.text)
-        if style is None:
-            turns.append(_turn(message.role, message.text))
-            continue
-        offers = _offers(message.text)
-        turns += _turns(style, tools.OFFER.sub("", message.text))
+        text = message.text if message.is_prompt else message.with_marks(count + 1)
+        count += len(message.files)
+        style = _style(text) if message.is_prompt and message.role != "assistant" else None
+        if style or message.role == "system":
+            offers = tuple(tool for offer in tools.OFFER.findall(text) for tool in tools.offered(offer))
+            text = tools.OFFER.sub("", text)
+        turns += _turns(style, text) if style else [_turn(message.role, text)]
     return Conversation(turns=tuple(turns), tools=offers)
-
-
-def _marked(message: Message, count: int) -> tuple[str, int]:
-    """A message's text with a mark for each of its files, numbered on from a count, and the new count."""
-    text = ""
-    for part in message.parts:
-        count += isinstance(part, Path)
-        text += f" [file {count}] " if isinstance(part, Path) else part
-    return text, count
-
-
-def _offers(text: str) -> tuple[Tool, ...]:
-    return tuple(tool for offer in tools.OFFER.findall(text) for tool in tools.offered(offer))
 
 
 def _style(text: str) -> re.Pattern[str] | None:
@@ -168,15 +147,13 @@ def _turn(role: Role, text: str) -> Turn:
     bare, calls = tools.parted(text) if role == "assistant" else (text, ())
     result = _RESULT.fullmatch(text) if role == "tool" else None
     bare = result["text"] if result else bare
-    found = list(_MARK.finditer(bare))
-    edges = [0, *(edge for mark in found for edge in mark.span()), len(bare)]
-    around = tuple(bare[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
-    words = " ".join(around).strip()
+    words = " ".join(_MARK.split(bare)[::5]).strip()
     return Turn(
         role=role,
         text="" if words == _NO_OUTPUT else words,
         calls=calls,
         answers=int(result["number"]) if result and result["number"] else None,
-        marks=tuple((cast("Kind", mark[1] or mark[3]), int(mark[2] or mark[4])) for mark in found),
-        around=around if found else (),
+        marks=tuple(
+            (cast("Kind", mark[1] or mark[3]), int(mark[2] or mark[4])) for mark in _MARK.finditer(bare)
+        ),
     )

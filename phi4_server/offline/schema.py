@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 
 Schema = Mapping[str, Any]
 
-KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
-"""The types that JSON Schema names."""
-
-_BOUNDS = (
-    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
-    *("minLength", "maxLength", "minItems", "maxItems"),
+_KEPT = frozenset(
+    {
+        *("type", "enum", "const", "default", "required", "description", "format", "minimum", "maximum"),
+        *("exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems", "maxItems"),
+    }
 )
 _DAY, _MIDNIGHT = "1970-01-01", "00:00:00Z"
 _SAMPLES = {
@@ -28,8 +28,6 @@ _SAMPLES = {
     "date-time": f"{_DAY}T{_MIDNIGHT}",
     "uri": "https://example.com/",
 }
-_OF_CHOICE = frozenset({"anyOf", "oneOf", "title", "description", "default"})
-"""What belongs to a choice, and says nothing of its branches."""
 _MAX_NODES = 1000
 _MAX_DEPTH = 16
 _MAX_VALUES = 100
@@ -37,12 +35,17 @@ _MAX_NUMBER = 1e100
 
 
 def read(document: object) -> Schema:
-    """A schema, copied as this room says; one that is no object allows anything.
+    """A schema, copied as this room says; one that is not valid allows anything.
 
     Raises:
         ValueError: It holds more than is taken.
     """
-    return _Copy(document).node(document, ())
+    copy = _Copy(document).node(document, ())
+    try:
+        Draft202012Validator.check_schema(copy)
+    except SchemaError:
+        return {}
+    return copy
 
 
 class _Copy:
@@ -59,37 +62,20 @@ class _Copy:
             raise ValueError("A JSON Schema in this chat is too large for the offline model.")
         if not isinstance(node, dict) or len(trail) > _MAX_DEPTH:
             return {}
-        copy = dict(_plain(node))
         reference = node.get("$ref")
+        copy: dict[str, Any] = {}
         if isinstance(reference, str) and reference not in trail:
-            copy = _merged(self.node(_pointed(self._root, reference), (*trail, reference)), copy)
-        return _merged(copy, dict(self._nested(node, (*trail, ""))))
-
-    def _nested(self, node: Mapping[str, Any], trail: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+            copy = self.node(_pointed(self._root, reference), (*trail, reference))
+        copy |= {key: node[key] for key in node.keys() & _KEPT}
+        trail = (*trail, "")
         for key in ("anyOf", "oneOf"):
-            if branches := _list(node.get(key)):
-                yield key, [self.node(branch, trail) for branch in branches]
+            if isinstance(node.get(key), list):
+                copy[key] = [self.node(branch, trail) for branch in node[key]]
         if "items" in node:
-            yield "items", self.node(node["items"], trail)
+            copy["items"] = self.node(node["items"], trail)
         if isinstance(properties := node.get("properties"), dict):
-            yield "properties", {name: self.node(inner, trail) for name, inner in properties.items()}
-
-
-def _plain(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The keywords that hold no schema, as far as they are what they should be."""
-    named = node.get("type")
-    if kinds := [kind for kind in (named if isinstance(named, list) else [named]) if kind in KINDS]:
-        yield "type", kinds
-    yield from ((key, node[key]) for key in ("default", "const") if key in node)
-    if chosen := _list(node.get("enum")):
-        yield "enum", chosen
-    if names := [name for name in _list(node.get("required")) if isinstance(name, str)]:
-        yield "required", list(dict.fromkeys(names))
-    yield from ((key, node[key]) for key in ("description", "format") if isinstance(node.get(key), str))
-    for key in _BOUNDS:
-        bound = node.get(key)
-        if isinstance(bound, int | float) and not isinstance(bound, bool) and abs(bound) < _MAX_NUMBER:
-            yield key, bound
+            copy["properties"] = {name: self.node(inner, trail) for name, inner in properties.items()}
+        return copy
 
 
 def _pointed(root: object, reference: str) -> object:
@@ -97,20 +83,6 @@ def _pointed(root: object, reference: str) -> object:
     for step in reference.split("/")[1:]:
         root = root.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(root, dict) else {}
     return root if reference.startswith("#") else {}
-
-
-def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Both schemas at once, as far as laying them over each other tells it."""
-    both = one | other
-    if "properties" in one and "properties" in other:
-        both["properties"] = one["properties"] | other["properties"]
-    if "required" in one and "required" in other:
-        both["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
-    return both
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def allows(schema: Schema, value: object) -> bool:
@@ -124,20 +96,22 @@ def choices(schema: Schema) -> list[Any] | None:
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
-def kind(schema: Schema) -> str:
+def kind(way: Schema) -> str:
     """The one type of a way to fill a schema; empty where it is open."""
-    implied = "object" if "properties" in schema else "array" if "items" in schema else ""
-    return str(schema["type"][0]) if "type" in schema else implied
+    implied = "object" if "properties" in way else "array" if "items" in way else ""
+    return str(way.get("type", implied))
 
 
 def ways(schema: Schema) -> Iterator[Schema]:
     """The ways to fill a schema, each of one type at most and without a choice."""
     branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    own = {key: schema[key] for key in schema.keys() - _OF_CHOICE}
+    own = {key: schema[key] for key in schema.keys() - {"anyOf", "oneOf"}}
     if branches:
-        yield from (way for branch in branches for way in ways(_merged(own, branch)))
+        yield from (way for branch in branches for way in ways({**own, **branch}))
+    elif isinstance(kinds := schema.get("type"), list):
+        yield from ({**own, "type": one} for one in kinds)
     else:
-        yield from ({**schema, "type": [one]} for one in schema["type"]) if "type" in schema else [schema]
+        yield own
 
 
 def plainest(schema: Schema, *, room: int = _MAX_VALUES) -> Any:
@@ -169,7 +143,7 @@ def _of_kind(way: Schema, room: int) -> Any:
         case "string":
             return _SAMPLES.get(way.get("format", ""), "").ljust(min(int(way.get("minLength", 0)), room), "-")
         case "array":
-            count = max(min(int(way.get("minItems", 0)), room), 0)
+            count = min(int(way.get("minItems", 0)), room)
             return [plainest(way.get("items", {}), room=room // count) for _ in range(count)]
         case "object":
             names, properties = way.get("required", [])[:room], way.get("properties", {})

@@ -23,10 +23,9 @@ _NONE = re.compile(rf"\b(?:do not|don't|never) (?:call|use) (?:an?y? |the )?{_TO
 _PART = re.compile(
     r"(?<=[.!?;])\s+|\n+|[,;]?\s{1,9}(?:and then|and also|then|and|also)\s+|,\s+", re.IGNORECASE
 )
-_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 _FEW = 4
-_MAX_TEXT, _MAX_PARTS, _MAX_TOOLS, _MAX_TRIED = 10_000, 10, 200, 3
-"""How much of a text is parted, into how many parts; of how many tools, how many that fit one are tried."""
+_MAX_TEXT, _MAX_PARTS, _MAX_TOOLS = 10_000, 10, 200
+"""How much of a text is parted, into how many parts; and of how many tools one is chosen."""
 _NAME, _DESCRIPTION = 3.0, 1.0
 _ENOUGH = 2.0
 """What a tool's terms weigh in a text, and how much they must weigh together."""
@@ -46,7 +45,7 @@ def wanted(talk: Conversation) -> list[Call]:
     ]
     failed = bool(returned) and results.failed(returned[-1])
     steps = [] if failed else _left(_plan(asked, named or offered), talk)
-    calls = list(_next(steps, _new(returned[-1], asked) if returned else "", must=must))
+    calls = list(_next(steps, results.plain(returned[-1])[:_MAX_TEXT] if returned else "", must=must))
     return [_demanded("\n".join([asked, *returned]), named or offered, talk)] if must and not calls else calls
 
 
@@ -81,21 +80,11 @@ def _next(steps: Sequence[_Step], result: str, *, must: bool) -> Iterator[Call]:
         yield step.call(result)
 
 
-def _new(result: str, asked: str) -> str:
-    """A result without the words of the question: of a sentence, what it adds."""
-    plain, known = results.plain(result)[:_MAX_TEXT], frozenset(words.tokens(asked))
-    if len(words.tokens(plain)) <= _FEW:
-        return plain
-    return _WORD.sub(lambda match: "" if match[0].casefold() in known else match[0], plain)
-
-
 def _demanded(text: str, among: Sequence[_Weighed], talk: Conversation) -> Call:
     """The call that fits best where one must be made: of a tool not called yet, if there is one."""
     called = [call.name for turn in talk.since for call in turn.calls]
-    fresh = [each for each in among if each.tool.name not in called]
-    tried = [(fit, tool, _fill(tool, text)) for fit, tool in _ranked(text, fresh or among)[:_MAX_TRIED]]
-    _, tool, filled = max(tried, key=lambda item: item[0] - len(item[2].missing))
-    return Call(tool.name, filled.value)
+    tool, _ = _fitting(text, [each for each in among if each.tool.name not in called] or among)
+    return Call(tool.name, _fill(tool, text).value)
 
 
 # --- steps -----------------------------------------------------------------------------------------------
@@ -126,8 +115,8 @@ def _plan(text: str, offered: Sequence[_Weighed]) -> list[_Step]:
     begun = 0
     for start, end in _parts(text):
         part = text[start:end]
-        fitting = [_Step.of(tool, part) for fit, tool in _ranked(part, offered)[:_MAX_TRIED] if fit]
-        step = _step(fitting, part, steps[-1] if steps else None)
+        tool, fits = _fitting(part, offered)
+        step = _step(tool if fits else None, part, steps[-1] if steps else None)
         if step is None and steps:
             steps[-1] = _Step.of(steps[-1].tool, text[begun:end])
         elif step is not None:
@@ -149,10 +138,11 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _step(fitting: Sequence[_Step], part: str, last: _Step | None) -> _Step | None:
-    """The step that a part of the text begins, of those that fit it; None where it only goes on."""
-    for step in fitting:
-        if last is None or step.tool is not last.tool or not step.filled.missing:
+def _step(tool: Tool | None, part: str, last: _Step | None) -> _Step | None:
+    """The step that a part of the text begins, with the tool that fits it; None where it only goes on."""
+    if tool is not None:
+        step = _Step.of(tool, part)
+        if last is None or tool is not last.tool or not step.filled.missing:
             return step
     # another value of the same kind, as in "... and in Rome", asks for the same again
     is_value = len(words.tokens(part)) <= _FEW and bool(values.find(f"… {part}"))
@@ -185,10 +175,11 @@ class _Weighed:
         return fit + len(self._stems & terms) / (len(self._stems) or 1) if fit >= _ENOUGH else 0.0
 
 
-def _ranked(text: str, offered: Sequence[_Weighed]) -> list[tuple[float, Tool]]:
-    """Tools with how well they fit a text, the best first; 0 where it speaks of something else."""
+def _fitting(text: str, offered: Sequence[_Weighed]) -> tuple[Tool, bool]:
+    """The tool that fits a text best, and whether it does: not where the text speaks of other things."""
     terms = frozenset(words.terms(text))
-    return sorted(((each.fit(terms), each.tool) for each in offered), key=lambda item: -item[0])
+    best = max(offered, key=lambda each: each.fit(terms))
+    return best.tool, best.fit(terms) > 0
 
 
 def _stems(tool: Tool) -> frozenset[str]:

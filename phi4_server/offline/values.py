@@ -37,7 +37,6 @@ _IN_WORDS: tuple[tuple[Sort, re.Pattern[str]], ...] = (
     ),
 )
 _WORD = re.compile(r"[^\W\d_](?:[\w&]|['\u2019.-](?=\w))*")
-_JOINED = re.compile(r" (?:(?:of|de|da|di|del|der|van|von|la|le|al) )?")
 _STATE = re.compile(r"[A-Z]{2}")
 _VERB = re.compile(r"(?:'s)?,?\s{1,9}(?:is|was|has|had|will|can|and|or|[a-z]{3,}(?:s|ed))\b")
 _BEGINNING = re.compile(r"(?:^|[.!?:;\n\"“(…-])[ \t]*\Z")
@@ -92,7 +91,7 @@ def _names(text: str, but: frozenset[str]) -> Iterator[Found]:
         if not word[0][0].isupper() or lower in words.STOP_WORDS:
             continue
         gap = text[runs[-1][-1].end() : word.start()] if runs else "\n"
-        if _JOINED.fullmatch(gap) or (gap == ", " and _STATE.fullmatch(word[0])):
+        if gap == " " or (gap == ", " and _STATE.fullmatch(word[0])):
             runs[-1].append(word)
         else:
             runs.append([word])

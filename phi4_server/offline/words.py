@@ -1,4 +1,4 @@
-"""Words: tokens, stems, sentences, persons, and lists of words. Knows a little English; knows no task."""
+"""Words: tokens, stems, sentences, and lists of words. Knows a little English; knows no task."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def _words(text: str) -> frozenset[str]:
 
 
 STOP_WORDS = _words("""
-    a about above after again all also am an and any are as at be because been before being below between both
-    but by can could did do does doing down during each few for from further had has have having he her here
-    hers him his how i if in into is it its itself just me mine more most my myself no nor not now of off on
-    once only or other our ours out over own per please same shall she should so some such than that the their
-    theirs them then there these they this those through to too under until up upon us very was we were what
-    when where which while who whom whose why will with within without would you your yours yourself don't
-    doesn't didn't isn't aren't wasn't can't couldn't won't wouldn't i'm i've i'd i'll you're you've it's
-    that's what's who's where's there's let's
+    a about above actually after again all also am an and any are as at be because been before being below
+    between both but by can could did do does doing down during each few for from further had has have
+    having he her here hers him his how i if in into is it its itself just me mine more most my myself no
+    nor not now of off on once only or other our ours out over own per please same shall she should so some
+    such than that the their theirs them then there these they this those through to too under until up upon
+    us very was we were what when where which while who whom whose why will with within without would you
+    your yours yourself don't doesn't didn't isn't aren't wasn't can't couldn't won't wouldn't i'm i've i'd
+    i'll you're you've it's that's what's who's where's there's let's
 """)
 """Words that say how a sentence is built, not what it is about."""
 
@@ -39,22 +39,8 @@ IMPERATIVES = COMMANDS | _words("""
 """)
 """Words that a sentence which asks for something begins with."""
 
-_SWAPPED = """
-    i you, me you, we you, us you, my your, our your, mine yours, myself yourself, am are, i'm you're,
-    i've you've, i'd you'd, i'll you'll, you I, your my, yours mine, you're I'm, i_was you_were, you_are I_am,
-    you_were I_was
-"""
-PERSONS = {
-    one.replace("_", " "): other.replace("_", " ") for one, other in map(str.split, _SWAPPED.split(","))
-}
-"""What words of person become when the other one says them."""
-
 JOINING = _words("in at on to for with from near into and or is are by of that which as about under per")
 """Words that end a phrase before them."""
-
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
-ORDINALS = {word: number for number, word in enumerate(_ORDINALS.split(), start=1)}
-"""Words by which things are counted off, with their numbers."""
 
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+(?:['\u2019][^\W_]+)*")
 # a run of marks is tried from its first one only: from each of them, a long run would take for ever
@@ -62,7 +48,6 @@ _STOP = re.compile(
     r"(?<![.!?…])(?<!\bMr)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<!\bMrs)(?<!\be\.g)(?<!\bi\.e)(?<!\b[A-Z])"
     r"[.!?…]++[\"'”\u2019)\]]*+\s+|[。\uff01\uff1f]+"
 )
-_PERSON = re.compile(r"\b(?:i was|you are|you were)\b|[A-Za-z]+(?:['\u2019][A-Za-z]+)?", re.IGNORECASE)
 _LONGEST_STEM = 40
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+")
 _stemmer = snowballstemmer.stemmer("english")
@@ -97,19 +82,6 @@ def sentences(text: str) -> list[str]:
 def _in_line(line: str) -> list[str]:
     edges = [0, *(match.end() for match in _STOP.finditer(line)), len(line)]
     return [sentence for start, end in pairwise(edges) if (sentence := line[start:end].strip())]
-
-
-def turned(sentence: str) -> str:
-    """The sentence as the other one would say it: "I live in my house" is "You live in your house"."""
-    text = _PERSON.sub(_other_person, sentence)
-    return text[:1].upper() + text[1:]
-
-
-def _other_person(match: re.Match[str]) -> str:
-    word = match[0].replace("\u2019", "'").casefold()
-    if word == "you" and match.start():
-        return "me"
-    return PERSONS.get(word, match[0])
 
 
 def listed(items: list[str]) -> str:

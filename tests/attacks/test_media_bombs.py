@@ -113,8 +113,8 @@ def opened(folder: Path, data: bytes) -> MeasuredImage | MeasuredAudio:
     """A file of those bytes, measured."""
     path = folder / "bomb.bin"
     path.write_bytes(data)
-    received = files.opened([path])
-    return received.images[0] if received.images else received.audio[0]
+    (received,) = files.opened([path])
+    return received
 
 
 @pytest.mark.parametrize("name", PICTURES_REFUSED)
@@ -254,10 +254,11 @@ def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.chdir(tmp_path)
     bombs.tone(tmp_path / name)
 
-    (received,) = files.opened([Path(name)]).audio
+    (received,) = files.opened([Path(name)])
 
-    assert (received.name, received.duration) == (name, 1.0)
-    assert audio.measure(Path(name), "wav") == received
+    measured = audio.measure(Path(name), "wav")
+    assert measured == received
+    assert (measured.name, measured.duration) == (name, 1.0)
 
 
 def test_a_hostile_file_costs_one_answer(tmp_path: Path) -> None:

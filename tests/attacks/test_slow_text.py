@@ -29,13 +29,10 @@ from texts import FORMS, PLACES, repeated
 from phi4_server import offline, running_space
 from phi4_server.model import Message
 from phi4_server.offline.answer import reply
-from phi4_server.offline.media_answers import Medium
 from phi4_space import SpaceClient, SpaceError
 
 FROM_THE_START = {"prompt._RESULT", "search._CODE"}
 """Patterns that are tried at the start of a text only, or on the whole of it."""
-MADE_THERE = {"media_answers"}
-"""Rooms that make patterns of words they are given; what these cost is measured on the whole model alone."""
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -67,8 +64,6 @@ def held(value: object) -> Iterator[re.Pattern[str]]:
         case tuple() | list():
             for item in value:
                 yield from held(item)
-        case Medium():
-            yield from held(value.aspects)
 
 
 def patterns() -> dict[re.Pattern[str], str]:
@@ -103,7 +98,7 @@ def test_no_pattern_takes_more_than_its_text(name: str, pattern: re.Pattern[str]
 
 
 def test_no_pattern_is_hidden() -> None:
-    """Patterns are made where the test above sees them; who makes one of given words is named."""
+    """Patterns are made where the test above sees them."""
     calls = [
         (path.stem, node.func.attr, isinstance(statement, ast.FunctionDef | ast.ClassDef))
         for path in Path(offline.__file__).parent.glob("*.py")
@@ -116,7 +111,7 @@ def test_no_pattern_is_hidden() -> None:
     ]
 
     assert {room for room, name, _ in calls if name not in {"compile", "escape"}} <= {"files"}
-    assert {room for room, name, inside in calls if name == "compile" and inside} == MADE_THERE
+    assert {room for room, name, inside in calls if name == "compile" and inside} == set()
 
 
 @pytest.fixture(scope="module")

@@ -45,8 +45,8 @@ def test_chat_asks_streams_and_shows(run: Run) -> None:
 
     assert first.startswith("I am the offline model")
     assert closing == "On Fridays the library closes at six."
-    assert re.match(r"lighthouse\.png: .*120 x 160 pixels.*white.*red", seen)
-    assert re.match(r"foghorn\.wav: .*1\.50 seconds.*165\.0 Hz", heard)
+    assert re.match(r"lighthouse\.png: .*\(120 x 160\).*white.*red", seen)
+    assert re.match(r"foghorn\.wav: .*1\.50 seconds.*-14\.7 dBFS", heard)
     assert re.fullmatch(r"\(\d+\.\d s\)", took)
 
 

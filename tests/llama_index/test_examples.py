@@ -56,7 +56,7 @@ def test_chat_asks_streams_and_shows(run: Run) -> None:
 
     assert whole == streamed
     assert whole.startswith("I am the offline model")
-    assert seen.startswith("It is yellow")
+    assert "yellow" in seen
 
 
 def test_structured_prints_objects(run: Run) -> None:
@@ -66,7 +66,7 @@ def test_structured_prints_objects(run: Run) -> None:
     assert first == "name='Alma' captain='Jonas Berg' year_launched=1998 passengers=120"
     assert last == f"... {first}"
     assert len(growing) > 2
-    assert seen == "color='red' width=120 height=160"
+    assert seen == "color='white' width=120 height=160"
 
 
 def test_rag_answers_from_the_docs(run: Run) -> None:
@@ -86,7 +86,7 @@ def test_rag_answers_from_the_docs(run: Run) -> None:
 
 FOUND = [
     ("lighthouse.png", "120 pixels wide"),
-    ("ferry.png", "It is blue (#1e4bc8) on a white background."),
+    ("ferry.png", "Its main colours are white (67%, #f7f7f7) and blue (33%, #1e4bc8)."),
     ("foghorn.wav", "It lasts 1.50 seconds."),
     ("harbour.txt", "Berths cost 14 crowns a night."),
 ]

@@ -324,8 +324,8 @@ def test_a_worker_ends_with_a_program_that_is_killed(program: Program, then: str
     assert gone(worker)
 
 
-PICTURE = MeasuredImage("a.png", "PNG", 2, 2, False, (Colour("red", "#ff0000", 1.0),), None, 0.3)  # noqa: FBT003
-SOUND = MeasuredAudio("a.wav", "WAV", 1.0, 8000, 1, -math.inf, None)
+PICTURE = MeasuredImage("a.png", "PNG", 2, 2, False, (Colour("red", "#ff0000", 1.0),), 0.3)  # noqa: FBT003
+SOUND = MeasuredAudio("a.wav", "WAV", 1.0, 8000, 1, -math.inf)
 
 
 @pytest.mark.parametrize("measured", [PICTURE, SOUND])
@@ -350,7 +350,7 @@ def test_what_is_packed_is_unpacked(measured: MeasuredImage | MeasuredAudio) -> 
         (SOUND, {"duration": "1"}),
         (SOUND, {"rate": 1.5}),
         (SOUND, {"channels": []}),
-        (SOUND, {"pitch": "A4"}),
+        (SOUND, {"rate": "fast"}),
     ],
 )
 def test_a_forged_reply_is_refused(

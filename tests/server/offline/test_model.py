@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from phi4_server import offline
 from phi4_server.model import Message, Model, Role
 from phi4_server.offline.model import OfflineModel
+from phi4_server.page import EXAMPLES, QUESTIONS, Example
 
 
 def answered(*said: str) -> str:
@@ -59,6 +60,27 @@ def test_what_it_cannot_do_it_says(request_: str) -> None:
 
     assert answer.startswith("I can't answer that")
     assert answer.endswith(f"You asked: “{request_}”")
+
+
+SHOWN = {
+    "Who are you?": "I am the offline model of phi4-space",
+    "Image": "Its main colours are sky blue",
+    "Audio": "It lasts 2.00 seconds.",
+    "Both": "It is 480 pixels wide and 320 pixels high (480 x 320). Its loudness is -21.3 dBFS (RMS).",
+    "Memory": "Noted: “My name is Ada, and I live in Lima.",
+    "JSON": '{"name": "Ada", "city": "Lima", "year": 2019}',
+    "A text": "It closes at five, and on Fridays at eight.",
+}
+
+
+@pytest.mark.parametrize("example", QUESTIONS, ids=lambda example: example.label)
+def test_each_example_of_the_page_has_a_sensible_answer(example: Example) -> None:
+    """Who clicks an example sees what the model can do."""
+    files = tuple(EXAMPLES / name for name in example.files)
+
+    answer = "".join(OfflineModel().stream([Message(role="user", text=example.text, files=files)]))
+
+    assert answer.startswith(SHOWN[example.label])
 
 
 def test_a_greeting_is_returned() -> None:

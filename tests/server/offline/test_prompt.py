@@ -122,24 +122,17 @@ def test_marks_tell_whose_files_they_are(prompt: str, marks: list[tuple[str, int
 
 
 @pytest.mark.parametrize(
-    ("prompt", "around", "asked"),
+    ("prompt", "asked"),
     [
-        (
-            "User: one [image 1] two\n[audio 1] which?\nAssistant:",
-            ("one", "two\n", "which?"),
-            "one two\n which?",
-        ),
-        ("<|user|>one<|image_1|>two<|end|><|assistant|>", ("one", "two"), "one two"),
-        ("User: [image 1]\nAssistant:", ("", ""), ""),
-        ("User: hi\nAssistant:", (), "hi"),
-        ("System: hi\nAssistant:", (), ""),
+        ("User: one [image 1] two\n[audio 1] which?\nAssistant:", "one two\n which?"),
+        ("<|user|>one<|image_1|>two<|end|><|assistant|>", "one two"),
+        ("User: [image 1]\nAssistant:", ""),
+        ("System: hi\nAssistant:", ""),
     ],
 )
-def test_words_stand_around_marks(prompt: str, around: tuple[str, ...], asked: str) -> None:
-    """What the user said around the files is told apart, and stays in words of their own without them."""
-    talk = conversation(prompt)
-
-    assert (talk.last.around, talk.asked) == (around, asked)
+def test_words_stand_around_marks(prompt: str, asked: str) -> None:
+    """What the user said around the files stays without the marks."""
+    assert conversation(prompt).asked == asked
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def run(asked: str, functions: dict[str, Callable[..., object]]) -> tuple[list[l
 FUNCTIONS: dict[str, Callable[..., object]] = {
     "add": lambda a, b: a + b,
     "multiply": lambda a, b: a * b,
-    "capital_of": lambda country: f"The capital of {country} is Norwick.",
+    "capital_of": lambda country: {"Arland": "Norwick"}[country],
     "get_weather": lambda location: json.dumps(
         {"place": location, "temperature_c": 12, "dry": True, "hours": [1, 2]}
     ),
@@ -272,7 +272,7 @@ def test_a_result_is_told_as_it_is(result: str, said: str) -> None:
     ("asked", "said"),
     [
         ("Take a photo. What is its main colour?", "Its main colour is blue"),
-        ("Take a photo, please.", "image.png is a PNG picture of 24 x 24 pixels."),
+        ("Take a photo, please.", "image.png is a picture. Its format is PNG."),
     ],
 )
 def test_a_picture_that_a_tool_returned_is_looked_at(asked: str, said: str, tmp_path: Path) -> None:

@@ -55,21 +55,6 @@ def test_no_word_is_lost_between_sentences(text: str) -> None:
     assert "".join("".join(words.sentences(text)).split()) == "".join(text.split())
 
 
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("my name is Ada", "Your name is Ada"),
-        ("I live in Paris and I'm glad", "You live in Paris and you're glad"),
-        ("I was born in May", "You were born in May"),
-        ("you owe me 5", "I owe you 5"),
-        ("I owe you 5 and you are kind", "You owe me 5 and I am kind"),
-    ],
-)
-def test_a_statement_is_told_back_with_its_persons_turned(said: str, told: str) -> None:
-    """What "my" was for the speaker is "your" for the listener."""
-    assert words.turned(said) == told
-
-
 def test_an_identifier_is_words() -> None:
     """Tools and parameters are named in any case."""
     assert words.tokens(words.spelled("getUserName2_for-me.now")) == [
