@@ -1,8 +1,7 @@
 """An image, measured: size, colours, brightness. Knows no question.
 
 Measured on at most 256 x 256 of the image's own pixels (never mixed ones), so a photograph costs no more
-than an icon. Pixels that are mostly transparent count for nothing. Its sides are checked before its pixels
-are made, and it is never asked how many frames it has: that would walk them all.
+than an icon. Pixels that are mostly transparent count for nothing.
 
 Colours are named by the nearest of some in OKLab (Björn Ottosson, 2020), where equal distances look about
 equally different.
@@ -18,12 +17,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
-_MAX_PIXELS = 50_000_000
-_MAX_SIDE = 65_535
+from phi4_server.media.image import opened_image
+
 _GRID_SIDE = 256
-_DECODERS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 _TURNED = frozenset({5, 6, 7, 8})
 _BORDERED = 0.6
 _NOTABLE = 0.03
@@ -88,19 +86,11 @@ def measure(path: Path) -> MeasuredImage:
             says which.
         MemoryError: It takes more memory than there is.
     """
-    try:
-        with path.open("rb") as file, Image.open(file, formats=_DECODERS) as image:
-            _refuse_huge(image)
-            turned = image.getexif().get(ExifTags.Base.Orientation) in _TURNED
-            width, height = image.size[::-1] if turned else image.size
-            kind = "JPEG" if image.format == "MPO" else str(image.format)
-            animated, grid = getattr(image, "is_animated", False), _grid(image)
-    except MemoryError:
-        raise
-    except UnidentifiedImageError as error:  # its text would tell the whole path
-        raise ValueError("its bytes make no picture") from error
-    except Exception as error:  # decoders raise anything on damaged bytes
-        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+    with opened_image(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation) in _TURNED
+        width, height = image.size[::-1] if turned else image.size
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        animated, grid = getattr(image, "is_animated", False), _grid(image)
     colours = _colours(grid)
     around = _colours(np.concatenate([grid[0], grid[-1], grid[:, 0], grid[:, -1]])[None])[:1]
     framed = [each.name for each in around if each.part >= _BORDERED and _notable(colours, but=each.name)]
@@ -109,11 +99,6 @@ def measure(path: Path) -> MeasuredImage:
     return MeasuredImage(
         path.name, kind, width, height, animated, colours, framed[0] if framed else None, brightness
     )
-
-
-def _refuse_huge(image: Image.Image) -> None:
-    if image.width * image.height > _MAX_PIXELS or max(image.size) > _MAX_SIDE:
-        raise ValueError(f"{image.width} x {image.height} pixels are too many")
 
 
 def _grid(image: Image.Image) -> Grid:
