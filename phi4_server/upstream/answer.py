@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from phi4_server.model import End, FinishReason, Usage
 from phi4_server.upstream.errors import ErrorReader
+from phi4_server.upstream.names import display_name
 
 DONE = "[DONE]"
 """The last event of an answer."""
@@ -101,7 +102,7 @@ class AnswerReader:
             raise self._errors.from_event(chunk.error, has_files=self._has_files)
         if chunk.usage is not None:
             self._count(chunk.usage)
-        self._model = (chunk.model or self._model or "")[:_MAX_NAME] or None
+        self._model = chunk.model or self._model
         return "".join([self._read(choice) for choice in chunk.choices or ()])
 
     def rest(self) -> str:
@@ -125,7 +126,7 @@ class AnswerReader:
             finish_reason=_FINISH.get(self._finish_reason or "", "stop"),
             usage=self._usage,
             stopped_by=self._stopped_by,
-            model=self._model,
+            model=self._model and display_name(self._model),
         )
 
     def _read(self, choice: _Choice) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 import stamina
-from pydantic import BaseModel, ValidationError
 
 from phi4_server.media.normal_form import NormalFile, Normalizer
 from phi4_server.media.scope import CURRENT, CancelScope
@@ -20,22 +19,13 @@ from phi4_server.upstream.body import OPTIONS, to_body
 from phi4_server.upstream.connection import Connection
 from phi4_server.upstream.errors import LONGEST_WAIT, UpstreamFailure
 from phi4_server.upstream.loop import BackgroundLoop
+from phi4_server.upstream.names import display_name, only_model
 from phi4_server.upstream.settings import UpstreamSettings
 
 _TRIES = 4
 _MAX_MEDIA = 64 * 2**20
-_MAX_LISTED = 20
-_MAX_NAME = 200
 
 Pieces = AsyncGenerator[str | End, None]
-
-
-class _Listed(BaseModel):
-    id: str
-
-
-class _Models(BaseModel):
-    data: list[_Listed]
 
 
 class UpstreamModel:
@@ -68,9 +58,9 @@ class UpstreamModel:
         except ModelFailed:
             self.close()
             raise
-        host = settings.address.host
-        self.name = f"{self._model} at {host}"
-        self.nature = f"{self._model}, run by an engine at {host}, to which this Space passes the chats on."
+        model, host = display_name(self._model), settings.address.host
+        self.name = f"{model} at {host}"
+        self.nature = f"{model}, run by an engine at {host}, to which this Space passes the chats on."
 
     def complete(self, request: ChatRequest) -> Generator[str | End]:
         """Yields the answer as it comes, its end last, and "" every half second in which nothing comes.
@@ -139,19 +129,14 @@ class UpstreamModel:
 
     def _only_model(self) -> str:
         """The name of the only model that the engine lists, adapters aside."""
-        engine = f"The engine at {self._settings.address.host}"
+        adapters = {self._settings.adapters.vision, self._settings.adapters.speech}
         try:
-            listed = _Models.model_validate_json(self._loop.run(self._connection.get_models())).data
+            return only_model(self._loop.run(self._connection.get_models()), adapters)
         except UpstreamFailure as failure:
             raise ModelFailed(f"{failure} With --upstream-model, the Space starts without it.") from None
-        except ValidationError:
-            raise ModelFailed(f"{engine} has no list of models; name one with --upstream-model.") from None
-        adapters = {self._settings.adapters.vision, self._settings.adapters.speech}
-        names = [model.id[:_MAX_NAME] for model in listed if model.id not in adapters]
-        if len(names) != 1 or not names[0].isprintable():
-            found = ", ".join(map(repr, names[:_MAX_LISTED])) or "none"
-            raise ModelFailed(f"{engine} has these models: {found}. Name one with --upstream-model.")
-        return names[0]
+        except ValueError as wrong:
+            engine = f"The engine at {self._settings.address.host}"
+            raise ModelFailed(f"{engine} {wrong}. Name one with --upstream-model.") from None
 
 
 def _wait(problem: Exception) -> bool | float:
