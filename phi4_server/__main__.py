@@ -231,6 +231,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(
     options: argparse.Namespace, model_of: Callable[[], Model | ChatModel], listener: socket.socket
 ) -> None:
+    model, bounds = model_of(), _bounds(options)
     # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
     from phi4_server.app import build  # noqa: PLC0415  see above
     from phi4_server.server import serve  # noqa: PLC0415  see above
@@ -238,7 +239,6 @@ def _serve(
     warnings.simplefilter(
         "ignore", DeprecationWarning
     )  # what a later Gradio drops is no concern of whoever runs this
-    model, bounds = model_of(), _bounds(options)
     page = build(
         model,
         stream=not options.whole,

@@ -120,6 +120,8 @@ class AnswerReader:
         Raises:
             UpstreamFailure: It is not whole.
         """
+        if self._finish_reason == "content_filter":
+            raise self._errors.filtered()
         if self._finish_reason in _GIVEN_UP or not (self._is_over or self._finish_reason):
             raise self._errors.cut()
         return End(

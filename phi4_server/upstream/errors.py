@@ -130,6 +130,10 @@ class ErrorReader:
             ModelBusy(f"The engine at {self.host} broke off before its answer was whole."), wait=True
         )
 
+    def filtered(self) -> UpstreamFailure:
+        """What follows where a filter has cut the answer."""
+        return UpstreamFailure(ValueError("The engine's content filter broke the answer off."))
+
     def broken(self, reason: str) -> UpstreamFailure:
         """What follows where it sent something else than a chat completion, for a reason in a few words."""
         return UpstreamFailure(
