@@ -41,14 +41,23 @@ class BackgroundLoop:
                 if (item := step.result()) is _END:
                     return
                 yield item
-        finally:
+        except GeneratorExit:
             asyncio.run_coroutine_threadsafe(steps.close(), self._loop)
+            raise
 
     def close(self) -> None:
-        """Stops it."""
+        """Ends what is under way, and stops it."""
+        self.run(self._end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _end_all(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
 
 
 class _Steps:

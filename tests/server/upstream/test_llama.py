@@ -39,7 +39,7 @@ PERSON = {
 @pytest.fixture(scope="module")
 def engine() -> Iterator[str]:
     """Its base URL; two answers at a time."""
-    command = [PYTHON, ROOT / "tests" / "support" / "llama.py", "0"]
+    command = [str(PYTHON), str(ROOT / "tests" / "support" / "llama.py"), "0"]
     with subprocess.Popen(  # noqa: S603  a program of ours
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
