@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 from phi4_server.media.formats import MediaKind
 from phi4_server.upstream.address import Address, to_address
 
-_ONLY_WITH = ("upstream_model", "upstream_key_env", "upstream_adapters", "upstream_timeout")
-_SILENCE_S = 120.0
+_SILENCE_S = 120
+_ONLY_WITH = {
+    "upstream_model": None,
+    "upstream_key_env": None,
+    "upstream_adapters": None,
+    "upstream_timeout": _SILENCE_S,
+}
+"""Options that make sense with `--upstream` alone, and what they are where they were not given."""
 _READABLE = "The key goes to {} over plain http: others on the way can read it.\n"
 
 
@@ -73,7 +79,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--upstream-timeout",
         type=_seconds,
         metavar="S",
-        help=f"seconds that it may be silent (default: {_SILENCE_S:g})",
+        default=_SILENCE_S,
+        help="seconds that it may be silent (default: %(default)s)",
     )
 
 
@@ -86,7 +93,7 @@ def to_settings(options: argparse.Namespace) -> UpstreamSettings | None:
         argparse.ArgumentTypeError: The options do not go together, or the variable holds no key.
     """
     if options.upstream is None:
-        if given := [name for name in _ONLY_WITH if getattr(options, name) is not None]:
+        if given := [name for name, unset in _ONLY_WITH.items() if getattr(options, name) != unset]:
             raise argparse.ArgumentTypeError(f"--{given[0].replace('_', '-')} needs --upstream")
         return None
     settings = UpstreamSettings(
@@ -94,7 +101,7 @@ def to_settings(options: argparse.Namespace) -> UpstreamSettings | None:
         model=options.upstream_model,
         adapters=options.upstream_adapters or Adapters(),
         key=None if options.upstream_key_env is None else _key(options.upstream_key_env),
-        silence=options.upstream_timeout or _SILENCE_S,
+        silence=options.upstream_timeout,
     )
     if settings.key is not None and settings.address.is_readable:
         sys.stderr.write(_READABLE.format(settings.address.host))
