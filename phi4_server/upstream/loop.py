@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 _PULSE_S = 0.5
+_THREADS = 64
+"""For what blocks, which is mostly waiting for something else; asyncio's own few would hold others up."""
+
 _END: Any = object()
 
 
@@ -20,6 +23,7 @@ class BackgroundLoop:
     def __init__(self) -> None:
         """Starts it."""
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS))
         self._thread = threading.Thread(target=self._loop.run_forever, name="phi4-upstream", daemon=True)
         self._thread.start()
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import media
 import pytest
 from PIL import Image
@@ -180,6 +181,45 @@ def test_several_are_answered_at_the_same_time(served: Served) -> None:
 
     assert answers == ["ab"] * 6
     assert time.monotonic() - began < 5  # and not six times 1.5 s
+
+
+def test_a_connection_that_is_left_open_holds_no_answer_up(served: Served) -> None:
+    """After [DONE] nothing is waited for but the end of the response, and that not for long."""
+    model, engine = served(Play([delta("a"), DONE], then="silence"))
+    began = time.monotonic()
+
+    assert asked(model)[0] == "a"
+    assert time.monotonic() - began < 5
+    assert engine.left.wait(10)
+
+
+def test_this_machine_is_asked_without_a_proxy(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment's proxy, which may be anywhere, gets neither the key nor the chat."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    model, _ = served(answer("here"))
+
+    assert asked(model)[0] == "here"
+
+
+def test_azure_has_a_header_of_its_own() -> None:
+    """Its hosts get the key in both, and their query stays."""
+    sent: list[httpx.Request] = []
+
+    def play(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, headers=EVENTS, stream=httpx.ByteStream(delta("here") + DONE))
+
+    address = to_address("https://a.services.ai.azure.com/openai/v1?api-version=preview")
+    settings = UpstreamSettings(address=address, model="m", key=KEY)
+    model = UpstreamModel(settings, httpx.MockTransport(play))
+
+    assert asked(model)[0] == "here"
+    assert str(sent[0].url) == (
+        "https://a.services.ai.azure.com/openai/v1/chat/completions?api-version=preview"
+    )
+    assert (sent[0].headers["api-key"], sent[0].headers["authorization"]) == (KEY, f"Bearer {KEY}")
+    model.close()
 
 
 # --- what is tried again
