@@ -31,6 +31,8 @@ from upstream import (
     usage,
 )
 
+from phi4_server.media.normal_form import NormalFile, Normalizer
+from phi4_server.media.scope import CURRENT
 from phi4_server.model import ChatRequest, End, Message, ModelBusy, ModelFailed, Usage
 from phi4_server.upstream.address import to_address
 from phi4_server.upstream.model import UpstreamModel
@@ -415,8 +417,64 @@ def bell(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_file_is_decoded_once_for_a_chat(
+    served: Served, cat: Path, bell: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that stands in many messages costs no more than in one; the next request decodes it anew."""
+    decoded: list[Path] = []
+
+    def normalize(_self: Normalizer, path: Path) -> NormalFile:
+        decoded.append(path)
+        return NormalFile(kind="image", data=b".")
+
+    monkeypatch.setattr(Normalizer, "normalize", normalize)
+    model, _ = served(answer("."))
+    message = Message(role="user", files=(cat, bell))
+
+    for _ in range(2):
+        asked(model, ChatRequest(messages=(message, message, message)))
+
+    assert decoded == [cat, bell] * 2
+
+
+def test_leaving_gives_decoding_up(served: Served, cat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While files are decoded empty pieces come, and whoever leaves ends it; the engine hears nothing."""
+    given_up = threading.Event()
+
+    def normalize(_self: Normalizer, _path: Path) -> NormalFile:
+        scope = CURRENT.get()
+        assert scope is not None
+        while not scope.over:
+            time.sleep(0.02)
+        given_up.set()
+        raise ValueError("it took too long")
+
+    monkeypatch.setattr(Normalizer, "normalize", normalize)
+    model, engine = served(answer("."))
+    pieces = model.complete(ChatRequest(messages=(Message(role="user", files=(cat,)),)))
+
+    assert next(pieces) == ""
+    pieces.close()
+
+    assert given_up.wait(10)
+    assert engine.asked == []
+
+
+def test_the_files_of_a_chat_are_bounded(
+    served: Served, cat: Path, bell: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All together, in the form in which they are sent."""
+    monkeypatch.setattr("phi4_server.upstream.model._MAX_MEDIA", 1000)
+    model, engine = served(answer("."))
+
+    error = failed(model, ChatRequest(messages=(Message(role="user", files=(cat, bell)),)))
+
+    assert str(error) == "The files of a chat may have 1,000 bytes as PNG and WAV."
+    assert engine.asked == []
+
+
 def test_files_are_sent_as_our_decoder_makes_them(served: Served, cat: Path, bell: Path) -> None:
-    """Images go as PNG in a data URI and audio as WAV, each where it stands in the text, and decoded once."""
+    """Images go as PNG in a data URI and audio as WAV, each where it stands in the text."""
     model, engine = served(answer("."))
     first = Message(role="user", text="Look: here", files=(cat, bell), offsets=(6, 10))
     again = Message(role="user", files=(cat,))
