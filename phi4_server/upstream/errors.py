@@ -29,7 +29,7 @@ _MOST = 500
 _TOO_LONG = re.compile(
     r"context[ _-]?(length|size|window)|exceed_context|maximum context|too many tokens", re.IGNORECASE
 )
-_MEDIA = re.compile(r"image|audio|multi-?modal|mmproj|input_audio|media|content type", re.IGNORECASE)
+_MEDIA = re.compile(r"\b(image|audio|multi-?modal|mmproj|input_audio|media)", re.IGNORECASE)
 _NO_QUOTA = "insufficient_quota"
 _KEY = (ModelFailed, "{engine} refused the key (HTTP {status}): see --upstream-key-env.")
 _NOTHING_THERE = (

@@ -151,14 +151,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or play.then != "end"
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_arguments: object) -> None:
+        """A client that has left is no error."""
+
+
 @contextmanager
 def running_upstream(*plays: Play, models: Sequence[str] = ("phi-4",)) -> Iterator[Upstream]:
     """An engine on a free port of this machine, for as long as the block."""
     upstream = Upstream(plays=[*plays], models=models)
     handler = type("Handler", (_Handler,), {"upstream": upstream})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
+    with _Server(("127.0.0.1", 0), handler) as server:
         upstream.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

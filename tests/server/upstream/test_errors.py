@@ -128,4 +128,5 @@ def test_words_about_images_need_an_image() -> None:
 
     assert "these files" not in str(ERRORS.from_response(400, body).error)
     assert "these files" not in str(ERRORS.from_response(401, b"images", has_files=True).error)
+    assert "these files" not in str(ERRORS.from_response(500, b"ended immediately", has_files=True).error)
     assert "these files" in str(ERRORS.from_response(400, b"no images", has_files=True).error)
