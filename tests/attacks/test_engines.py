@@ -1,4 +1,4 @@
-"""What a stranger sends reaches an engine as pixels, samples and text; what an engine sends shows no secret."""
+"""What a stranger sends reaches an engine as pixels, samples, text; what an engine says shows no secret."""
 
 from __future__ import annotations
 
