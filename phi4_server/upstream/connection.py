@@ -66,7 +66,7 @@ class Connection:
                 async for event in events:
                     if event == DONE:
                         # Read to its end, the connection can be used again; some servers leave it open.
-                        with suppress(TimeoutError):
+                        with suppress(TimeoutError, httpx.HTTPError, EventTooLarge):
                             async with asyncio.timeout(_DRAIN_S):
                                 await anext(events, None)
                     yield event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import httpx
@@ -71,8 +71,9 @@ class UpstreamModel:
             ValueError: It does not take this chat, or a file cannot be decoded.
         """
         try:
-            for piece in self._loop.iterate(self._answer(request)):
-                yield "" if piece is None else piece
+            with closing(self._loop.iterate(self._answer(request))) as pieces:
+                for piece in pieces:
+                    yield "" if piece is None else piece
         except UpstreamFailure as failure:
             raise failure.error from None
 

@@ -195,6 +195,14 @@ def test_a_connection_that_is_left_open_holds_no_answer_up(served: Served) -> No
     assert engine.left.wait(10)
 
 
+def test_an_answer_that_is_whole_stays_so(served: Served) -> None:
+    """What becomes of the connection after [DONE] is of no concern."""
+    model, engine = served(Play([delta("a"), DONE], then="cut"))
+
+    assert asked(model)[0] == "a"
+    assert len(engine.asked) == 1
+
+
 def test_this_machine_is_asked_without_a_proxy(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment's proxy, which may be anywhere, gets neither the key nor the chat."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
