@@ -8,7 +8,7 @@ SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server 
 GRADIOS := 5.20.1 5.50.0 6.31.0
 AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)
 
-.PHONY: demo test lint types unit format matrix floors record record-live bench audit clean
+.PHONY: demo test lint types unit test-model format matrix floors record record-live bench audit clean
 
 demo: $(VENV)/demo.stamp ## the main job, on the embedded Space
 	$(BIN)/phi4 demo
@@ -27,6 +27,9 @@ types: $(VENV)/test.stamp
 # The tests run against the installed wheel: pytest does not put this folder on the path.
 unit: $(VENV)/wheel.stamp
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report term
+
+test-model: $(VENV)/wheel.stamp .venv-model/engine.stamp ## a real engine behind a Space, with a very small model
+	$(BIN)/pytest tests/server/upstream -m model
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
@@ -57,7 +60,7 @@ audit: .venv-audit/audit.stamp ## weaknesses in our code, and known ones in what
 	.venv-audit/bin/pip-audit --progress-spinner off --disable-pip --no-deps --requirement constraints/ci.txt
 
 clean:
-	rm -rf $(VENV) .venv-floors .venv-audit .venv-gradio-* build dist .coverage .coverage.* .*_cache
+	rm -rf $(VENV) .venv-floors .venv-audit .venv-model .venv-gradio-* build dist .coverage .coverage.* .*_cache
 
 $(VENV)/made.stamp:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "phi4-space needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -81,6 +84,11 @@ $(VENV)/wheel.stamp: $(VENV)/test.stamp $(SOURCES)
 .venv-floors/test.stamp: pyproject.toml constraints/floors.txt
 	$(PYTHON) -m venv .venv-floors
 	.venv-floors/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints/floors.txt '.[all]'
+	touch $@
+
+.venv-model/engine.stamp: constraints/model.txt
+	$(PYTHON) -m venv .venv-model
+	.venv-model/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement $<
 	touch $@
 
 .venv-audit/audit.stamp:

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from phi4_server import login
 from phi4_server.bounds import DEFAULTS, MB, Bounds
-from phi4_server.model import Model
+from phi4_server.model import ChatModel, Model, ModelFailed
 from phi4_server.scripted import CutConnections, ScriptedModel, ScriptError
+from phi4_server.upstream import settings as upstream
 
 
 def _offline() -> Model:
@@ -31,11 +32,19 @@ def _offline() -> Model:
     return OfflineModel()
 
 
-MODELS: Mapping[str, Callable[[], Model]] = {"offline": _offline}
+def _upstream(settings: upstream.UpstreamSettings) -> ChatModel:
+    from phi4_server.upstream.model import UpstreamModel  # noqa: PLC0415  needs the server's extra
+
+    return UpstreamModel(settings)
+
+
+MODELS: Mapping[str, Callable[[], Model | ChatModel]] = {"offline": _offline}
 """What `--model` may name, the default first."""
 
 
-def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[], Model]] = MODELS) -> int:
+def main(
+    argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[], Model | ChatModel]] = MODELS
+) -> int:
     """Serves a Space until it is stopped.
 
     Args:
@@ -54,12 +63,7 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
         options.auth = login.credentials(options)
     except argparse.ArgumentTypeError as wrong:
         parser.error(f"argument --auth-env: {options.auth_env} {wrong}")
-    if options.script is not None:
-        try:
-            scripted = ScriptedModel.from_file(options.script)
-        except ScriptError as problem:
-            parser.error(f"argument --script: {problem}")
-        models, options.model = {scripted.name: lambda: scripted}, scripted.name
+    model_of = _answering(options, parser, models)
     try:
         listener = _listen(options.host, options.port)
     except OSError as problem:
@@ -71,17 +75,42 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
         try:
             if not login.is_settled(options, listener):
                 return _complain("not started; --auth-env asks for a login, and --no-auth serves everybody")
-            _serve(options, models[options.model], listener)
+            _serve(options, model_of, listener)
         except ModuleNotFoundError as missing:
             return _complain(
                 f"{missing.name} is not installed; it comes with: pip install 'phi4-space[server]'"
             )
+        except ModelFailed as failure:
+            return _complain(f"not started; {failure}")
         except KeyboardInterrupt:
             return 0
     return 0
 
 
-def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParser:
+def _answering(
+    options: argparse.Namespace,
+    parser: argparse.ArgumentParser,
+    models: Mapping[str, Callable[[], Model | ChatModel]],
+) -> Callable[[], Model | ChatModel]:
+    """What makes the model that the options ask for: an engine's, a script's, or one of those with a name."""
+    try:
+        engine = upstream.to_settings(options)
+    except argparse.ArgumentTypeError as wrong:
+        parser.error(str(wrong))
+    if engine is not None and (options.script is not None or options.model != parser.get_default("model")):
+        parser.error("argument --upstream: not allowed with --model or --script")
+    if engine is not None:
+        return lambda: _upstream(engine)
+    if options.script is None:
+        return models[options.model]
+    try:
+        scripted = ScriptedModel.from_file(options.script)
+    except ScriptError as problem:
+        parser.error(f"argument --script: {problem}")
+    return lambda: scripted
+
+
+def _parser(models: Mapping[str, Callable[[], Model | ChatModel]]) -> argparse.ArgumentParser:
     what = "Run a Space with the API of the public Phi-4-multimodal Space, until Ctrl-C or SIGTERM."
     parser = argparse.ArgumentParser("phi4_server", description=what, allow_abbrev=False)
     offer = parser.add_argument
@@ -92,6 +121,7 @@ def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParse
         help="the model that answers (default: %(default)s)",
     )
     offer("--script", type=Path, metavar="FILE", help="answer from this JSON script instead, for tests")
+    upstream.add_options(parser)
     offer(
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 means all (default: %(default)s)"
     )
@@ -198,7 +228,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener: socket.socket) -> None:
+def _serve(
+    options: argparse.Namespace, model_of: Callable[[], Model | ChatModel], listener: socket.socket
+) -> None:
+    model, bounds = model_of(), _bounds(options)
     # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
     from phi4_server.app import build  # noqa: PLC0415  see above
     from phi4_server.server import serve  # noqa: PLC0415  see above
@@ -206,7 +239,6 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
     warnings.simplefilter(
         "ignore", DeprecationWarning
     )  # what a later Gradio drops is no concern of whoever runs this
-    model, bounds = model_of(), _bounds(options)
     page = build(
         model,
         stream=not options.whole,

@@ -80,7 +80,7 @@ class ChatRequest:
         stop: The strings before which the answer ends. Whoever calls the model cuts it there; a model may
             end there by itself, to save work.
         schema: The JSON Schema that the answer has to match, for a model that can enforce it; {} for any
-            object, None where it need not be JSON.
+            object, None where it need not be JSON, or may be a call of a tool instead.
     """
 
     messages: tuple[Message, ...]

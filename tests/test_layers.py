@@ -21,10 +21,13 @@ COMMAND_NEEDS = {"rich", "typer"}
 SERVER_NEEDS = {
     "av",
     "gradio",
+    "httpx",
+    "httpx_sse",
     "jsonschema",
     "numpy",
     "PIL",
     "snowballstemmer",
+    "stamina",
     "fastapi",
     "pydantic",
     "starlette",

@@ -130,4 +130,7 @@ def summarize(end: End, model: ChatModel, *, began: float, first: float | None) 
 
 
 def _schema(body: ChatBody) -> Mapping[str, Any] | None:
+    """The schema to enforce; none where a call may come instead, which it would forbid."""
+    if body.tools and body.choice != "none":
+        return None
     return None if body.response_format is None else body.response_format.schema_or_none

@@ -6,7 +6,6 @@ What a file is shows in its first bytes, not in its name. It is decoded in a pro
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from phi4_server.media.decoder import Decoder
+from phi4_server.media.formats import container
 from phi4_server.model import Message
 from phi4_server.offline.audio import MeasuredAudio
 from phi4_server.offline.image import MeasuredImage
 from phi4_server.offline.media_answers import Measured, is_numbered
-from phi4_server.offline.prompt import Conversation, Kind, Mark
+from phi4_server.offline.prompt import Conversation, Mark
 
 T = TypeVar("T")
 
@@ -27,22 +27,6 @@ _IMAGE = "phi4_server.offline.image:measure"
 _AUDIO = "phi4_server.offline.audio:measure"
 _decoder = Decoder(_IMAGE, _AUDIO)
 """One for the whole process, as its workers are costly to start and hold nothing of any chat."""
-
-_HEAD = 64
-_STARTS: tuple[tuple[Kind, str, bytes], ...] = (
-    ("image", "JPEG", rb"\xff\xd8\xff"),
-    ("image", "PNG", rb"\x89PNG\r\n\x1a\n"),
-    ("image", "GIF", rb"GIF8[79]a"),
-    ("image", "WEBP", rb"RIFF.{4}WEBP"),
-    ("image", "BMP", rb"BM.{12}"),
-    ("image", "TIFF", rb"II[*+]\0|MM\0[*+]"),
-    ("audio", "wav", rb"(?:RIFF|RF64).{4}WAVE"),
-    ("audio", "flac", rb"fLaC"),
-    ("audio", "ogg", rb"OggS"),
-    ("audio", "mp3", rb"ID3|\xff[\xe0-\xff]"),
-    ("audio", "mov", rb".{4}ftyp"),
-)
-"""Each container's kind, its decoder's name for it, and how its bytes begin."""
 
 
 def of_turn(chat: Sequence[Message], talk: Conversation) -> tuple[Measured, ...]:
@@ -112,25 +96,3 @@ def unpacked(kind: type[T], name: str, fields: Any) -> T:
         return TypeAdapter(kind).validate_json(json.dumps({**fields, "name": name}), strict=True)
     except (ValidationError, TypeError):
         raise ValueError(f"{name} cannot be decoded: its decoder's reply makes no sense") from None
-
-
-def container(path: Path) -> tuple[Kind, str]:
-    """What kind of file this is, and its container by its decoder's name.
-
-    Raises:
-        ValueError: It cannot be read, is empty, or is neither an image nor audio of a kind taken.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        raise ValueError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    if not head:
-        raise ValueError(f"{path.name} is empty")
-    for kind, name, start in _STARTS:
-        if re.match(start, head, re.DOTALL):
-            return kind, name
-    raise ValueError(
-        f"{path.name} is neither a picture (JPEG, PNG, GIF, WebP, BMP, TIFF)"
-        " nor a sound (WAV, MP3, FLAC, Ogg, Opus, M4A), by its first bytes"
-    )

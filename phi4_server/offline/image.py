@@ -1,8 +1,7 @@
 """An image, measured: format, size, colours, brightness. Knows no question.
 
 Measured on at most 256 x 256 of the image's own pixels (never mixed ones), so a photograph costs no more
-than an icon. Pixels that are mostly transparent count for nothing. Its sides are checked before its pixels
-are made, and it is never asked how many frames it has: that would walk them all.
+than an icon. Pixels that are mostly transparent count for nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageColor, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageColor
 
-_MAX_PIXELS = 50_000_000
-_MAX_SIDE = 65_535
+from phi4_server.media.image import opened_image
+
 _SAMPLE_SIDE = 256
-_DECODERS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 _TURNED = frozenset({5, 6, 7, 8})
 _NOTABLE = 0.03
 """The part of an image that a colour must have to be named, unless it is the largest."""
@@ -93,28 +91,15 @@ def measure(path: Path) -> MeasuredImage:
             says which.
         MemoryError: It takes more memory than there is.
     """
-    try:
-        with path.open("rb") as file, Image.open(file, formats=_DECODERS) as image:
-            _refuse_huge(image)
-            turned = image.getexif().get(ExifTags.Base.Orientation) in _TURNED
-            width, height = image.size[::-1] if turned else image.size
-            kind = "JPEG" if image.format == "MPO" else str(image.format)
-            animated, sample = getattr(image, "is_animated", False), _sample(image)
-    except MemoryError:
-        raise
-    except UnidentifiedImageError as error:  # its text would tell the whole path
-        raise ValueError("its bytes make no picture") from error
-    except Exception as error:  # decoders raise anything on damaged bytes
-        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+    with opened_image(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation) in _TURNED
+        width, height = image.size[::-1] if turned else image.size
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        animated, sample = getattr(image, "is_animated", False), _sample(image)
     opaque = np.asarray(sample.getchannel("A")) >= _OPAQUE
     luma = np.asarray(sample.convert("L"))[opaque]
     brightness = float(luma.mean()) / 255 if luma.size else 0.0
     return MeasuredImage(path.name, kind, width, height, animated, colours(sample), brightness)
-
-
-def _refuse_huge(image: Image.Image) -> None:
-    if image.width * image.height > _MAX_PIXELS or max(image.size) > _MAX_SIDE:
-        raise ValueError(f"{image.width} x {image.height} pixels are too many")
 
 
 def _sample(image: Image.Image) -> Image.Image:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from phi4_server.offline import audio
-from phi4_server.offline.audio import MeasuredAudio
+from phi4_server.media import audio
+from phi4_server.offline.audio import MeasuredAudio, measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +137,4 @@ def listen_with_links(path: Path, container: str) -> MeasuredAudio:
     """Measures audio, and has FFmpeg follow references to other files as far as it can be told to."""
     links = {"enable_drefs": "1", "use_absolute_path": "1"}
     with patch.object(audio, "_OPTIONS", {**audio._OPTIONS, **links}):
-        return audio.measure(path, container)
+        return measure(path, container)

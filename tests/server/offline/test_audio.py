@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from phi4_server.media.formats import container
 from phi4_server.model import Message
 from phi4_server.offline.audio import MeasuredAudio, measure
-from phi4_server.offline.files import container
 from phi4_server.offline.model import OfflineModel
 
 Recorded = Callable[..., Path]

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from phi4_server.media.formats import container
 from phi4_server.model import Message
-from phi4_server.offline.files import container
 from phi4_server.offline.image import colours, measure
 from phi4_server.offline.model import OfflineModel
 

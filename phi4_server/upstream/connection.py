@@ -1,0 +1,139 @@
+"""How an engine is asked: requests, headers, timeouts. Knows HTTP; not what is asked or answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import aclosing, asynccontextmanager, suppress
+
+import httpx
+
+from phi4_server.upstream.answer import DONE
+from phi4_server.upstream.errors import ErrorReader
+from phi4_server.upstream.events import EventTooLarge, read_events, read_start
+from phi4_server.upstream.settings import UpstreamSettings
+
+_CONNECT_S = 10.0
+_WRITE_S = 60.0
+_DRAIN_S = 0.2
+_HEADERS = {
+    "Accept-Encoding": "identity",  # what is compressed might unpack to any size
+    "Content-Type": "application/json",
+    "User-Agent": "phi4-space",
+}
+
+
+class Connection:
+    """Connections to one engine, for one event loop.
+
+    Attributes:
+        errors: Puts in words what goes wrong here.
+    """
+
+    def __init__(self, settings: UpstreamSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """Opens nothing yet.
+
+        Args:
+            settings: Which engine.
+            transport: Carries the requests instead of the network, for tests.
+        """
+        self._address = settings.address
+        self._silence = settings.silence
+        self.errors = ErrorReader(host=settings.address.host, key=settings.key)
+        self._client = httpx.AsyncClient(
+            auth=_KeyAuth(settings),
+            timeout=httpx.Timeout(_CONNECT_S, read=settings.silence, write=_WRITE_S, pool=None),
+            limits=httpx.Limits(max_connections=None),  # whoever asks is bounded already
+            follow_redirects=False,  # they would take the key and the chat to whatever host they name
+            trust_env=not settings.address.is_local,
+            transport=transport,
+        )
+
+    async def stream(self, body: bytes, *, has_files: bool = False) -> AsyncGenerator[str, None]:
+        """Yields the events of an answer, "[DONE]" included; closing it closes the engine's stream.
+
+        Args:
+            body: What is asked, as JSON.
+            has_files: Whether images or audio are in it.
+
+        Raises:
+            UpstreamFailure: There is no answer, or no whole one.
+        """
+        async with self._sent("POST", self._address.chat, body, has_files=has_files) as response:
+            if "text/event-stream" not in response.headers.get("Content-Type", ""):
+                raise self.errors.from_body(await read_start(response), has_files=has_files)
+            async with aclosing(read_events(response)) as events:
+                async for event in events:
+                    if event == DONE:
+                        # Read to its end, the connection can be used again; some servers leave it open.
+                        with suppress(TimeoutError, httpx.HTTPError, EventTooLarge):
+                            async with asyncio.timeout(_DRAIN_S):
+                                await anext(events, None)
+                    yield event
+                    if event == DONE:
+                        return
+
+    async def get_models(self) -> bytes:
+        """The list of models, as it comes.
+
+        Raises:
+            UpstreamFailure: There is none.
+        """
+        async with self._sent("GET", self._address.models) as response:
+            return await read_start(response)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _sent(
+        self, method: str, url: str, body: bytes | None = None, *, has_files: bool = False
+    ) -> AsyncIterator[httpx.Response]:
+        """The response of success to a request; what breaks while it is read is put in words."""
+        try:
+            request = self._client.build_request(method, url, content=body, headers=_HEADERS)
+            response = await self._client.send(request, stream=True)
+            async with aclosing(response):
+                is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
+                if not response.is_success:
+                    raise self.errors.from_response(
+                        response.status_code,
+                        await read_start(response) if is_plain else b"",
+                        retry_after=response.headers.get("Retry-After"),
+                        has_files=has_files,
+                    )
+                if not is_plain:
+                    raise self.errors.broken("it is compressed, which was not asked for")
+                yield response
+        except httpx.ReadTimeout:
+            raise self.errors.silent(self._silence) from None
+        except EventTooLarge:
+            raise self.errors.broken("one of its events is too large") from None
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            raise self.errors.cut() from None
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:  # its text may hold the URL
+            raise self.errors.unreachable(_REASONS.get(type(problem), type(problem).__name__)) from None
+
+
+_REASONS: dict[type[Exception], str] = {
+    httpx.ConnectError: "no connection",
+    httpx.ConnectTimeout: f"no connection within {_CONNECT_S:g} seconds",
+    httpx.WriteError: "the connection broke",
+    httpx.WriteTimeout: "it reads nothing",
+    httpx.ProxyError: "the proxy of this machine's environment refuses",
+}
+
+
+class _KeyAuth(httpx.Auth):
+    """Puts the key on a request at the last moment: no argument and no local variable holds it before."""
+
+    def __init__(self, settings: UpstreamSettings) -> None:
+        self._settings = settings
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if self._settings.key is not None:
+            request.headers["Authorization"] = f"Bearer {self._settings.key}"
+            if self._settings.address.is_azure:
+                request.headers["api-key"] = self._settings.key
+        yield request

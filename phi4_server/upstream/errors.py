@@ -1,0 +1,230 @@
+"""What an engine says when it does not answer, as the Space's errors. Knows engines' words; sends nothing.
+
+A server may repeat what it was sent. So what it says is shown only if the key is not in it, or a part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+from phi4_server.model import ModelBusy, ModelFailed
+
+LONGEST_WAIT = 30.0
+"""Seconds; who is to wait longer is told so instead."""
+
+_TEMPORARY = frozenset({408, 425, 429, 502, 503, 504})
+_RUN = 8
+"""Characters of a key; with fewer in a message, it is not the key's."""
+
+_MOST = 500
+"""Characters of a message that are shown."""
+
+_TOO_LONG = re.compile(
+    r"context[ _-]?(length|size|window)|exceed_context|maximum context|too many tokens", re.IGNORECASE
+)
+_MEDIA = re.compile(r"\b(image|audio|multi-?modal|mmproj|input_audio|media)", re.IGNORECASE)
+_NO_QUOTA = "insufficient_quota"
+_KEY = (ModelFailed, "{engine} refused the key (HTTP {status}): see --upstream-key-env.")
+_NOTHING_THERE = (
+    ModelFailed,
+    "{engine} has no such model, or nothing at this address (HTTP {status}){words}: see --upstream-model.",
+)
+_NO_MONEY = (ModelFailed, "{engine} has no quota left for its owner (HTTP {status}){words}.")
+_OTHER = (ModelFailed, "{engine} failed (HTTP {status}){words}: see its log.")
+_LASTING: Mapping[int, tuple[type[ValueError], str]] = {
+    401: _KEY,  # what it says of a key may hold half of it
+    403: _KEY,
+    404: _NOTHING_THERE,
+    405: _NOTHING_THERE,
+    402: _NO_MONEY,
+    429: _NO_MONEY,
+    413: (ValueError, "The request is too large for the engine (HTTP {status}){words}."),
+}
+_LASTING_KINDS: Mapping[int, tuple[type[ValueError], str]] = {
+    3: (ModelFailed, "{engine} sends requests elsewhere (HTTP {status}): see --upstream."),
+    4: (ValueError, "The engine refused the request (HTTP {status}){words}."),
+}
+
+
+class UpstreamFailure(Exception):
+    """An engine did not answer.
+
+    Attributes:
+        error: What the user is shown.
+        wait: Whether the same request may succeed a little later; a number means after that many seconds.
+    """
+
+    def __init__(self, error: ValueError, *, wait: bool | float = False) -> None:
+        """See the class."""
+        super().__init__(str(error))
+        self.error = error
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an engine said: its words, and its codes."""
+
+    message: str = ""
+    codes: tuple[str, ...] = ()
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorReader:
+    """Puts an engine's failures in words.
+
+    Attributes:
+        host: Where the engine is.
+        key: Its key, which is never repeated.
+    """
+
+    host: str
+    key: str | None = field(default=None, repr=False)
+
+    def from_response(
+        self, status: int, body: bytes, *, retry_after: str | None = None, has_files: bool = False
+    ) -> UpstreamFailure:
+        """What follows from a response that is no answer.
+
+        Args:
+            status: Its status.
+            body: The beginning of its body, of any kind.
+            retry_after: Its header of that name.
+            has_files: Whether the request held images or audio.
+        """
+        return self._failure(status, _read(body), retry_after=retry_after, has_files=has_files)
+
+    def from_event(self, error: Any, *, has_files: bool = False) -> UpstreamFailure:
+        """What follows from an error in the midst of a stream."""
+        said = _from_error(error)
+        return self._failure(said.status or 500, said, has_files=has_files)
+
+    def from_body(self, body: bytes, *, has_files: bool = False) -> UpstreamFailure:
+        """What follows from a response of success whose body is no stream: some servers send errors so."""
+        said = _read(body)
+        if not said.message:
+            return self.broken("it is not an event stream")
+        return self._failure(said.status or 500, said, has_files=has_files)
+
+    def unreachable(self, reason: str) -> UpstreamFailure:
+        """What follows where there was no response, for a reason in a few words."""
+        return UpstreamFailure(
+            ModelBusy(f"The engine at {self.host} cannot be reached: {reason}."), wait=True
+        )
+
+    def silent(self, seconds: float) -> UpstreamFailure:
+        """What follows where nothing came for too long."""
+        return UpstreamFailure(ModelBusy(f"The engine at {self.host} was silent for {seconds:g} seconds."))
+
+    def cut(self) -> UpstreamFailure:
+        """What follows where a stream ended before the answer."""
+        return UpstreamFailure(
+            ModelBusy(f"The engine at {self.host} broke off before its answer was whole."), wait=True
+        )
+
+    def filtered(self) -> UpstreamFailure:
+        """What follows where a filter has cut the answer."""
+        return UpstreamFailure(ValueError("The engine's content filter broke the answer off."))
+
+    def broken(self, reason: str) -> UpstreamFailure:
+        """What follows where it sent something else than a chat completion, for a reason in a few words."""
+        return UpstreamFailure(
+            ModelFailed(f"The engine at {self.host} did not answer with a chat completion: {reason}.")
+        )
+
+    def _failure(
+        self, status: int, said: _Said, *, retry_after: str | None = None, has_files: bool = False
+    ) -> UpstreamFailure:
+        if status in _TEMPORARY and _NO_QUOTA not in said.codes:
+            return self._busy(status, said, _seconds(retry_after))
+        return UpstreamFailure(self._lasting(status, said, has_files=has_files))
+
+    def _busy(self, status: int, said: _Said, seconds: float | None) -> UpstreamFailure:
+        what = "has too much to do" if status == 429 else f"is not ready (HTTP {status})"  # noqa: PLR2004
+        later = "" if seconds is None else f" It asks to come again in {seconds:.0f} seconds."
+        error = ModelBusy(f"The engine at {self.host} {what}{self._words(said)}.{later}")
+        if seconds is None:
+            return UpstreamFailure(error, wait=True)
+        return UpstreamFailure(error, wait=seconds if seconds <= LONGEST_WAIT else False)
+
+    def _lasting(self, status: int, said: _Said, *, has_files: bool) -> ValueError:
+        engine, words = f"The engine at {self.host}", self._words(said)
+        if _TOO_LONG.search(" ".join((said.message, *said.codes))):
+            return ValueError(f"The chat is too long for the engine{words}.")
+        if has_files and status not in {401, 403, 404} and _MEDIA.search(said.message):
+            return ValueError(f"The engine's model does not take these files{words}.")
+        kind, text = _LASTING.get(status) or _LASTING_KINDS.get(status // 100, _OTHER)
+        return kind(text.format(engine=engine, status=status, words=words))
+
+    def _words(self, said: _Said) -> str:
+        text = re.sub(r"[\s\x00-\x1f\x7f]+", " ", said.message).strip(" .:")
+        if not text or self._is_secret(text):
+            return ""
+        return f": {text[:_MOST]}" + ("…" if len(text) > _MOST else "")
+
+    def _is_secret(self, text: str) -> bool:
+        if self.key is None:
+            return False
+        return any(
+            form[at : at + _RUN] in text
+            for form in (self.key, quote(self.key, safe=""))
+            for at in range(max(1, len(form) - _RUN + 1))
+        )
+
+
+def _read(body: bytes) -> _Said:
+    """What a response's body says; nothing where it is a web page."""
+    text = body.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return _Said() if "<" in text[:200] else _Said(text)
+    if isinstance(value, list) and value:  # Google's
+        value = value[0]
+    if not isinstance(value, Mapping):
+        return _Said(value if isinstance(value, str) else "")
+    return _from_error(next((value[name] for name in ("error", "detail") if value.get(name)), value))
+
+
+def _from_error(error: Any) -> _Said:
+    match error:
+        case str():
+            return _Said(error)
+        case Mapping():
+            codes = [error.get(name) for name in ("code", "type", "status")]
+            return _Said(
+                _string(error.get("message") or error.get("msg")),
+                tuple(str(code)[:_MOST] for code in codes if isinstance(code, str | int)),
+                next((code for code in codes if _is_status(code)), None),
+            )
+        case [first, *_]:  # FastAPI's, one for each field that is wrong
+            return _from_error(first)
+        case _:
+            return _Said()
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _is_status(code: object) -> bool:
+    return isinstance(code, int) and 400 <= code < 600  # noqa: PLR2004  HTTP's own
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """How long to wait, of a number of seconds or a date; None where it is neither."""
+    text = (retry_after or "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError, OSError):
+        return None
