@@ -17,13 +17,13 @@ from phi4_server.chat_completion.responder import Responder
 from phi4_server.chat_completion.simple import to_chat_model
 from phi4_server.model import ChatModel, ChatRequest, End, Model
 from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
-from phi4_server.queue import FairQueue
+from phi4_server.queue import MODEL, FairQueue
 from phi4_server.uploads import UploadsOnly, check_files
 
 Turn = tuple[list[Bubble], list[Entry]]
 """What the page shall show, and what the session shall keep."""
 
-AT_ONCE: dict[str, Any] = {"concurrency_id": "model"}
+AT_ONCE: dict[str, Any] = {"concurrency_id": MODEL}
 """All that has the model answer counts as one, when it comes to how many are answered at the same time."""
 
 
