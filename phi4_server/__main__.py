@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from phi4_server import login
+from phi4_server import api_key, login
 from phi4_server.bounds import DEFAULTS, MB, Bounds
 from phi4_server.model import Model
 from phi4_server.scripted import CutConnections, ScriptedModel, ScriptError
@@ -54,6 +54,12 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
         options.auth = login.credentials(options)
     except argparse.ArgumentTypeError as wrong:
         parser.error(f"argument --auth-env: {options.auth_env} {wrong}")
+    try:
+        options.api_key = api_key.api_key(options)
+    except argparse.ArgumentTypeError as wrong:
+        parser.error(f"argument --api-key-env: {options.api_key_env} {wrong}")
+    if api_key.is_open_behind_a_login(options):
+        parser.error("--openai-api and --mcp know no login: beside --auth, they need --api-key-env")
     if options.script is not None:
         try:
             scripted = ScriptedModel.from_file(options.script)
@@ -96,6 +102,7 @@ def _parser(models: Mapping[str, Callable[[], Model]]) -> argparse.ArgumentParse
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 means all (default: %(default)s)"
     )
     login.add_options(parser)
+    api_key.add_options(parser)
     offer(
         "--allowed-host",
         action="append",
@@ -201,6 +208,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener: socket.socket) -> None:
     # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
     from phi4_server.app import build  # noqa: PLC0415  see above
+    from phi4_server.chat_completion.responder import Responder  # noqa: PLC0415  see above
+    from phi4_server.chat_completion.simple import to_chat_model  # noqa: PLC0415  see above
     from phi4_server.server import serve  # noqa: PLC0415  see above
 
     warnings.simplefilter(
@@ -214,6 +223,7 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         bounds=bounds,
         words_per_second=options.words_per_second,
     )
+    responder = Responder(to_chat_model(model), most=bounds.text, words_per_second=options.words_per_second)
     serve(
         page,
         listener=listener,
@@ -224,6 +234,8 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         auth=options.auth,
         allowed_hosts=[options.host, *(options.allowed_host or ())],
         middleware=CutConnections if isinstance(model, ScriptedModel) else None,
+        openai_api=responder if options.openai_api else None,
+        api_key=options.api_key,
     )
 
 
