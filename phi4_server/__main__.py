@@ -54,12 +54,7 @@ def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[],
         options.auth = login.credentials(options)
     except argparse.ArgumentTypeError as wrong:
         parser.error(f"argument --auth-env: {options.auth_env} {wrong}")
-    try:
-        options.api_key = api_key.api_key(options)
-    except argparse.ArgumentTypeError as wrong:
-        parser.error(f"argument --api-key-env: {options.api_key_env} {wrong}")
-    if api_key.is_open_behind_a_login(options):
-        parser.error("--openai-api and --mcp know no login: beside --auth, they need --api-key-env")
+    api_key.check(parser, options)
     if options.script is not None:
         try:
             scripted = ScriptedModel.from_file(options.script)

@@ -26,28 +26,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def api_key(options: argparse.Namespace) -> str | None:
-    """The key that was asked for, if any; its environment variable is gone afterwards.
-
-    Raises:
-        argparse.ArgumentTypeError: The variable holds none, or there is nothing that it would guard.
-    """
-    if options.api_key_env is None:
-        return None
-    if not (options.openai_api or options.mcp):
-        raise argparse.ArgumentTypeError("guards --openai-api and --mcp, and neither is given")
-    key = os.environ.pop(options.api_key_env, None)
-    if key is None:
-        raise argparse.ArgumentTypeError("is not set in the environment")
-    if not _KEY.fullmatch(key):
-        raise argparse.ArgumentTypeError("must be up to 1,000 characters of ASCII without blanks")
-    return key
-
-
-def is_open_behind_a_login(options: argparse.Namespace) -> bool:
-    """Whether the page has a login that these APIs would let everybody pass by.
+def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Sets `options.api_key` to the key that was asked for, or None; its environment variable is gone then.
 
     Args:
-        options: With `auth`, the login, and `api_key`, the key, as they were read.
+        parser: Ends the command if the key is none, or a login could be passed by without one.
+        options: As they were parsed, with `auth` set to the login that the page asks for, if any.
     """
-    return bool(options.auth and (options.openai_api or options.mcp) and options.api_key is None)
+    try:
+        options.api_key = None if options.api_key_env is None else _key(options)
+    except ValueError as wrong:
+        parser.error(f"argument --api-key-env: {options.api_key_env} {wrong}")
+    if options.auth and _is_asked_for(options) and options.api_key is None:
+        parser.error("--openai-api and --mcp know no login: beside one, they need --api-key-env")
+
+
+def _is_asked_for(options: argparse.Namespace) -> bool:
+    return bool(options.openai_api or options.mcp)
+
+
+def _key(options: argparse.Namespace) -> str:
+    if not _is_asked_for(options):
+        raise ValueError("guards --openai-api and --mcp, and neither is given")
+    key = os.environ.pop(options.api_key_env, None)
+    if key is None:
+        raise ValueError("is not set in the environment")
+    if not _KEY.fullmatch(key):
+        raise ValueError("must be up to 1,000 characters of ASCII without blanks")
+    return key

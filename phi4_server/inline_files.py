@@ -49,8 +49,8 @@ class InlineFiles:
         head = _HEAD.match(uri[:_LONGEST_HEAD])
         if head is None:
             raise ValueError(
-                f"{name} is not a data URI. This server fetches no URL and reads no file of its own: send the "
-                f"content, as data:...;base64,..."
+                f"{name} is not a data URI. This server fetches no URL and reads no file of its own: send "
+                f"the content, as data:...;base64,..."
             )
         return self.add_base64(uri[head.end() :], name, ending=head[1] or "bin")
 

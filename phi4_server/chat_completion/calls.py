@@ -25,8 +25,8 @@ class ToolCall:
 class CallReader:
     """Parts an answer into text and calls.
 
-    What may still become a marker is held back, and so are blanks, which go if a call stands beside them. What
-    stands between markers and is no call stays text.
+    What may still become a marker is held back, and so are blanks, which go if a call stands beside them.
+    What stands between markers and is no call stays text.
     """
 
     def __init__(self) -> None:

@@ -21,6 +21,7 @@ _TYPES = {
     429: "rate_limit_error",
 }
 _SERVER_ERROR = 500
+_STATUSES = {ModelBusy: 503, ModelFailed: 502}
 
 
 class ApiError(Exception):
@@ -70,13 +71,10 @@ def to_api_error(failure: Exception, *, show_error: bool) -> ApiError:
         case QueueFull(is_own=is_own):
             return ApiError(429 if is_own else 503, str(failure))
         case gr.Error(message=message):  # in some versions of Gradio a ValueError too
-            return ApiError(500, str(message))
-        case ModelBusy():
-            return ApiError(503, str(failure))
-        case ModelFailed():
-            return ApiError(502, str(failure))
+            return ApiError(_SERVER_ERROR, str(message))
         case ValueError():
-            return ApiError(400, str(failure))
+            statuses = (status for kind, status in _STATUSES.items() if isinstance(failure, kind))
+            return ApiError(next(statuses, 400), str(failure))
         case _:
             text = str(failure) or type(failure).__name__
-            return ApiError(500, text if show_error else "The server failed. Its log says why.")
+            return ApiError(_SERVER_ERROR, text if show_error else "The server failed. Its log says why.")

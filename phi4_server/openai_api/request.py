@@ -136,8 +136,8 @@ def _read_part(part: Any, where: str, files: InlineFiles) -> Any:
         case {"type": str(kind)}:
             raise ApiError(
                 400,
-                f"{where} is of the type {kind[:80]!r}, or lacks what such a part has. There are text, image_url "
-                f"and input_audio.",
+                f"{where} is of the type {kind[:80]!r}, or lacks what such a part has. There are text, "
+                f"image_url and input_audio.",
                 param=where,
             )
         case _:
