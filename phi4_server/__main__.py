@@ -206,6 +206,7 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
     from phi4_server.chat_completion.responder import Responder  # noqa: PLC0415  see above
     from phi4_server.chat_completion.simple import to_chat_model  # noqa: PLC0415  see above
     from phi4_server.server import serve  # noqa: PLC0415  see above
+    from phi4_server.turns import Turns  # noqa: PLC0415  see above
 
     warnings.simplefilter(
         "ignore", DeprecationWarning
@@ -229,7 +230,7 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         auth=options.auth,
         allowed_hosts=[options.host, *(options.allowed_host or ())],
         middleware=CutConnections if isinstance(model, ScriptedModel) else None,
-        openai_api=responder if options.openai_api else None,
+        openai_api=Turns(responder, page, bounds) if options.openai_api else None,
         api_key=options.api_key,
     )
 

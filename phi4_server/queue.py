@@ -6,8 +6,9 @@ Most turns are Gradio's events. Others, such as those of OpenAI's API, wait amon
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -58,7 +59,6 @@ class Place:
         size: Bytes that it holds.
         event: Gradio's own note of it; None while it is not in Gradio's queue.
         given: Is done once the turn has come, for what is no event.
-        arrived: Larger than those of all that came before.
     """
 
     client: str
@@ -66,29 +66,25 @@ class Place:
     size: int
     event: Event | None = None
     given: asyncio.Future[None] | None = None
-    arrived: int = 0
 
     @classmethod
     def of(cls, event: Event) -> Place:
         """The place of an event in Gradio's queue."""
-        arrived = event.request.scope.get(_ARRIVED, 0)
-        return cls(*_origin(event.request, event.session_hash), event, arrived=arrived)
+        return cls(*_origin(event.request, event.session_hash), event)
+
+    @property
+    def turn(self) -> object:
+        """What it is a place for."""
+        return self.event or self.given
 
 
 def _origin(request: Request, session: str | None) -> tuple[str, str, int]:
     return client_of(request.scope.get("client")), session or "", request.scope.get(SIZE, 0)
 
 
-_ARRIVED = "phi4_server.arrived"
-
-
 def fair(line: list[Place]) -> list[Place]:
     """A line in which clients take turns, and the sessions of each client do."""
     return in_turns(in_turns(line, lambda place: place.session), lambda place: place.client)
-
-
-def _ordered(places: Iterable[Place]) -> list[Place]:
-    return fair(sorted(places, key=lambda place: place.arrived))
 
 
 class FairQueue(Queue):
@@ -108,7 +104,8 @@ class FairQueue(Queue):
         self._bounds = bounds
         self._at_once = at_once
         self._others: list[Place] = []
-        self._arrivals = count()
+        self._names = count()
+        self._ranks: dict[object, int] = {}
         self.event_analytics = _Nothing()
 
     def __len__(self) -> int:
@@ -133,10 +130,10 @@ class FairQueue(Queue):
             QueueFull: There is no room for it, or others that came later need the room more.
         """
         given = asyncio.get_running_loop().create_future()
-        arrived = next(self._arrivals)
-        place = Place(client, f"turn {arrived}", size, given=given, arrived=arrived)
+        place = Place(client, f"turn {next(self._names)}", size, given=given)
         self._make_room(place)
         self._others.append(place)
+        self._line_up()
         self._give_turns()
         try:
             await given
@@ -154,9 +151,8 @@ class FairQueue(Queue):
         Raises:
             HTTPException: 429, its session has too many turns waiting; 503, there is no room.
         """
-        request.scope[_ARRIVED] = arrived = next(self._arrivals)
         try:
-            self._make_room(Place(*_origin(request, body.session_hash), arrived=arrived))
+            self._make_room(Place(*_origin(request, body.session_hash)))
         except QueueFull as full:
             raise HTTPException(503, str(full)) from full
         pushed = await super().push(body, request, username)
@@ -181,6 +177,8 @@ class FairQueue(Queue):
             event.data = None
             if event_id not in unread:
                 self.event_ids_to_events.pop(event_id, None)
+        waiting = {place.turn for place in self._line()}
+        self._ranks = {turn: rank for turn, rank in self._ranks.items() if turn in waiting}
         if isinstance(self._asyncio_tasks, list):  # later versions of Gradio have a set, and tidy it
             self._asyncio_tasks[:] = [task for task in self._asyncio_tasks if not task.done()]
         if app := self.server_app:
@@ -205,12 +203,17 @@ class FairQueue(Queue):
         return self.event_queue_per_concurrency_id[MODEL]
 
     def _line(self, *newcomers: Place) -> list[Place]:
-        return _ordered([*map(Place.of, self._waiting()), *self._others, *newcomers])
+        """All that wait: those that were lined up before in that order, and others behind them, by turns."""
+        places = [*map(Place.of, self._waiting()), *self._others, *newcomers]
+        return fair(sorted(places, key=self._rank))
+
+    def _rank(self, place: Place) -> float:
+        return self._ranks.get(place.turn, math.inf)
 
     def _give_turns(self) -> None:
         """Has those begin whose turn it is, up to the first that is an event: Gradio begins those."""
         while self._others and self._model.current_concurrency < self._at_once:
-            first = _ordered([*map(Place.of, self._model.queue), *self._others])[0]
+            first = min([*map(Place.of, self._model.queue), *self._others], key=self._rank)
             if first.given is None:
                 break
             self._others.remove(first)
@@ -246,9 +249,9 @@ class FairQueue(Queue):
             self.send_message(event, ProcessCompletedMessage(output=output, title=FULL, success=False))
 
     def _line_up(self) -> None:
+        self._ranks = {place.turn: rank for rank, place in enumerate(self._line())}
         for concurrency_id, line in self.event_queue_per_concurrency_id.items():
-            places = _ordered(map(Place.of, line.queue))
-            ordered = [place.event for place in places if place.event is not None]
+            ordered = sorted(line.queue, key=self._ranks.__getitem__)
             if ordered != line.queue:
                 line.queue[:] = ordered
                 self.broadcast_estimations(concurrency_id)

@@ -21,7 +21,6 @@ from fastapi import FastAPI
 
 from phi4_server.admission import Admission
 from phi4_server.bounds import DEFAULTS, Bounds
-from phi4_server.chat_completion.responder import Responder
 from phi4_server.connections import Connection, room_for
 from phi4_server.key_guard import KeyGuard
 from phi4_server.openai_api import routes
@@ -30,6 +29,7 @@ from phi4_server.openai_api.shape import ErrorShape
 from phi4_server.page import EXAMPLES
 from phi4_server.sessions import keep_sessions
 from phi4_server.shares import Shares
+from phi4_server.turns import Turns
 from phi4_server.web_security import WebSecurity
 
 GRACE_S = 1
@@ -75,7 +75,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
     auth: tuple[str, str] | None = None,
     allowed_hosts: Collection[str] = (),
     middleware: Callable[[Any], Any] | None = None,
-    openai_api: Responder | None = None,
+    openai_api: Turns | None = None,
     api_key: str | None = None,
 ) -> None:
     """Answers requests until SIGTERM, SIGINT or, if asked, the end of standard input.
@@ -93,14 +93,14 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
         auth: The name and password that the page and its clients log in with; None lets everybody in.
         allowed_hosts: Names by which requests may reach this server, beside localhost and its addresses.
         middleware: ASGI middleware of the model's own, next to Gradio.
-        openai_api: Has the model answer OpenAI's API too; None leaves that out.
+        openai_api: Have the model answer OpenAI's API too; None leaves that out.
         api_key: The key that programs other than the page's clients need; None lets everybody in.
 
     Raises:
         KeyboardInterrupt: It was stopped by a signal, whose handler raises that.
     """
     os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # Gradio 6 would keep every chat in the browser
-    api = openai_api and OpenAIApi(openai_api, page, bounds, show_error=show_error)
+    api = openai_api and OpenAIApi(openai_api, show_error=show_error)
     with redirect_stdout(io.StringIO()):  # Gradio 5.50 prints a forgotten line here
         app = gr.mount_gradio_app(
             FastAPI(openapi_url=None, routes=api.routes if api else None),

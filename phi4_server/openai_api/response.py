@@ -6,8 +6,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-import anyio
-
 from phi4_server.openai_api.errors import ApiError
 
 Message = MutableMapping[str, Any]
@@ -66,25 +64,6 @@ async def body(receive: Receive) -> bytes:
         pieces.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(pieces)
-
-
-async def while_connected(receive: Receive, work: Callable[[], Awaitable[None]]) -> None:
-    """Does some work until it is done, or the client has left.
-
-    Args:
-        receive: Of a request whose body was read.
-        work: What to do. It is cancelled when the client leaves.
-    """
-    async with anyio.create_task_group() as group:
-
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            group.cancel_scope.cancel()
-
-        group.start_soon(watch)
-        await work()
-        group.cancel_scope.cancel()
 
 
 def _dumps(value: Mapping[str, Any]) -> bytes:

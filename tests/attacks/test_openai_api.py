@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -29,7 +30,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs several a
 CHAT = "/v1/chat/completions"
 KEY = "sesame-0pen"
 FLOODER, POLITE = "127.0.0.2", "127.0.0.3"
-SMALL = "--at-once 1 --max-queue 4 --max-file-size 100kb --max-files 2 --max-text 1000 --openai-api".split()
+SMALL = shlex.split(
+    "--at-once 1 --max-queue 4 --max-file-size 100kb --max-files 2 --max-text 1000 --openai-api"
+)
 Arrive = Callable[[str], Visitor]
 
 
@@ -113,11 +116,8 @@ def test_sizes(arrive: Arrive) -> None:
         b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
         b'{"messages": [{"role": "user", "content": "hi"}], "temperature": NaN}',
         b'{"messages": [{"role": "user", "content": "hi"}], "seed": 1' + b"0" * 5_000 + b"}",
-        b'{"messages": [{"role": "user", "content": "hi"}], "tools": [{"function": {"name": "f", "parameters": '
-        + b'{"a": ' * 5_000
-        + b"1"
-        + b"}" * 5_000
-        + b"}}]}",
+        b'{"messages": [{"role": "user", "content": "hi"}], "tools": [{"function": {"name": "f", '
+        b'"parameters": ' + b'{"a": ' * 5_000 + b"1" + b"}" * 5_000 + b"}}]}",
     ],
 )
 def test_what_is_no_request(content: bytes, arrive: Arrive) -> None:
@@ -244,7 +244,7 @@ def test_turns_are_shared_with_the_page(arrive: Arrive) -> None:
         next(lines)
         began = time.monotonic()
         page.wait("hi").raise_for_status()
-        [*lines]
+        assert list(lines)[-2] == "data: [DONE]"
         assert time.monotonic() - began > 1
     assert page.again().ask("hi").startswith("hi")
 

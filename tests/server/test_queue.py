@@ -199,14 +199,14 @@ async def test_others_take_turns_too() -> None:
     """What is no event has its turn by clients, one at a time here, and after the events that came before."""
     space, log = Space(Bounds()), list[str]()
     await space.push("a", "s")
-    waiting = [asyncio.create_task(wait(space, client, log)) for client in "aabc"]
+    waiting = [asyncio.create_task(wait(space, client, log)) for client in "aaabc"]
     await asyncio.sleep(0.1)
-    assert (log, len(space.queue)) == ([], 5)  # the event is first, and Gradio begins those
+    assert (log, len(space.queue)) == ([], 6)  # the event is first, and Gradio begins those
     events, _batch, _id = space.queue.get_events() or ([], False, "")
     assert [event.session_hash for event in events] == ["s"]
     assert space.queue.get_events() is None
     await asyncio.wait_for(asyncio.gather(*waiting), 10)
-    assert (log, len(space.queue)) == (["a", "b", "c", "a"], 0)
+    assert (log, len(space.queue)) == (["b", "c", "a", "a", "a"], 0)
 
 
 async def test_others_hold_what_is_answered_at_a_time() -> None:
@@ -220,7 +220,7 @@ async def test_others_hold_what_is_answered_at_a_time() -> None:
 
 
 async def test_others_give_way() -> None:
-    """When the queue is full, who waits most often gives way, event or not; the reason says whose fault it is."""
+    """When it is full, who waits most often gives way, event or not; the reason says whose fault it is."""
     space, log = Space(Bounds(queue=2)), list[str]()
     async with space.queue.turn("x", 0):
         tasks = [asyncio.create_task(wait(space, client, log)) for client in "aaa"]

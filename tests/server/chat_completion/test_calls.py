@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -71,7 +72,7 @@ def test_pieces_make_no_difference(text: str, cuts: list[int], marked: bool) -> 
     """However an answer is cut, the same is read."""
     answer = f"{text}{MARKED if marked else ''}{text}"
     edges = sorted({0, len(answer), *(cut for cut in cuts if cut < len(answer))})
-    pieces = [answer[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [answer[start:end] for start, end in pairwise(edges)]
     assert read(*pieces) == read(answer)
 
 

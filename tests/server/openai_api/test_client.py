@@ -164,7 +164,7 @@ def test_roles_and_history(client: openai.OpenAI) -> None:
 
 
 def test_options(client: openai.OpenAI) -> None:
-    """An answer ends where it may be no longer, and before a stop string; what makes no difference may come."""
+    """An answer ends where it has to, or before a stop string; what makes no difference may come."""
     short = ask(client, WHO, max_tokens=4, temperature=0.0, top_p=0.5, seed=1, user="ada", store=False)
     assert (text_of(short).strip(), short.choices[0].finish_reason) == ("I am the offline", "length")
     assert text_of(ask(client, WHO, max_completion_tokens=2)) == "I am"
