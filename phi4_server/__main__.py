@@ -202,12 +202,15 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener: socket.socket) -> None:
     # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
+    from phi4_server import mcp_tool  # noqa: PLC0415  see above
     from phi4_server.app import build  # noqa: PLC0415  see above
     from phi4_server.chat_completion.responder import Responder  # noqa: PLC0415  see above
     from phi4_server.chat_completion.simple import to_chat_model  # noqa: PLC0415  see above
-    from phi4_server.server import serve  # noqa: PLC0415  see above
+    from phi4_server.server import address, serve  # noqa: PLC0415  see above
     from phi4_server.turns import Turns  # noqa: PLC0415  see above
 
+    if options.mcp and (problem := mcp_tool.problem(has_login=options.auth is not None)):
+        sys.exit(_complain(problem))
     warnings.simplefilter(
         "ignore", DeprecationWarning
     )  # what a later Gradio drops is no concern of whoever runs this
@@ -218,12 +221,13 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         at_once=options.at_once,
         bounds=bounds,
         words_per_second=options.words_per_second,
+        mcp=options.mcp,
     )
     responder = Responder(to_chat_model(model), most=bounds.text, words_per_second=options.words_per_second)
     serve(
         page,
         listener=listener,
-        ready=lambda: _say(f"{model.name} is ready at {_url(listener)}"),
+        ready=lambda: _say(f"{model.name} is ready at {address(listener)}"),
         bounds=bounds,
         show_error=options.show_error,
         with_parent=options.with_parent,
@@ -232,13 +236,8 @@ def _serve(options: argparse.Namespace, model_of: Callable[[], Model], listener:
         middleware=CutConnections if isinstance(model, ScriptedModel) else None,
         openai_api=Turns(responder, page, bounds) if options.openai_api else None,
         api_key=options.api_key,
+        mcp=options.mcp,
     )
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  names it, binds nothing
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def _say(line: str) -> None:

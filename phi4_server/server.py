@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -19,6 +19,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
+from phi4_server import mcp_tool
 from phi4_server.admission import Admission
 from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.connections import Connection, room_for
@@ -77,6 +78,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
     middleware: Callable[[Any], Any] | None = None,
     openai_api: Turns | None = None,
     api_key: str | None = None,
+    mcp: bool = False,
 ) -> None:
     """Answers requests until SIGTERM, SIGINT or, if asked, the end of standard input.
 
@@ -95,13 +97,15 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
         middleware: ASGI middleware of the model's own, next to Gradio.
         openai_api: Have the model answer OpenAI's API too; None leaves that out.
         api_key: The key that programs other than the page's clients need; None lets everybody in.
+        mcp: Whether the page is an MCP server too; `phi4_server.app.build` has to have made a tool for it.
 
     Raises:
         KeyboardInterrupt: It was stopped by a signal, whose handler raises that.
     """
     os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # Gradio 6 would keep every chat in the browser
     api = openai_api and OpenAIApi(openai_api, show_error=show_error)
-    with redirect_stdout(io.StringIO()):  # Gradio 5.50 prints a forgotten line here
+    only_tool = mcp_tool.only_tool(page, address(listener)) if mcp else nullcontext({})
+    with redirect_stdout(io.StringIO()), only_tool as arguments:  # Gradio 5.50 prints a forgotten line here
         app = gr.mount_gradio_app(
             FastAPI(openapi_url=None, routes=api.routes if api else None),
             page,
@@ -112,6 +116,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
             show_error=show_error,
             max_file_size=bounds.file,
             ssr_mode=False,
+            **arguments,
         )
     mount: Any = app.routes[-1]
     mount.app.debug = False  # Gradio 5.20 shows strangers the traceback of what fails in itself
@@ -123,7 +128,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
             app if middleware is None else middleware(app),
             bounds=bounds,
             allowed_hosts=allowed_hosts,
-            apis=[routes] if api else [],
+            apis=[*([routes] if api else []), *([mcp_tool] if mcp else [])],
             api_key=api_key,
         ),
         log_level="warning",
@@ -135,6 +140,13 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
     if with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=[server], daemon=True).start()
     server.run(sockets=[listener])
+
+
+def address(listener: socket.socket) -> str:
+    """The URL at which this machine reaches a server."""
+    host, port = listener.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  names it, binds nothing
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def _guarded(

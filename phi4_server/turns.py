@@ -88,6 +88,7 @@ async def while_connected(
         receive: Of a request whose body was read.
         work: What to do. It is cancelled when the client leaves.
     """
+    failures = []
     async with anyio.create_task_group() as group:
 
         async def watch() -> None:
@@ -96,5 +97,10 @@ async def while_connected(
             group.cancel_scope.cancel()
 
         group.start_soon(watch)
-        await work()
+        try:
+            await work()
+        except Exception as failure:  # noqa: BLE001  raised below: the group would wrap it
+            failures.append(failure)
         group.cancel_scope.cancel()
+    for failure in failures:
+        raise failure
