@@ -110,7 +110,7 @@ class FairQueue(Queue):
 
     def __len__(self) -> int:
         """How many turns wait, of all kinds; Gradio looks for the next while there are any."""
-        return super().__len__() + len(self._others)
+        return len(self._waiting()) + len(self._others)
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
         """The events that are next, if any are; others whose turn it is have it first."""

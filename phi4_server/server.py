@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -104,8 +104,10 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
     """
     os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # Gradio 6 would keep every chat in the browser
     api = openai_api and OpenAIApi(openai_api, show_error=show_error)
-    only_tool = mcp_tool.only_tool(page, address(listener)) if mcp else nullcontext({})
-    with redirect_stdout(io.StringIO()), only_tool as arguments:  # Gradio 5.50 prints a forgotten line here
+    one_tool: AbstractContextManager[dict[str, Any]] = (
+        mcp_tool.only_tool(page, address(listener)) if mcp else nullcontext({})
+    )
+    with redirect_stdout(io.StringIO()), one_tool as arguments:  # Gradio 5.50 prints a forgotten line here
         app = gr.mount_gradio_app(
             FastAPI(openapi_url=None, routes=api.routes if api else None),
             page,

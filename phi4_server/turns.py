@@ -99,8 +99,8 @@ async def while_connected(
         group.start_soon(watch)
         try:
             await work()
-        except Exception as failure:  # noqa: BLE001  raised below: the group would wrap it
-            failures.append(failure)
+        except Exception as exc:  # noqa: BLE001  raised below: the group would wrap it
+            failures.append(exc)
         group.cancel_scope.cancel()
     for failure in failures:
         raise failure

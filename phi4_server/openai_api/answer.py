@@ -120,11 +120,15 @@ class Answer:
     @property
     def _usage(self) -> Json | None:
         usage = self._end.usage
-        return usage and {
-            "prompt_tokens": usage.input_tokens,
-            "completion_tokens": usage.output_tokens,
-            "total_tokens": usage.input_tokens + usage.output_tokens,
-        }
+        return (
+            None
+            if usage is None
+            else {
+                "prompt_tokens": usage.input_tokens,
+                "completion_tokens": usage.output_tokens,
+                "total_tokens": usage.input_tokens + usage.output_tokens,
+            }
+        )
 
 
 def _call(call: ToolCall, index: int) -> Json:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 import httpx
+import httpx2
 import media
 import openai
 import pytest
@@ -73,7 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def connect(url: str, key: str = "unused") -> openai.OpenAI:
     """A client that tries once, and uses no proxy."""
-    http = httpx.Client(trust_env=False)
+    http = httpx2.Client(trust_env=False)
     return openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, http_client=http)
 
 
@@ -142,7 +143,7 @@ def test_usage_is_not_sent_unasked(client: openai.OpenAI) -> None:
 async def test_async(url: str) -> None:
     """The asynchronous client has the same."""
     async with openai.AsyncOpenAI(
-        base_url=f"{url}/v1", api_key="x", http_client=httpx.AsyncClient(trust_env=False)
+        base_url=f"{url}/v1", api_key="x", http_client=httpx2.AsyncClient(trust_env=False)
     ) as client:
         whole = await client.chat.completions.create(model="x", messages=[WHO])
         chunks = [
@@ -232,7 +233,9 @@ def test_calls_are_streamed(client: openai.OpenAI) -> None:
     assert deltas[0].function.name == "get_weather"
     with client.chat.completions.stream(model="x", messages=[ASKED], tools=[WEATHER]) as stream:
         final = stream.get_final_completion()
-    (call,) = final.choices[0].message.tool_calls or ()
+    calls = final.choices[0].message.tool_calls
+    assert calls
+    (call,) = calls
     assert final.choices[0].finish_reason == "tool_calls"
     assert call.function.arguments == '{"city": "Lima"}'
 
@@ -372,7 +375,7 @@ def test_keys(monkeypatch: pytest.MonkeyPatch) -> None:
             assert text_of(ask(client, WHO))
             assert client.models.list().data
         for wrong in ("sesam", "sesame2", "Sesame", "é"):
-            response = httpx.get(f"{url}/v1/models", headers={"authorization": f"Bearer {wrong}".encode()})
+            response = httpx.get(f"{url}/v1/models", headers=[(b"authorization", f"Bearer {wrong}".encode())])
             assert response.status_code == 401
         with connect(url, "open") as client:
             with pytest.raises(openai.AuthenticationError) as refused:
