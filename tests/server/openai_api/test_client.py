@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import Any, cast
@@ -364,6 +365,22 @@ def test_without_tools_a_marker_is_text() -> None:
     """Who offers no tools gets what the model writes."""
     with scripted([{"tool_calls": [{"name": "f", "arguments": {}}]}]) as client:
         assert text_of(ask(client, WHO)).startswith("<|tool_call|>")
+
+
+def test_too_many_wait() -> None:
+    """Who has too many waiting is told so; a stream that is left makes room."""
+    slow: Script = [{"when": "slow", "text": ["a "] * 100, "pause": 0.2}, {"when": "fast", "text": "done"}]
+    with scripted(slow, "--at-once", "1", "--max-queue", "1") as client, ThreadPoolExecutor() as pool:
+        stream = ask(client, {"role": "user", "content": "slow"}, stream=True)
+        next(iter(stream))
+        waiting = pool.submit(ask, client, {"role": "user", "content": "fast"})
+        time.sleep(0.5)
+        with pytest.raises(openai.RateLimitError) as refused:
+            ask(client, {"role": "user", "content": "fast"})
+        assert int(refused.value.response.headers["retry-after"]) > 0
+        assert not waiting.done()
+        stream.close()
+        assert text_of(waiting.result(10)) == "done"
 
 
 def test_keys(monkeypatch: pytest.MonkeyPatch) -> None:
