@@ -33,6 +33,9 @@ INLINE = (PREFIX,)
 OPEN = dict.fromkeys(("GET", "POST", "DELETE"), re.compile(rf"{PREFIX}/?"))
 """The requests that are answered here, by method and path."""
 
+OFF = {"mcp_server": False} if "mcp_server" in inspect.signature(gr.mount_gradio_app).parameters else {}
+"""Arguments for `gr.mount_gradio_app`, which asks the environment otherwise; early ones have none."""
+
 _ENDPOINT = "ask_phi4"
 
 
@@ -42,7 +45,7 @@ def problem(*, has_login: bool) -> str | None:
     Args:
         has_login: Whether the page asks for a login.
     """
-    if "mcp_server" not in inspect.signature(gr.mount_gradio_app).parameters:
+    if not OFF:
         return f"--mcp needs Gradio 5.50 or newer, and this is {gr.__version__}: pip install -U gradio"
     if find_spec("mcp") is None:
         return "--mcp needs the package mcp; it comes with: pip install 'phi4-space[server,mcp]'"
@@ -92,7 +95,7 @@ def add_tool(turns: Turns) -> None:
 
 
 def _message(failure: Exception) -> str:
-    """What the client is told; what nobody foresaw goes to the log."""
+    """The error's text for the client; what nobody foresaw goes to the log."""
     match failure:
         case gr.Error(message=message):
             return str(message)

@@ -105,7 +105,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
     os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # Gradio 6 would keep every chat in the browser
     api = openai_api and OpenAIApi(openai_api, show_error=show_error)
     one_tool: AbstractContextManager[dict[str, Any]] = (
-        mcp_tool.only_tool(page, address(listener)) if mcp else nullcontext({})
+        mcp_tool.only_tool(page, address(listener)) if mcp else nullcontext(mcp_tool.OFF)
     )
     with redirect_stdout(io.StringIO()), one_tool as arguments:  # Gradio 5.50 prints a forgotten line here
         app = gr.mount_gradio_app(

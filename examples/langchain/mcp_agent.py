@@ -45,10 +45,10 @@ async def main(task: str) -> None:
         agent = create_agent(ChatPhi4(), await load_mcp_tools(session))
         asked: Any = {"messages": [HumanMessage(task)]}
         for message in (await agent.ainvoke(asked))["messages"]:
-            print(told(message))
+            print(described(message))
 
 
-def told(message: AnyMessage) -> str:
+def described(message: AnyMessage) -> str:
     """One step of the agent, in a line."""
     match message:
         case AIMessage(tool_calls=[_, *_] as calls):

@@ -56,7 +56,7 @@ class CallReader:
             yield self._blank
 
     def _opened(self) -> list[str | ToolCall] | None:
-        """The text up to the next opening; None if nothing more can be said."""
+        """The text up to the next opening; None if nothing more is known."""
         opening = _OPENING.search(self._held)
         end = self._partial_opening() if opening is None else opening.start()
         text, self._held = self._held[:end], self._held[end:]

@@ -217,7 +217,7 @@ def await_true(holds: Callable[[], bool]) -> None:
 
 
 def test_a_flood_leaves_room_for_others(arrive: Arrive) -> None:
-    """Who asks most is told to come again later, by 429; who asks once has a turn."""
+    """Who asks most is refused by 429, to come again later; who asks once has a turn."""
     flooder, polite = arrive(FLOODER), arrive(POLITE)
     with ThreadPoolExecutor(20) as pool:
         flood = [pool.submit(flooder.http.post, CHAT, json=body("SLOW 1")) for _ in range(12)]
@@ -301,7 +301,7 @@ def test_what_is_not_offered(method: str, path: str, arrive: Arrive) -> None:
 
 
 def test_failures_tell_nothing(gradio_python: str) -> None:
-    """What nobody foresaw is kept from users where that was asked for; otherwise its text is shown."""
+    """What nobody foresaw is kept from users where that was asked for; otherwise its text is in the error."""
     faulty = [gradio_python, str(ROOT / "tests/spaces/faulty.py"), "--openai-api"]
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setenv("PYTHONPATH", str(ROOT))

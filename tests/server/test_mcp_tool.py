@@ -131,9 +131,9 @@ async def test_audio(own: str) -> None:
 )
 async def test_what_is_refused(question: str, files: list[str], text: str, own: str) -> None:
     """Nothing is fetched or read from the disk, and bounds hold; the error says what to do."""
-    answered, said = await call(own, question, *files)
+    answered, error = await call(own, question, *files)
     assert not answered
-    assert text in said
+    assert text in error
 
 
 async def test_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,9 +157,11 @@ def test_other_sites_and_paths(own: str) -> None:
         assert http.post(PATH, content=b" " * 6_500_000).status_code == 413
 
 
-def test_off_unless_asked_for() -> None:
-    """A Space that was not told to is no MCP server, whatever the environment tells Gradio."""
-    with embedded_space() as url:
+def test_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Space is no MCP server by itself, whatever the environment has for Gradio."""
+    monkeypatch.setenv("GRADIO_MCP_SERVER", "True")
+    with embedded_space(variables=["GRADIO_MCP_SERVER"]) as url:
+        assert not httpx.get(f"{url}/config", trust_env=False).json().get("mcp_server")
         assert httpx.post(url + PATH, json={}, trust_env=False).status_code == 404
 
 

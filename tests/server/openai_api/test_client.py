@@ -114,7 +114,7 @@ pytestmark = pytest.mark.loopback
 
 
 def test_text(client: openai.OpenAI) -> None:
-    """A question is answered, with the reason of the end and with words as tokens, which is said."""
+    """A question is answered; words count as tokens, under a name that says so."""
     completion = ask(client, WHO)
     assert text_of(completion).startswith("I am the offline model")
     assert completion.choices[0].finish_reason == "stop"
@@ -262,10 +262,10 @@ class Ferry(BaseModel):
 
 def test_json(client: openai.OpenAI) -> None:
     """An answer has the form of a schema, or is any object; the client's own parser reads it."""
-    told: ChatCompletionMessageParam = {"role": "user", "content": "The name is Aurora. It has berths: 12."}
-    parsed = client.chat.completions.parse(model="x", messages=[told], response_format=Ferry)
+    text: ChatCompletionMessageParam = {"role": "user", "content": "The name is Aurora. It has berths: 12."}
+    parsed = client.chat.completions.parse(model="x", messages=[text], response_format=Ferry)
     assert parsed.choices[0].message.parsed == Ferry(name="Aurora", berths=12)
-    anything = ask(client, told, response_format={"type": "json_object"})
+    anything = ask(client, text, response_format={"type": "json_object"})
     assert isinstance(json.loads(text_of(anything)), dict)
 
 
@@ -368,7 +368,7 @@ def test_without_tools_a_marker_is_text() -> None:
 
 
 def test_too_many_wait() -> None:
-    """Who has too many waiting is told so; a stream that is left makes room."""
+    """Who has too many waiting gets a 429; a stream that is left makes room."""
     slow: Script = [{"when": "slow", "text": ["a "] * 100, "pause": 0.2}, {"when": "fast", "text": "done"}]
     with scripted(slow, "--at-once", "1", "--max-queue", "1") as client, ThreadPoolExecutor() as pool:
         stream = ask(client, {"role": "user", "content": "slow"}, stream=True)
@@ -405,7 +405,7 @@ def test_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_off_unless_asked_for() -> None:
-    """A Space that was not told to has no such paths."""
+    """A Space has no such paths by itself."""
     with embedded_space() as url:
         assert httpx.get(f"{url}/v1/models").status_code == 404
         assert httpx.post(f"{url}/v1/chat/completions", json={"messages": [WHO]}).status_code == 404
