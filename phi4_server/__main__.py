@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from phi4_server import login
+from phi4_server import api_key, login
 from phi4_server.bounds import DEFAULTS, MB, Bounds
 from phi4_server.model import ChatModel, Model, ModelFailed
 from phi4_server.scripted import CutConnections, ScriptedModel, ScriptError
@@ -63,6 +63,7 @@ def main(
         options.auth = login.credentials(options)
     except argparse.ArgumentTypeError as wrong:
         parser.error(f"argument --auth-env: {options.auth_env} {wrong}")
+    api_key.check(parser, options)
     model_of = _answering(options, parser, models)
     try:
         listener = _listen(options.host, options.port)
@@ -126,6 +127,7 @@ def _parser(models: Mapping[str, Callable[[], Model | ChatModel]]) -> argparse.A
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 means all (default: %(default)s)"
     )
     login.add_options(parser)
+    api_key.add_options(parser)
     offer(
         "--allowed-host",
         action="append",
@@ -233,9 +235,15 @@ def _serve(
 ) -> None:
     model, bounds = model_of(), _bounds(options)
     # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
+    from phi4_server import mcp_tool  # noqa: PLC0415  see above
     from phi4_server.app import build  # noqa: PLC0415  see above
-    from phi4_server.server import serve  # noqa: PLC0415  see above
+    from phi4_server.chat_completion.responder import Responder  # noqa: PLC0415  see above
+    from phi4_server.chat_completion.simple import to_chat_model  # noqa: PLC0415  see above
+    from phi4_server.server import address, serve  # noqa: PLC0415  see above
+    from phi4_server.turns import Turns  # noqa: PLC0415  see above
 
+    if options.mcp and (problem := mcp_tool.problem(has_login=options.auth is not None)):
+        sys.exit(_complain(problem))
     warnings.simplefilter(
         "ignore", DeprecationWarning
     )  # what a later Gradio drops is no concern of whoever runs this
@@ -245,24 +253,23 @@ def _serve(
         at_once=options.at_once,
         bounds=bounds,
         words_per_second=options.words_per_second,
+        mcp=options.mcp,
     )
+    responder = Responder(to_chat_model(model), most=bounds.text, words_per_second=options.words_per_second)
     serve(
         page,
         listener=listener,
-        ready=lambda: _say(f"{model.name} is ready at {_url(listener)}"),
+        ready=lambda: _say(f"{model.name} is ready at {address(listener)}"),
         bounds=bounds,
         show_error=options.show_error,
         with_parent=options.with_parent,
         auth=options.auth,
         allowed_hosts=[options.host, *(options.allowed_host or ())],
         middleware=CutConnections if isinstance(model, ScriptedModel) else None,
+        openai_api=Turns(responder, page, bounds) if options.openai_api else None,
+        api_key=options.api_key,
+        mcp=options.mcp,
     )
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  names it, binds nothing
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def _say(line: str) -> None:

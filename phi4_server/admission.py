@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -21,6 +21,9 @@ from phi4_server.shares import CLIENT, SIZE, Shares, client_of
 UPLOADS = "/gradio_api/upload"
 PROGRESS = "/gradio_api/upload_progress"
 """Which waits for an upload to begin, and is no work."""
+
+TAKEN = "phi4_server.taken"
+"""Under which a request's scope has what an app may call once it has made of the request what it needs."""
 
 AT_ONCE = 8
 """Requests that are worked on at a time; streams count until they begin."""
@@ -49,12 +52,22 @@ _Send = Callable[[_Message], Awaitable[None]]
 class Admission:
     """Lets requests in, of bounded size and in bounded time, each client in its turn."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], *, bounds: Bounds) -> None:
-        """Stands before `app`."""
+    def __init__(
+        self, app: Callable[..., Awaitable[None]], *, bounds: Bounds, inline: Collection[str] = ()
+    ) -> None:
+        """Stands before `app`.
+
+        Args:
+            app: What answers.
+            bounds: How much a request may bring.
+            inline: The paths where requests hold files themselves.
+        """
         self._app = app
         self._bounds = bounds
+        self._inline = inline
         self._bodies: Shares[Body] = Shares(bounds.bodies)
         self._uploads: Shares[Body] = Shares(bounds.disk // 2)
+        self._inlines: Shares[Body] = Shares(2 * bounds.inline)
         self._gate = Gate(AT_ONCE)
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
@@ -65,12 +78,7 @@ class Admission:
         client = client_of(scope.get("client"))
         CLIENT.set(client)
         is_upload = scope["path"].rstrip("/") == UPLOADS
-        body = Body(
-            receive,
-            most=self._bounds.upload if is_upload else self._bounds.body,
-            shares=self._uploads if is_upload else self._bodies,
-            client=client,
-        )
+        body = self._body(scope["path"], receive, client)
         try:
             body.announce(scope)
             if is_upload:  # Gradio writes it to the disk as it comes, and answers what is raised meanwhile
@@ -82,6 +90,15 @@ class Admission:
         finally:
             body.free()
 
+    def _body(self, path: str, receive: _Receive, client: str) -> Body:
+        if path.rstrip("/") == UPLOADS:
+            most, shares = self._bounds.upload, self._uploads
+        elif path.rstrip("/") in self._inline:
+            most, shares = self._bounds.inline, self._inlines
+        else:
+            most, shares = self._bounds.body, self._bodies
+        return Body(receive, most=most, shares=shares, client=client)
+
     async def _let_in(self, scope: _Message, body: Body, client: str, send: _Send) -> None:
         receive = await body.whole()
         scope[SIZE] = body.size
@@ -92,10 +109,15 @@ class Admission:
         with ExitStack() as inside:
             inside.callback(self._gate.leave)
 
+            def take() -> None:
+                inside.close()
+                body.free()
+
             async def send_and_leave(message: _Message) -> None:
                 inside.close()
                 await send(message)
 
+            scope[TAKEN] = take
             await self._app(scope, receive, send_and_leave)
 
 

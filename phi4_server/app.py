@@ -15,15 +15,17 @@ from phi4_server.chat_bounds import Filing, bounded
 from phi4_server.chat_completion.endpoint import add_endpoint, to_error
 from phi4_server.chat_completion.responder import Responder
 from phi4_server.chat_completion.simple import to_chat_model
+from phi4_server.mcp_tool import add_tool
 from phi4_server.model import ChatModel, ChatRequest, End, Model
 from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
-from phi4_server.queue import FairQueue
+from phi4_server.queue import MODEL, FairQueue
+from phi4_server.turns import Turns
 from phi4_server.uploads import UploadsOnly, check_files
 
 Turn = tuple[list[Bubble], list[Entry]]
 """What the page shall show, and what the session shall keep."""
 
-AT_ONCE: dict[str, Any] = {"concurrency_id": "model"}
+AT_ONCE: dict[str, Any] = {"concurrency_id": MODEL}
 """All that has the model answer counts as one, when it comes to how many are answered at the same time."""
 
 
@@ -34,6 +36,7 @@ def build(
     at_once: int = 8,
     bounds: Bounds = DEFAULTS,
     words_per_second: float | None = None,
+    mcp: bool = False,
 ) -> gr.Blocks:
     """A Space with the contract of the public one, and `model` behind it.
 
@@ -43,6 +46,7 @@ def build(
         at_once: How many answers are worked on at the same time; the others wait in the queue.
         bounds: How much it takes.
         words_per_second: The fastest pace of a streamed answer; None means the model's own.
+        mcp: Whether there is a tool for `phi4_server.server.serve(mcp=True)` to offer.
 
     Returns:
         Blocks for `phi4_server.server.serve`, or for Gradio's own `launch(allowed_paths=[str(EXAMPLES)])`.
@@ -78,6 +82,8 @@ def build(
         halted.then(_clear, None, [page.chatbot, page.box, page.chat], queue=False, **PRIVATE)
         blocks.load(None, None, None, js=STAY, **PRIVATE)
         add_endpoint(responder, bounds, stream=stream, **AT_ONCE)
+        if mcp:
+            add_tool(Turns(responder, blocks, bounds))
     blocks.queue(api_open=False)  # all answers wait in line, also those that programs ask for
     blocks._queue = FairQueue(blocks, at_once=at_once, bounds=bounds)  # noqa: SLF001  Gradio has no other way
     return blocks

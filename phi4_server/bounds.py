@@ -57,6 +57,11 @@ class Bounds:
         return 10 * self.body
 
     @property
+    def inline(self) -> int:
+        """Bytes in a request that holds files itself, in base64: three of the largest."""
+        return self.body + 4 * self.file
+
+    @property
     def upload(self) -> int:
         """Bytes in one upload."""
         return MB + self.file * self.files

@@ -1,15 +1,22 @@
-"""The queue of turns: who may wait, and who is next. Knows Gradio's queue; no sockets and no chats."""
+"""The queue of turns: who may wait, and who is next. Knows Gradio's queue; no sockets and no chats.
+
+Most turns are Gradio's events. Others, such as those of OpenAI's API, wait among them for `turn`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import gradio as gr
 from fastapi import HTTPException, Request
-from gradio.queueing import Event, Queue
+from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import ProcessCompletedMessage
 from gradio.utils import error_payload
 
@@ -25,6 +32,22 @@ from a Space that nobody uses; Gradio 5 each 50, which a turn on a free Space wa
 UNREAD = 8
 """Answers that a session may leave unread."""
 
+MODEL = "model"
+"""Gradio's `concurrency_id` of all that has the model answer: so many of them are answered at a time."""
+
+
+class QueueFull(Exception):
+    """There is no room for a turn.
+
+    Attributes:
+        is_own: Whether it is the client's own turns that leave none.
+    """
+
+    def __init__(self, reason: str, *, is_own: bool) -> None:
+        """Says why."""
+        super().__init__(reason)
+        self.is_own = is_own
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -34,18 +57,25 @@ class Place:
         client: Whose it is.
         session: Whose chat it goes on with.
         size: Bytes that it holds.
-        event: Gradio's own note of it; None while it is not in the queue.
+        event: Gradio's own note of it; None while it is not in Gradio's queue.
+        given: Is done once the turn has come, for what is no event.
     """
 
     client: str
     session: str
     size: int
     event: Event | None = None
+    given: asyncio.Future[None] | None = None
 
     @classmethod
     def of(cls, event: Event) -> Place:
         """The place of an event in Gradio's queue."""
         return cls(*_origin(event.request, event.session_hash), event)
+
+    @property
+    def turn(self) -> object:
+        """What it is a place for."""
+        return self.event or self.given
 
 
 def _origin(request: Request, session: str | None) -> tuple[str, str, int]:
@@ -72,7 +102,48 @@ class FairQueue(Queue):
         )
         self.sleep_when_free = LOOK_EVERY
         self._bounds = bounds
+        self._at_once = at_once
+        self._others: list[Place] = []
+        self._names = count()
+        self._ranks: dict[object, int] = {}
         self.event_analytics = _Nothing()
+
+    def __len__(self) -> int:
+        """How many turns wait, of all kinds; Gradio looks for the next while there are any."""
+        return len(self._waiting()) + len(self._others)
+
+    def get_events(self) -> tuple[list[Event], bool, str] | None:
+        """The events that are next, if any are; others whose turn it is have it first."""
+        self._give_turns()
+        events: tuple[list[Event], bool, str] | None = super().get_events()
+        return events
+
+    @asynccontextmanager
+    async def turn(self, client: str, size: int) -> AsyncIterator[None]:
+        """Waits with all others for a turn of the model's, and has it for as long as the block lasts.
+
+        Args:
+            client: Whose turn it is.
+            size: Bytes that it holds while it waits.
+
+        Raises:
+            QueueFull: There is no room for it, or others that came later need the room more.
+        """
+        given = asyncio.get_running_loop().create_future()
+        place = Place(client, f"turn {next(self._names)}", size, given=given)
+        self._make_room(place)
+        self._others.append(place)
+        self._line_up()
+        self._give_turns()
+        try:
+            await given
+            yield
+        finally:
+            if place in self._others:
+                self._others.remove(place)
+            elif not given.cancelled() and given.exception() is None:
+                self._model.current_concurrency -= 1
+                self._give_turns()
 
     async def push(self, body: Any, request: Request, username: str | None) -> Any:
         """Lets a turn wait; what is returned is Gradio's.
@@ -80,7 +151,10 @@ class FairQueue(Queue):
         Raises:
             HTTPException: 429, its session has too many turns waiting; 503, there is no room.
         """
-        self._make_room(Place(*_origin(request, body.session_hash)))
+        try:
+            self._make_room(Place(*_origin(request, body.session_hash)))
+        except QueueFull as full:
+            raise HTTPException(503, str(full)) from full
         pushed = await super().push(body, request, username)
         if pushed[0]:
             # A session that sent no name of its own has one now; phi4_server.sessions shall know it.
@@ -103,6 +177,8 @@ class FairQueue(Queue):
             event.data = None
             if event_id not in unread:
                 self.event_ids_to_events.pop(event_id, None)
+        waiting = {place.turn for place in self._line()}
+        self._ranks = {turn: rank for turn, rank in self._ranks.items() if turn in waiting}
         if isinstance(self._asyncio_tasks, list):  # later versions of Gradio have a set, and tidy it
             self._asyncio_tasks[:] = [task for task in self._asyncio_tasks if not task.done()]
         if app := self.server_app:
@@ -119,34 +195,63 @@ class FairQueue(Queue):
         for job in self.active_jobs:
             yield from job or ()
 
+    @property
+    def _model(self) -> EventQueue:
+        """Gradio's count of the model's turns."""
+        if MODEL not in self.event_queue_per_concurrency_id:  # which Gradio makes for the first event
+            self.event_queue_per_concurrency_id[MODEL] = EventQueue(MODEL, self._at_once)
+        return self.event_queue_per_concurrency_id[MODEL]
+
+    def _line(self, *newcomers: Place) -> list[Place]:
+        """All that wait: those that were lined up before in that order, and others behind them, by turns."""
+        places = [*map(Place.of, self._waiting()), *self._others, *newcomers]
+        return fair(sorted(places, key=self._rank))
+
+    def _rank(self, place: Place) -> float:
+        return self._ranks.get(place.turn, math.inf)
+
+    def _give_turns(self) -> None:
+        """Has those begin whose turn it is, up to the first that is an event: Gradio begins those."""
+        while self._others and self._model.current_concurrency < self._at_once:
+            first = min([*map(Place.of, self._model.queue), *self._others], key=self._rank)
+            if first.given is None:
+                break
+            self._others.remove(first)
+            if not first.given.done():  # else it was given up at the same moment
+                self._model.current_concurrency += 1
+                first.given.set_result(None)
+
     def _make_room(self, newcomer: Place) -> None:
-        line = [Place.of(event) for event in self._waiting()]
-        of_session = Counter(place.session for place in line)
+        of_session = Counter(place.session for place in self._line())
         if newcomer.session and of_session[newcomer.session] >= self._bounds.waiting:
             raise HTTPException(
                 429, f"{self._bounds.waiting} turns of this session are waiting. Let them be answered first."
             )
-        line = fair([*line, newcomer])
+        line = self._line(newcomer)
         while len(line) > self._bounds.queue or sum(place.size for place in line) > self._bounds.bodies:
             last = line.pop()
-            if last.event is None:
-                size = len(self._waiting())
-                raise HTTPException(
-                    503, f"Queue is full. Max size is {self._bounds.queue} and size is {size}."
+            if last is newcomer:
+                is_own = any(place.client == newcomer.client for place in line)
+                raise QueueFull(
+                    f"Queue is full. Max size is {self._bounds.queue} and size is {len(self)}.", is_own=is_own
                 )
-            self._turn_away(last.event)
+            self._turn_away(last)
 
-    def _turn_away(self, event: Event) -> None:
-        self.event_queue_per_concurrency_id[event.concurrency_id].queue.remove(event)
-        self.event_ids_to_events.pop(_name(event), None)
-        refusal = gr.Error("Queue is full: others have waited for longer.", title=FULL)
-        output = error_payload(refusal, show_error=True)
-        self.send_message(event, ProcessCompletedMessage(output=output, title=FULL, success=False))
+    def _turn_away(self, place: Place) -> None:
+        reason = "Queue is full: others have waited for longer."
+        if place.given is not None:
+            self._others.remove(place)
+            place.given.set_exception(QueueFull(reason, is_own=True))
+        elif (event := place.event) is not None:
+            self.event_queue_per_concurrency_id[event.concurrency_id].queue.remove(event)
+            self.event_ids_to_events.pop(_name(event), None)
+            output = error_payload(gr.Error(reason, title=FULL), show_error=True)
+            self.send_message(event, ProcessCompletedMessage(output=output, title=FULL, success=False))
 
     def _line_up(self) -> None:
+        self._ranks = {place.turn: rank for rank, place in enumerate(self._line())}
         for concurrency_id, line in self.event_queue_per_concurrency_id.items():
-            places = fair([Place.of(event) for event in line.queue])
-            ordered = [place.event for place in places if place.event is not None]
+            ordered = sorted(line.queue, key=self._ranks.__getitem__)
             if ordered != line.queue:
                 line.queue[:] = ordered
                 self.broadcast_estimations(concurrency_id)

@@ -9,7 +9,7 @@ Space do not use.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -87,14 +87,21 @@ class Refusal:
 class WebSecurity:
     """ASGI middleware that passes on what the page and the clients of a Space ask for, and nothing else."""
 
-    def __init__(self, app: _App, allowed_hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: _App,
+        allowed_hosts: Collection[str] = (),
+        also_open: Sequence[Mapping[str, re.Pattern[str]]] = (),
+    ) -> None:
         """Stands before `app`.
 
         Args:
             app: What answers.
             allowed_hosts: The server's names. Those of this machine, and addresses, always are.
+            also_open: What is answered besides: by method, the paths.
         """
         self._app = app
+        self._also_open = also_open
         self._hosts = {"localhost", *(name.lower() for name in allowed_hosts)}
 
     async def __call__(
@@ -129,8 +136,18 @@ class WebSecurity:
             _unreadable(headers, scope["path"])
             or _misdirected(headers, self._hosts)
             or _foreign(headers, method=scope["method"], path=scope["path"])
-            or _closed(scope["method"], scope["path"], scope["query_string"])
+            or self._closed(scope["method"], scope["path"], scope["query_string"])
         )
+
+    def _closed(self, method: str, path: str, query: bytes) -> Refusal | None:
+        """What neither the page nor a client asks for, such as what Gradio offers to authors of Spaces."""
+        also = (more[method].fullmatch(path) for more in self._also_open if method in more)
+        is_open = any(also) or (
+            _READ.fullmatch(path) and "deep_link" not in QueryParams(query)
+            if method in {"GET", "HEAD"}
+            else method == "POST" and _WRITE.fullmatch(path)
+        )
+        return None if is_open else Refusal(404, "There is nothing here.")
 
 
 def _own_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -186,13 +203,3 @@ def _foreign(headers: Headers, *, method: str, path: str) -> Refusal | None:
     if is_own:
         return None
     return Refusal(403, "This server answers its own page, and programs, but no page of another site.")
-
-
-def _closed(method: str, path: str, query: bytes) -> Refusal | None:
-    """What neither the page nor a client asks for, such as what Gradio offers to authors of Spaces."""
-    is_open = (
-        _READ.fullmatch(path) and "deep_link" not in QueryParams(query)
-        if method in {"GET", "HEAD"}
-        else method == "POST" and _WRITE.fullmatch(path)
-    )
-    return None if is_open else Refusal(404, "There is nothing here.")

@@ -19,6 +19,7 @@ from phi4_space import interop
 OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing", "stamina"}
 COMMAND_NEEDS = {"rich", "typer"}
 SERVER_NEEDS = {
+    "anyio",
     "av",
     "gradio",
     "httpx",
@@ -32,7 +33,7 @@ SERVER_NEEDS = {
     "pydantic",
     "starlette",
     "uvicorn",
-}  # the last four come with gradio
+}  # the first and the last four come with gradio
 ADAPTERS = {
     "langchain_phi4": {"langchain_core", "pydantic", "pydantic_core"},
     "llama_index_phi4": {"llama_index", "pydantic", "pydantic_core"},

@@ -14,7 +14,7 @@ from servers import ROOT, Servers
 pytestmark = pytest.mark.loopback
 EXAMPLES = ROOT / "examples" / "langchain"
 PICTURES = [*(ROOT / "examples" / "llama_index" / "corpus").glob("*.png")]
-TRIED = {"agent", "chat", "image_qa", "rag", "structured"}
+TRIED = {"agent", "chat", "image_qa", "mcp_agent", "rag", "structured"}
 Run = Callable[..., list[str]]
 
 
@@ -64,6 +64,21 @@ def test_an_agent_takes_two_steps(run: Run) -> None:
     answer = steps[4].removeprefix("ai: ")
     assert "66.2" in answer
     assert steps == [*calls, f"ai: {answer}", "--- ainvoke", f"ai: {answer}", "--- astream", *calls, answer]
+
+
+def test_an_agent_has_tools_of_an_mcp_server(run: Run) -> None:
+    """The second tool is called with what the first one found, in a server of its own."""
+    pytest.importorskip("langchain_mcp_adapters")
+
+    _, *steps, answer = run("mcp_agent.py")
+
+    assert steps == [
+        "calls get_temperature({'city': 'Lima'})",
+        "get_temperature gives 19.0",
+        "calls to_fahrenheit({'celsius': 19.0})",
+        "to_fahrenheit gives 66.2",
+    ]
+    assert "66.2" in answer
 
 
 def test_rag_answers_from_the_docs(run: Run) -> None:

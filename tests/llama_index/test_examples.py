@@ -14,7 +14,7 @@ from servers import ROOT, Servers
 
 pytestmark = pytest.mark.loopback
 EXAMPLES = ROOT / "examples" / "llama_index"
-TRIED = {"chat", "function_agent", "multimodal_retrieval", "rag", "structured", "workflow"}
+TRIED = {"chat", "function_agent", "mcp_agent", "multimodal_retrieval", "rag", "structured", "workflow"}
 PARTS = {"embeddings"}
 """What several of them use."""
 
@@ -143,3 +143,14 @@ def test_the_agents_hand_over(run: Run) -> None:
     assert last.startswith("purser: ")
     assert "42 crowns" in last
     assert "at noon" in last
+
+
+def test_an_agent_has_tools_of_an_mcp_server(run: Run) -> None:
+    """The second tool is called with what the first one found, in a server of its own."""
+    pytest.importorskip("llama_index.tools.mcp")
+
+    first, second, answer = run("mcp_agent.py").splitlines()
+
+    assert first == "price_of_nights({'nights': 3}) -> 42 crowns"
+    assert second == "convert_to_euros({'crowns': 42}) -> 3.65 euros"
+    assert "3.65 euros" in answer

@@ -10,12 +10,14 @@ import pytest
 from fastapi import HTTPException
 
 from phi4_server import admission
-from phi4_server.admission import Admission, Body, Gate
+from phi4_server.admission import TAKEN, Admission, Body, Gate
 from phi4_server.bounds import Bounds
 from phi4_server.shares import CLIENT, SIZE, Shares
 
 pytestmark = pytest.mark.anyio
 Message = MutableMapping[str, Any]
+INLINE = "/inline"
+"""Where requests hold files themselves."""
 SMALL = Bounds(file=10, files=2, text=4, disk=4_194_304)
 
 
@@ -83,7 +85,9 @@ async def test_other_than_http() -> None:
     assert seen == [{"type": "lifespan"}]
 
 
-@pytest.mark.parametrize(("path", "most"), [("/", SMALL.body), (admission.UPLOADS, SMALL.upload)])
+@pytest.mark.parametrize(
+    ("path", "most"), [("/", SMALL.body), (admission.UPLOADS, SMALL.upload), (INLINE, SMALL.inline)]
+)
 @pytest.mark.parametrize(("announced", "length"), [(True, ""), (True, "9" * 5000), (False, "")])
 async def test_too_large(path: str, most: int, length: str, *, announced: bool) -> None:
     """It is refused before it is read, if its length is told; else once it is too long."""
@@ -96,7 +100,7 @@ async def test_too_large(path: str, most: int, length: str, *, announced: bool) 
         while True:
             await receive()
 
-    await Admission(app, bounds=SMALL)(scope(path, **heads), wire.receive, wire.send)
+    await Admission(app, bounds=SMALL, inline=[INLINE])(scope(path, **heads), wire.receive, wire.send)
     assert wire.status == 413
     assert wire.answer.decode() == f"Request body exceeded maximum allowed size of {most} bytes."
 
@@ -134,11 +138,12 @@ async def test_too_many_values(piece: bytes) -> None:
     assert (wire.status, wire.answer) == (400, b"The request holds more than 20,000 values.")
 
 
-async def test_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["/", INLINE])
+async def test_too_slow(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that does not come is not waited for."""
     monkeypatch.setattr(admission, "PATIENCE_S", 0.01)
     wire = Wire(b"x", ends=False)
-    await Admission(echo, bounds=SMALL)(scope(), wire.receive, wire.send)
+    await Admission(echo, bounds=SMALL, inline=[INLINE])(scope(path), wire.receive, wire.send)
     assert (wire.status, wire.answer) == (408, b"The request's body came too slowly.")
 
 
@@ -237,6 +242,27 @@ async def test_a_stream_holds_no_turn() -> None:
             await asyncio.sleep(0)
     for stream in streams:
         stream.cancel()
+
+
+async def test_what_is_taken_holds_nothing() -> None:
+    """An app that has made of a request what it needs lets the next in, and their bytes count no more."""
+    taken = 0
+
+    async def app(scope: Message, receive: Any, _send: Any) -> None:
+        nonlocal taken
+        await receive()
+        scope[TAKEN]()
+        taken += 1
+        await asyncio.Event().wait()
+
+    guarded = Admission(app, bounds=SMALL, inline=[INLINE])
+    wires = [Wire(b"x" * SMALL.inline) for _ in range(admission.AT_ONCE + 2)]
+    requests = [asyncio.ensure_future(guarded(scope(INLINE), wire.receive, wire.send)) for wire in wires]
+    async with asyncio.timeout(5):
+        while taken < len(wires):
+            await asyncio.sleep(0)
+    for request in requests:
+        request.cancel()
 
 
 async def test_turns_of_requests() -> None:

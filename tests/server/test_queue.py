@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from phi4_server import Message
 from phi4_server.app import build
 from phi4_server.bounds import Bounds
-from phi4_server.queue import FairQueue, Place, fair
+from phi4_server.queue import FairQueue, Place, QueueFull, fair
 from phi4_server.shares import SIZE
 
 pytestmark = pytest.mark.anyio
@@ -182,3 +183,74 @@ async def test_a_queue_without_turns_wakes_seldom(monkeypatch: pytest.MonkeyPatc
     await queue.start_processing()
 
     assert slept == [0.01] * 3
+
+
+async def wait(space: Space, client: str, log: list[str]) -> None:
+    """One turn that is no event: it is logged when it comes, and ends once the test lets others run."""
+    try:
+        async with space.queue.turn(client, 0):
+            log.append(client)
+            await asyncio.sleep(0.01)
+    except QueueFull as full:
+        log.append(f"{client} {'429' if full.is_own else '503'}")
+
+
+async def test_others_take_turns_too() -> None:
+    """What is no event has its turn by clients, one at a time here, and after the events that came before."""
+    space, log = Space(Bounds()), list[str]()
+    await space.push("a", "s")
+    waiting = [asyncio.create_task(wait(space, client, log)) for client in "aaabc"]
+    await asyncio.sleep(0.1)
+    assert (log, len(space.queue)) == ([], 6)  # the event is first, and Gradio begins those
+    events, _batch, _id = space.queue.get_events() or ([], False, "")
+    assert [event.session_hash for event in events] == ["s"]
+    assert space.queue.get_events() is None
+    await asyncio.wait_for(asyncio.gather(*waiting), 10)
+    assert (log, len(space.queue)) == (["b", "c", "a", "a", "a"], 0)
+
+
+async def test_others_hold_what_is_answered_at_a_time() -> None:
+    """While one has its turn no event begins; then the event does, since Gradio looks for it."""
+    space = Space(Bounds())
+    async with space.queue.turn("a", 0):
+        await space.push("b", "s")
+        assert space.queue.get_events() is None
+    events, _batch, _id = space.queue.get_events() or ([], False, "")
+    assert [event.session_hash for event in events] == ["s"]
+
+
+async def test_others_give_way() -> None:
+    """When it is full, who waits most often gives way, event or not; the reason says whose fault it is."""
+    space, log = Space(Bounds(queue=2)), list[str]()
+    async with space.queue.turn("x", 0):
+        tasks = [asyncio.create_task(wait(space, client, log)) for client in "aaa"]
+        await asyncio.sleep(0)
+        assert log == ["a 429"]
+        await space.push("b", "s")
+        await asyncio.sleep(0)
+        assert log == ["a 429", "a 429"]
+        await asyncio.create_task(wait(space, "c", log))
+        assert log == ["a 429", "a 429", "c 503"]
+        with pytest.raises(HTTPException) as refused:
+            await space.push("c", "t")
+        assert refused.value.status_code == 503
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+        assert space.line() == ["s"]
+        assert len(space.queue) == 1
+    for task in tasks:
+        task.cancel()
+
+
+async def test_who_is_cancelled_holds_nothing() -> None:
+    """Whether it waits or its turn has just come."""
+    space, log = Space(Bounds()), list[str]()
+    for _ in range(2):
+        tasks = [asyncio.create_task(wait(space, "a", log)) for _ in range(3)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await wait(space, "b", log)
+    assert log[-1] == "b"
+    assert space.queue.event_queue_per_concurrency_id["model"].current_concurrency == 0
