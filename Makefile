@@ -37,7 +37,7 @@ format: $(VENV)/test.stamp
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract and the frameworks, live, on three Gradios
 	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_completions.py tests/server/test_app.py \
-		tests/server/test_gradio_client.py $(AT_GRADIOS)
+		tests/server/test_gradio_client.py tests/server/openai_api tests/server/test_mcp_tool.py $(AT_GRADIOS)
 	$(BIN)/pytest tests/langchain tests/llama_index -k live- $(AT_GRADIOS)
 
 floors: $(VENV)/wheel.stamp .venv-floors/test.stamp ## the framework packages, on the oldest frameworks that they take
