@@ -55,7 +55,6 @@ _PROFILE = ModelProfile(
     tool_calling=True,
     tool_choice=True,
     tool_call_streaming=True,
-    temperature=False,
 )
 
 

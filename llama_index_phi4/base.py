@@ -76,8 +76,7 @@ class Phi4(ConfiguredLLM):
         context_window: Tokens that prompt and answer may have together; by it core packs prompts.
         num_output: Tokens of it that core keeps free for the answer. It is not sent.
         stop: The string or strings before which an answer ends.
-        temperature: As for other models. Spaces of one's own take it; on others a warning says once that it is
-            ignored.
+        temperature: As for other models. Spaces of one's own take it; on others it is ignored and warned of.
         max_tokens: See `temperature`.
         additional_kwargs: Further arguments of each call, such as `top_p`; a call's own override them.
         is_function_calling_model: Whether tools are called natively; otherwise core prompts for them (ReAct).

@@ -161,7 +161,7 @@ def test_the_error_tells_our_name(make: Callable[..., object], names: tuple[str,
 @pytest.mark.parametrize("address", [ELSEWHERE, "ada/phi-4", "phi4.test", ""])
 def test_an_address_is_not_an_endpoint(make: Callable[..., object], address: str) -> None:
     """Elsewhere that is the server to ask; here it is one of a Space's functions, and the error says so."""
-    with pytest.raises(ValueError, match="endpoint is the api_name .* Use space="):
+    with pytest.raises(ValueError, match=r"endpoint is the api_name .* Use space="):
         make(endpoint=address)
 
 
