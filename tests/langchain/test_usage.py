@@ -81,6 +81,16 @@ async def test_nothing_is_made_up(ask: Callable[[ChatPhi4], Any]) -> None:
     assert (await ask(chat(counting("Hello.", usage=None)))).usage_metadata is None
 
 
+def test_an_answer_that_the_client_cut_is_not_counted() -> None:
+    """Where there are tools it finds the stop string itself, and never gets the Space's count."""
+    model = chat(counting("One END two"), stop=["END"]).bind_tools([get_weather])
+
+    message = model.invoke("hi")
+
+    assert (message.text, message.usage_metadata) == ("One ", None)
+    assert message.response_metadata["finish_reason"] == "stop"
+
+
 @pytest.mark.parametrize("ask", WAYS)
 @pytest.mark.parametrize("reason", ["length", "content_filter", "stop"])
 async def test_a_message_says_why_it_ended(ask: Callable[[ChatPhi4], Any], reason: str) -> None:
