@@ -90,20 +90,21 @@ class City(BaseModel):
 def chats(servers: Servers, gradio_python: str) -> Iterator[Models]:
     """ChatPhi4 over either contract."""
     url = servers.url("answering", gradio_python)
-    models = tuple(ChatPhi4(space=url, endpoint=endpoint) for endpoint in ENDPOINTS)
-    yield models
-    for model in models:
-        model.close()
+    own, public = (ChatPhi4(space=url, endpoint=endpoint) for endpoint in ENDPOINTS)
+    yield own, public
+    own.close()
+    public.close()
 
 
 @pytest.fixture
 def llms(servers: Servers, gradio_python: str) -> Iterator[Models]:
     """Phi4 over either contract."""
     url = servers.url("answering", gradio_python)
-    models = tuple(Phi4(space=url, endpoint=endpoint) for endpoint in ENDPOINTS)
-    yield models
-    for model in models:
-        model.close()
+    with (
+        Phi4(space=url, endpoint=ENDPOINTS[0]) as own,
+        Phi4(space=url, endpoint=ENDPOINTS[1]) as public,
+    ):
+        yield own, public
 
 
 # --- conversations -----------------------------------------------------------------------------------------
@@ -427,10 +428,10 @@ def steps(messages: list[Any]) -> list[Any]:
 )
 async def test_langchains_agents(chats: Models, question: str, response_format: Any) -> None:
     """The same steps to the same end."""
-    tools = [get_weather, price_of_nights, convert_to_euros, take_photo]
+    tools: list[Callable[..., Any]] = [get_weather, price_of_nights, convert_to_euros, take_photo]
+    state: Any = {"messages": [HumanMessage(question)]}
     states = [
-        await create_agent(model, tools, response_format=response_format).ainvoke({"messages": question})
-        for model in chats
+        await create_agent(model, tools, response_format=response_format).ainvoke(state) for model in chats
     ]
 
     assert steps(states[0]["messages"]) == steps(states[1]["messages"])

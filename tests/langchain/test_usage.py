@@ -171,7 +171,7 @@ async def test_agents_show_them() -> None:
     )
 
     with get_usage_metadata_callback() as usage:
-        state = await agent.ainvoke({"messages": "Lima?"})
+        state = await agent.ainvoke({"messages": [HumanMessage("Lima?")]})
 
     messages = [message for message in state["messages"] if isinstance(message, AIMessage)]
     assert [message.usage_metadata for message in messages] == [COUNTED, COUNTED]
