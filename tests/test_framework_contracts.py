@@ -164,7 +164,7 @@ LANGCHAIN: dict[str, tuple[list[Any], str]] = {
         ],
         "red",
     ),
-    "audio": ([HumanMessage([recording(HUM), "What is its pitch?"])], "440"),
+    "audio": ([HumanMessage([recording(HUM), "How long is it?"])], "0.50 seconds"),
     "image of the system": ([SystemMessage([picture(BLUE)]), HumanMessage("What colour is it?")], "blue"),
     "document": (
         [
@@ -258,9 +258,9 @@ LLAMA_INDEX: dict[str, tuple[list[ChatMessage], str]] = {
         [
             ChatMessage(role="user", blocks=[ImageBlock(image=RED), TextBlock(text="Look.")]),
             ChatMessage(role="assistant", content="Seen."),
-            ChatMessage(role="user", blocks=[AudioBlock(audio=HUM), TextBlock(text="What is its pitch?")]),
+            ChatMessage(role="user", blocks=[AudioBlock(audio=HUM), TextBlock(text="How long is it?")]),
         ],
-        "440",
+        "0.50 seconds",
     ),
     "document": (
         [

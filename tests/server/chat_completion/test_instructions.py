@@ -1,4 +1,4 @@
-"""A chat in Phi-4's words."""
+"""A chat in the words that models read."""
 
 from __future__ import annotations
 
