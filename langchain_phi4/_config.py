@@ -55,7 +55,6 @@ _PROFILE = ModelProfile(
     tool_calling=True,
     tool_choice=True,
     tool_call_streaming=True,
-    temperature=False,
 )
 
 
@@ -82,6 +81,7 @@ class ConfiguredChatModel(BaseChatModel):
     max_files: StrictInt | None = None
     prompt_style: PromptStyle = "transcript"
     strict: StrictBool = False
+    endpoint: str | None = None
 
     _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
 
@@ -106,7 +106,8 @@ class ConfiguredChatModel(BaseChatModel):
     @model_validator(mode="after")
     def _resolve_space(self) -> Self:
         client = self._client()
-        self.space, self.model, self.prompt_style = client.space, client.model, client.prompt_style
+        self.space, self.model = client.space, client.model
+        self.prompt_style, self.endpoint = client.prompt_style, client.endpoint
         self._own = self._own and (self._settings(), client)  # these settings were intended from the start
         return self
 
@@ -117,7 +118,7 @@ class ConfiguredChatModel(BaseChatModel):
 
     def _refuse_client_settings(self, client: SpaceClient) -> None:
         fields = type(self).model_fields
-        of_client = {"space": client.space, "model": client.model, "prompt_style": client.prompt_style}
+        of_client = {name: getattr(client, name) for name in ("space", "model", "prompt_style", "endpoint")}
         repeated = [
             name
             for name in (*of_client, "token", "timeout", "max_retries", "max_files")
@@ -153,6 +154,7 @@ class ConfiguredChatModel(BaseChatModel):
             "max_files": self.max_files,
             "prompt_style": self.prompt_style,
             "strict": self.strict,
+            "endpoint": self.endpoint,
         }
 
     def _sampling_defaults(self) -> Mapping[str, object]:
@@ -188,8 +190,9 @@ class ConfiguredChatModel(BaseChatModel):
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
-        names = ("space", "model", "prompt_style", "max_files", "stop", "temperature", "max_tokens", "top_p")
-        own = {name: getattr(self, name) for name in names}
+        of_space = ("space", "endpoint", "model", "prompt_style", "max_files")
+        of_answer = ("stop", "temperature", "max_tokens", "top_p")
+        own = {name: getattr(self, name) for name in of_space + of_answer}
         return own if self.client is None else {**own, "client_options": self.client.options}
 
     @property

@@ -99,7 +99,7 @@ class ReplyCollector:
         reply = self.reply
         metadata = {
             "model_name": reply.model,
-            "finish_reason": "tool_calls" if reply.tool_calls else "stop",
+            "finish_reason": reply.finish_reason or ("tool_calls" if reply.tool_calls else "stop"),
             "stop_sequence": reply.stopped_by,
             "space": reply.space,
             "gradio_version": reply.gradio_version,

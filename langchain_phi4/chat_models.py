@@ -53,8 +53,8 @@ class ChatPhi4(ConfiguredChatModel):
         client: A `phi4_space.SpaceClient` of your own, which brings its own Space, token, timeouts and the
             like, and which is never closed here.
         model: "phi-4-multimodal", or its alias "phi-4".
-        temperature: How random the answer is. The public contract does not take this option and the two after
-            it: each warns once, and is ignored.
+        temperature: How random the answer is. Spaces of one's own take this option and the two after it; on
+            others each warns once, and is ignored.
         max_tokens: How long the answer may be.
         top_p: How much of the probability tokens are chosen from.
         timeout: Seconds that a whole turn may take, or `phi4_space.Timeouts` for each step.
@@ -66,6 +66,8 @@ class ChatPhi4(ConfiguredChatModel):
         prompt_style: How several messages become one prompt: "transcript" for Spaces that were made for
             people, "template" (Phi-4's own tokens) for Spaces known to pass text through.
         strict: Whether options that the Space cannot honour are errors.
+        endpoint: Which contract to ask by, where the Space has several: the api_name of one of its functions,
+            such as "process_message"; the best when left out.
 
     Raises:
         ValidationError: An argument makes no sense or does not exist. None is ignored, since it may be

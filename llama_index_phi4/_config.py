@@ -29,7 +29,9 @@ from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts
 from phi4_space.interop import check_options, merge_options, refuse_unknown, to_stop
 
 T = TypeVar("T")
-_OF_THE_CLIENT = ("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict")
+_OF_THE_CLIENT = (
+    *("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict", "endpoint"),
+)
 
 
 def _secret(token: T) -> T | SecretStr:
@@ -75,6 +77,7 @@ class ConfiguredLLM(FunctionCallingLLM):
     )
     prompt_style: PromptStyle = Field(default="transcript", description="How turns become one prompt.")
     strict: StrictBool = Field(default=False, description="Whether options of no effect are errors.")
+    endpoint: str | None = Field(default=None, description="Which of the Space's contracts to ask by.")
     context_window: StrictInt = Field(
         default=131072, gt=0, description="Tokens of prompt and answer together."
     )

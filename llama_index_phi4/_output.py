@@ -131,7 +131,7 @@ class ResponseBuilder:
             "attempts": reply.sent.attempts,
             "files": list(reply.sent.files),
             "timing": dataclasses.asdict(reply.timing),
-            "finish_reason": "tool_calls" if calls else "stop",
+            "finish_reason": reply.finish_reason or ("tool_calls" if calls else "stop"),
         }
         if reply.stopped_by is not None:
             self._raw["stopped_by"] = reply.stopped_by

@@ -71,10 +71,12 @@ class Phi4(ConfiguredLLM):
             as a path may come from any data. It is in no dump.
         prompt_style: How several turns become one prompt: "transcript" or "template".
         strict: Whether an option that the Space cannot honour is an error instead of a warning.
+        endpoint: Which contract to ask by, where the Space has several: the api_name of one of its functions,
+            such as "process_message"; the best when left out.
         context_window: Tokens that prompt and answer may have together; by it core packs prompts.
         num_output: Tokens of it that core keeps free for the answer. It is not sent.
         stop: The string or strings before which an answer ends.
-        temperature: As for other models; Spaces of this kind do not take it, and a warning says so once.
+        temperature: As for other models. Spaces of one's own take it; on others it is ignored and warned of.
         max_tokens: See `temperature`.
         additional_kwargs: Further arguments of each call, such as `top_p`; a call's own override them.
         is_function_calling_model: Whether tools are called natively; otherwise core prompts for them (ReAct).
@@ -95,7 +97,7 @@ class Phi4(ConfiguredLLM):
         Args:
             messages: The messages, oldest first, with blocks of any kind that Phi-4 takes.
             **kwargs: tools, tool_choice, tool_required, allow_parallel_tool_calls; response_format; stop;
-                temperature and the like, which this kind of Space does not take.
+                temperature and the like, where the Space takes them.
 
         Raises:
             InvalidInput: The input cannot be sent; nothing was sent.

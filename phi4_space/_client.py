@@ -177,6 +177,11 @@ class SpaceClient(AskMethods):
         """How several turns become one prompt."""
         return self._settings.prompt_style
 
+    @property
+    def endpoint(self) -> str | None:
+        """The function that picks the contract, by its api_name; None for the best contract."""
+        return self._settings.endpoint
+
     def conversation(self, *, system: str | None = None) -> Conversation:
         """A conversation that remembers its turns, on a session of its own on the Space.
 

@@ -34,6 +34,7 @@ T = TypeVar("T")
 _PRINTABLE = re.compile(r"[ -~]+")
 _USERINFO = re.compile(r"//([^/:@]*)(?::(.*))?@")
 _COOKIE = re.compile(r"[ -:<-~]*")
+_API_NAME = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +213,7 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         limits=_of_kind("limits", limits, Limits),
         max_files=None if max_files is None else _number("max_files", max_files),
         strict=_of_kind("strict", strict, bool),
-        endpoint=_of_kind("endpoint", endpoint or "", str).removeprefix("/") or None,
+        endpoint=_to_endpoint(endpoint),
         sampling=to_sampling(sampling),
         stop=() if stop is None else to_stop(stop),
     )
@@ -260,6 +261,19 @@ def _number(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InvalidOption(f"{name} is a whole number from 0, not {value!r}")
     return value
+
+
+def _to_endpoint(name: object) -> str | None:
+    """The name of a function; other clients call a URL so, which must not be ignored."""
+    if name is None:
+        return None
+    text = _of_kind("endpoint", name, str).removeprefix("/")
+    if not _API_NAME.fullmatch(text):
+        raise InvalidOption(
+            "endpoint is the api_name of one of the Space's functions, such as 'process_message'",
+            advice="Use space=, the name of a Space or the URL of a running one, to say who is asked.",
+        )
+    return text
 
 
 def _of_kind(name: str, value: object, kind: type[T]) -> T:

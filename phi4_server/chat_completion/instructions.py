@@ -70,12 +70,12 @@ def _to_message(message: BodyMessage, files: Sequence[Path], labels: Mapping[str
         else:
             raise ValueError(f"A message names file {part.file}, and {len(files)} were sent, from 0.")
     if not text.strip():
-        text, offsets = "", []
+        text, offsets = "", [0] * len(own_files)
     if message.tool_calls:
         gap = " " if text and not text[-1].isspace() else ""
         text += gap + _written(message.tool_calls)
     if role == "tool" and (label := _label(message, labels)):
-        text, offsets = _labelled(label, text, offsets)
+        text, offsets = _labelled(label, text or ("" if own_files else _NO_OUTPUT), offsets)
     return Message(
         role=role,
         text=text,
@@ -87,7 +87,7 @@ def _to_message(message: BodyMessage, files: Sequence[Path], labels: Mapping[str
 
 def _labelled(label: str, text: str, offsets: list[int]) -> tuple[str, list[int]]:
     start = f"{label} -> "
-    return start + (text or _NO_OUTPUT), [len(start) + offset for offset in offsets]
+    return start + text, [len(start) + offset for offset in offsets]
 
 
 def _label(message: BodyMessage, labels: Mapping[str, str]) -> str:

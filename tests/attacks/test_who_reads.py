@@ -37,7 +37,7 @@ from phi4_space._cli.app import app
 SECRET = "hf_sentinel"
 ELSEWHERE = "http://127.0.0.1:7860"
 WHERE = (
-    *("base_url", "endpoint", "endpoint_url", "host", "repo_id", "api_base", "openai_api_base", "url"),
+    *("base_url", "endpoint_url", "host", "repo_id", "api_base", "openai_api_base", "url"),
     *("azure_endpoint", "server_url", "api_url", "inference_server_url", "space_id", "src", "hf_space"),
     *("model_url", "base_uri", "address", "server", "hostname", "baseURL", "apiBase", "endpointUrl"),
     *("OPENAI_API_BASE", "ollama_base_url", "llm_endpoint", "gateway_url", "service_url", "base", "provider"),
@@ -138,7 +138,8 @@ def test_no_call_ignores_an_argument(ask: Callable[[ScriptedSpace, dict[str, Any
     """Each is refused, with its name, and nothing is sent."""
     space = ScriptedSpace()
 
-    assert [name for name in NAMES if name not in complaint(ask, space, {name: ELSEWHERE})] == []
+    names = (*NAMES, "endpoint")
+    assert [name for name in names if name not in complaint(ask, space, {name: ELSEWHERE})] == []
     assert space.asked == []
 
 
@@ -154,6 +155,14 @@ def test_the_error_tells_our_name(make: Callable[..., object], names: tuple[str,
     for name in names:
         with pytest.raises(ValueError, match=message):
             make(**{name: ELSEWHERE})
+
+
+@pytest.mark.parametrize("make", [SpaceClient, ChatPhi4, Phi4])
+@pytest.mark.parametrize("address", [ELSEWHERE, "ada/phi-4", "phi4.test", ""])
+def test_an_address_is_not_an_endpoint(make: Callable[..., object], address: str) -> None:
+    """Elsewhere that is the server to ask; here it is one of a Space's functions, and the error says so."""
+    with pytest.raises(ValueError, match=r"endpoint is the api_name .* Use space="):
+        make(endpoint=address)
 
 
 def test_a_call_says_where_it_is_decided() -> None:

@@ -629,23 +629,29 @@ def test_json_taken_back_is_an_error_in_a_stream() -> None:
 
 def test_a_clients_settings_are_its_own() -> None:
     """What a client brings is not said twice; its Space and style are the model's."""
-    own = client(saying("a"), prompt_style="template")
+    own = client(saying("a"), prompt_style="template", endpoint="process_message")
     model = ChatPhi4(client=own)
 
     assert (model.space, model.model, model.prompt_style) == (own.space, own.model, "template")
-    for double in ({"token": "hf_x"}, {"timeout": 3}, {"space": "ada/other"}, {"max_files": 2}):
+    assert model.endpoint == "process_message"
+    for double in (
+        {"endpoint": "chat_completion"},
+        {"token": "hf_x"},
+        {"timeout": 3},
+        {"space": "ada/other"},
+        {"max_files": 2},
+    ):
         with pytest.raises(ValueError, match=f"brings its own {next(iter(double))}"):
             ChatPhi4(client=own, **double)
 
 
 def test_settings_reach_the_client() -> None:
     """One of our own is made from the fields, and made anew when they are changed."""
-    model = ChatPhi4(space="ada/phi", token="hf_x", timeout=3, max_retries=1, prompt_style="template")
+    settings: dict[str, Any] = {"max_retries": 1, "prompt_style": "template", "endpoint": "process_message"}
+    model = ChatPhi4(space="ada/phi", token="hf_x", timeout=3, **settings)
     made = model._client()
 
-    assert made == SpaceClient(
-        "ada/phi", token="hf_x", timeouts=3, max_retries=1, prompt_style="template", max_files=None
-    )
+    assert made == SpaceClient("ada/phi", token="hf_x", timeouts=3, max_files=None, **settings)
     assert model._client() is made
     model.space = "ada/other"
     assert model._client().space == "ada/other"

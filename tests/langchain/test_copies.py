@@ -164,7 +164,12 @@ def test_a_model_with_configurable_fields_is_known_as_cores() -> None:
 def test_a_model_is_read_back_when_allowed() -> None:
     """langchain_core's dump holds all that was set, and reads back the same."""
     model = ChatPhi4(
-        space="ada/phi", stop=["END"], timeout=Timeouts(total=9), max_retries=1, prompt_style="template"
+        space="ada/phi",
+        stop=["END"],
+        timeout=Timeouts(total=9),
+        max_retries=1,
+        prompt_style="template",
+        endpoint="process_message",
     )
 
     other = back(model)
@@ -241,11 +246,13 @@ def test_credentials_and_clients_are_left_out_of_dumps() -> None:
         {"space": "ada/other"},
         {"stop": ["x"]},
         {"prompt_style": "template"},
+        {"endpoint": "process_message"},
         {"max_files": 3},
         {"temperature": 0.5},
         {"max_tokens": 3},
         {"client": client(ScriptedSpace())},
         {"client": client(ScriptedSpace(), prompt_style="template")},
+        {"client": client(ScriptedSpace(), endpoint="process_message")},
     ],
 )
 def test_what_changes_the_answer_changes_the_key(change: dict[str, Any]) -> None:

@@ -151,11 +151,6 @@ class TestIntegration(ChatModelIntegrationTests):
         return True
 
     @property
-    def returns_usage_metadata(self) -> bool:
-        """The public contract counts no tokens, and an estimate would be told for a count."""
-        return False
-
-    @property
     def supports_model_override(self) -> bool:
         """A Space has one model: another name is refused, not echoed."""
         return False

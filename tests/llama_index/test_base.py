@@ -183,6 +183,7 @@ def test_fields_configure_the_client() -> None:
         max_files=3,
         prompt_style="template",
         strict=True,
+        endpoint="process_message",
     )
     same = partial(
         SpaceClient,
@@ -192,6 +193,7 @@ def test_fields_configure_the_client() -> None:
         max_files=3,
         prompt_style="template",
         strict=True,
+        endpoint="process_message",
     )
 
     assert same(timeouts=7.0) == llm._to_client()

@@ -34,6 +34,7 @@ FIELDS: dict[str, Any] = {
     "max_files": 4,
     "prompt_style": "template",
     "strict": True,
+    "endpoint": "process_message",
     "context_window": 8192,
     "num_output": 256,
     "stop": ["END"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripted import config, job
+from scripted import CLOSE, ESTIMATION, STARTS, ScriptedSpace, config, events, job
 
 TAKES = {"options": ["temperature", "max_tokens", "top_p", "seed"], "files": 3}
 COMPONENTS = [
@@ -50,3 +50,20 @@ def appended(text: str) -> dict[str, Any]:
 def answered(text: str, **summary: Any) -> dict[str, Any]:
     """The end of a job that went well."""
     return job(msg="process_completed", output={"data": [text, SUMMARY | summary]}, success=True)
+
+
+def counting(*answers: str, **summary: Any) -> ScriptedSpace:
+    """A Space that gives these answers, each in two pieces, and counts 7 and 2 tokens of each."""
+    streams = [
+        events(
+            *(ESTIMATION, STARTS, piece(answer[:3]), appended(answer[3:])),
+            *(answered(answer, **summary), CLOSE),
+        )
+        for answer in answers
+    ]
+    return ScriptedSpace({"data": streams}, config=completion_config())
+
+
+def requests(space: ScriptedSpace) -> list[dict[str, Any]]:
+    """What was asked, each time, as OpenAI's JSON."""
+    return [body["data"][0] for body in space.bodies("join")]

@@ -158,6 +158,7 @@ class Stage:
         url: Where it is.
         token: What opens it, if it is closed.
         plays: Whether it is a recorded one.
+        endpoint: Which of its contracts clients ask by; None for the best.
         clock: The clients' clock.
         listener: Carries the clients' requests and keeps them.
     """
@@ -165,13 +166,14 @@ class Stage:
     url: str
     token: str | None = None
     plays: bool = False
+    endpoint: str | None = "process_message"
     clock: Clock = field(default_factory=Clock)
     listener: Listener = field(default_factory=Listener)
 
     def client(self, **options: Any) -> SpaceClient:
-        """A client of the Space, by the public contract; `options` are its arguments."""
+        """A client of the Space; `options` are its arguments."""
         environment = Environment(transport=self.listener, clock=self.clock)
-        options = {"endpoint": "process_message", **options}
+        options = {"endpoint": self.endpoint, **options}
         return SpaceClient(self.url, token=self.token or False, environment=environment, **options)
 
     @property

@@ -31,7 +31,8 @@ _STEADY: Mapping[str, Any] = {
 }
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost):\d+")
 _UPLOADS = re.compile(r"(/[^/\"\s=]+)*/[0-9a-f]{64}(?=/)")  # a folder and a digest with the server's own seed
-_CALL_ID = re.compile(r"call_[0-9a-f]{32}")  # made by our client
+# Made by our client, and by LangChain for calls in examples.
+_CALL_ID = re.compile(r"call_[0-9a-f]{32}|(?<=\")[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\")")
 _CONFIG = (
     *("version", "api_prefix", "app_id", "space_id"),
     *("enable_queue", "show_error", "max_file_size", "protocol"),
@@ -103,7 +104,7 @@ class Tidy:
 
 
 def with_steady_calls(text: str) -> str:
-    """The text with the ids of tool calls, which our client makes at random, numbered in their order."""
+    """The text with the ids of tool calls, which are made at random, numbered in their order."""
     names: dict[str, str] = {}
     return _CALL_ID.sub(lambda found: names.setdefault(found[0], f"call_{len(names) + 1:032x}"), text)
 
