@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -38,12 +38,6 @@ class Message:
         first, *others = (self.text[start:end] for start, end in pairwise(edges))
         placed = (part for pair in zip(self.files, others, strict=True) for part in pair)
         return tuple(part for part in (first, *placed) if part)
-
-    def with_marks(self, first: int) -> str:
-        """Its text with a mark such as `[file 1]` where each file stands, numbered from `first`."""
-        numbers = count(first)
-        marked = [f" [file {next(numbers)}] " if isinstance(part, Path) else part for part in self.parts]
-        return "".join(marked)
 
 
 class Model(Protocol):

@@ -9,10 +9,13 @@ may carry the tools that are offered, earlier calls, results as `NAME -> text`, 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, cast
 
+from phi4_server.media.formats import container
 from phi4_server.model import Message
 from phi4_server.offline import tools
 from phi4_server.offline.tools import Call, Tool
@@ -114,16 +117,27 @@ def read(chat: Sequence[Message]) -> Conversation:
         )
     turns: list[Turn] = []
     offers: tuple[Tool, ...] = ()
-    count = 0
+    counts: Counter[str] = Counter()
     for message in chat:
-        text = message.text if message.is_prompt else message.with_marks(count + 1)
-        count += len(message.files)
+        text = message.text if message.is_prompt else _marked(message, counts)
         style = _style(text) if message.is_prompt and message.role != "assistant" else None
         if style or message.role == "system":
             offers = tuple(tool for offer in tools.OFFER.findall(text) for tool in tools.offered(offer))
             text = tools.OFFER.sub("", text)
         turns += _turns(style, text) if style else [_turn(message.role, text)]
     return Conversation(turns=tuple(turns), tools=offers)
+
+
+def _marked(message: Message, counts: Counter[str]) -> str:
+    """A message's text with a mark such as `[image 1]` for each of its files, counted on by kind."""
+    parts = []
+    for part in message.parts:
+        if isinstance(part, Path):
+            kind, _ = container(part)
+            counts[kind] += 1
+            part = f" [{kind} {counts[kind]}] "  # noqa: PLW2901 - the mark stands for it
+        parts.append(part)
+    return "".join(parts)
 
 
 def _style(text: str) -> re.Pattern[str] | None:
