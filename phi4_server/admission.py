@@ -32,7 +32,7 @@ PATIENCE_S = 30.0
 SLOWEST = 10_000
 """A body may take `PATIENCE_S`, and a second more for each `SLOWEST` bytes that have come."""
 
-VALUES = 20_000
+VALUES = 100_000
 """Values in a request's JSON, or fields in its form: one may be two bytes long, and takes fifty in memory."""
 
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,16 @@ class UploadsOnly(gr.Blocks):
     """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *state: Any, **options: Any) -> Any:
-        """Hands a function what a client sent for it.
+        """Hands a function what a client sent for it; JSON as its text.
 
         Raises:
             gr.Error: A file was not uploaded, or a chat holds something else than text and files.
         """
         # JSON is data: nothing in it is opened, and a schema may well have a property that is called "path".
-        blocks = zip(block_fn.inputs, inputs, strict=False)
+        # Gradio would take such values for files, and fetch the URLs among them; it looks into no text.
+        blocks = [*zip(block_fn.inputs, inputs, strict=False)]
         check_inputs([value for block, value in blocks if not isinstance(block, gr.JSON)])
+        inputs = [json.dumps(value) if isinstance(block, gr.JSON) else value for block, value in blocks]
         return await super().preprocess_data(block_fn, inputs, *state, **options)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError, model_validator
 
+_MAX_REASON = 300
 _MAX_STOP = 100
 _StopString = Annotated[str, Field(min_length=1, max_length=1_000)]
 
@@ -76,7 +77,7 @@ class BodyMessage(_Part):
 class OfferedFunction(_Part):
     """A function that the model may call; `parameters` is a JSON Schema."""
 
-    name: Annotated[str, Field(min_length=1, max_length=256)]
+    name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
 
@@ -194,5 +195,5 @@ def to_body(value: object) -> ChatBody:
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
         where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ")[:_MAX_REASON]
         raise ValueError(f"The request cannot be read: {where.lstrip('.')[:200] or 'it'}: {reason}") from None

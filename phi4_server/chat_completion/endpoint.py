@@ -5,6 +5,7 @@ It is stateless: all that a turn needs comes with it, so that it may be repeated
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -50,13 +51,13 @@ def add_endpoint(responder: Responder, bounds: Bounds, *, stream: bool = True, *
 
 def completion(
     responder: Responder, bounds: Bounds, *, stream: bool = True
-) -> Callable[[Any, list[str] | None], Iterator[tuple[str, Any]]]:
-    """The endpoint's function: a request and files in, text and finally a summary out."""
+) -> Callable[[str, list[str] | None], Iterator[tuple[str, Any]]]:
+    """The endpoint's function: a request in JSON, and files in; text and finally a summary out."""
 
-    def chat_completion(body: Any, files: list[str] | None) -> Iterator[tuple[str, Any]]:
+    def chat_completion(body: str, files: list[str] | None) -> Iterator[tuple[str, Any]]:
         began, first, text = time.monotonic(), None, ""
         try:
-            request = to_request(body, files or [], responder.model, bounds)
+            request = to_request(json.loads(body), files or [], responder.model, bounds)
             with closing(responder.answer(request)) as pieces:
                 for piece in pieces:
                     if isinstance(piece, End):
@@ -97,6 +98,11 @@ def to_request(value: Any, files: Sequence[str], model: ChatModel, bounds: Bound
         raise ValueError(f"A chat may hold {bounds.chat_files} files, and this one has {len(files)}.")
     check_files(files)
     messages = to_messages(body, [Path(file) for file in files])
+    mentions = sum(len(message.files) for message in messages)
+    if mentions > bounds.chat_files:
+        raise ValueError(
+            f"A chat may name files {bounds.chat_files} times, and this one does {mentions} times."
+        )
     length = sum(len(message.text) for message in messages)
     try:
         "".join(message.text for message in messages).encode()

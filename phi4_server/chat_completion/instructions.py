@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import cleandoc
@@ -40,8 +41,12 @@ def to_messages(body: ChatBody, files: Sequence[Path]) -> tuple[Message, ...]:
     """
     if body.prompt is not None:
         return (Message(role="user", text=body.prompt, files=tuple(files)),)
-    labels = _call_labels(body.messages)
-    messages = [_to_message(message, files, labels) for message in body.messages if not _is_empty(message)]
+    labels: dict[str, str] = {}
+    messages = []
+    for message in body.messages:
+        labels |= _call_labels(message)  # an id may be used again later
+        if not _is_empty(message):
+            messages.append(_to_message(message, files, labels))
     if not messages:
         raise ValueError("There is nothing to answer: no text and no files.")
     return _with_tools(_merged(_with_form(messages, body)), body)
@@ -63,7 +68,7 @@ def _to_message(message: BodyMessage, files: Sequence[Path], labels: Mapping[str
     text, own_files, offsets = "", [], []
     for part in message.content:
         if isinstance(part, TextPart):
-            text += break_tokens(part.text)
+            text += part.text
         elif part.file < len(files):
             own_files.append(files[part.file])
             offsets.append(len(text))
@@ -71,6 +76,9 @@ def _to_message(message: BodyMessage, files: Sequence[Path], labels: Mapping[str
             raise ValueError(f"A message names file {part.file}, and {len(files)} were sent, from 0.")
     if not text.strip():
         text, offsets = "", [0] * len(own_files)
+    # Of all parts together, since a token may be spread over several.
+    starts = [found.start() for found in _TOKEN.finditer(text)]
+    text, offsets = break_tokens(text), [offset + bisect_left(starts, offset) for offset in offsets]
     if message.tool_calls:
         gap = " " if text and not text[-1].isspace() else ""
         text += gap + _written(message.tool_calls)
@@ -95,15 +103,13 @@ def _label(message: BodyMessage, labels: Mapping[str, str]) -> str:
     return break_tokens(" ".join(label.split()))
 
 
-def _call_labels(messages: Sequence[BodyMessage]) -> dict[str, str]:
+def _call_labels(message: BodyMessage) -> dict[str, str]:
     """The name of each call, by id. Phi-4's calls have no ids, so that several at once are numbered."""
-    labels = {}
-    for message in messages:
-        calls = message.tool_calls
-        for number, call in enumerate(calls, start=1):
-            name = call.function.name
-            labels[call.id] = name if len(calls) == 1 else f"{name} (call {number})"
-    return labels
+    names = [(call.id, call.function.name) for call in message.tool_calls]
+    return {
+        id_: name if len(names) == 1 else f"{name} (call {number})"
+        for number, (id_, name) in enumerate(names, start=1)
+    }
 
 
 def _written(calls: Sequence[Call]) -> str:

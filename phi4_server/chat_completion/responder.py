@@ -49,6 +49,7 @@ class Responder:
                 if isinstance(piece, End):
                     end = piece
                     break
+                piece = _sendable(piece)  # noqa: PLW2901 - the same text
                 length += len(piece)
                 if length > self._most:
                     raise ValueError(f"The answer was stopped: it may have {self._most:,} characters.")
@@ -61,3 +62,10 @@ class Responder:
         if stops.stopped_by is not None:
             end = replace(end, finish_reason="stop", stopped_by=stops.stopped_by)
         yield end
+
+
+def _sendable(piece: object) -> str:
+    """A model's piece, without halves of characters, which no JSON can carry."""
+    if not isinstance(piece, str):
+        raise TypeError(f"The model yielded {type(piece).__name__}, and an answer is text")
+    return piece if piece.isascii() else piece.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

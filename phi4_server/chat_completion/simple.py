@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import cast
 
-from phi4_server.model import ChatModel, ChatRequest, End, Message, Model
+from phi4_server.chat_completion.quotes import quote_roles
+from phi4_server.model import ChatModel, ChatRequest, End, Message, Model, Role
 
 
 def to_chat_model(model: Model | ChatModel) -> ChatModel:
@@ -32,25 +32,29 @@ class _Simple:
 
 
 def flattened(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The chat as questions and answers: all that is not the assistant's is the user's.
+    """The chat as questions and answers: all that is not the assistant's is the user's, whose turn is last.
 
-    Messages that follow each other become one, in paragraphs, with the result of a tool marked as such.
+    Messages that follow each other become one, in paragraphs that say whose each is.
     """
-    marked = [
-        replace(message, role="user", text=f"Tool: {message.text}") if message.role == "tool" else message
-        for message in messages
-    ]
-    runs = groupby(marked, key=lambda message: message.role == "assistant")
-    return tuple(_joined([*run], is_answer=is_answer) for is_answer, run in runs)
+    runs = groupby(messages, key=lambda message: message.role == "assistant")
+    chat = [_joined([*run], role="assistant" if is_answer else "user") for is_answer, run in runs]
+    if chat and chat[-1].role == "assistant":
+        chat.append(Message(role="user", is_prompt=False))
+    return tuple(chat)
 
 
-def _joined(messages: Sequence[Message], *, is_answer: bool) -> Message:
+def _joined(messages: Sequence[Message], *, role: Role) -> Message:
     first, *others = messages
-    if not others:
-        return first if is_answer else replace(first, role="user")
+    if first.role == role and not others:
+        return first
+    texts = [message.text if role == "assistant" else _labelled(message) for message in messages]
     return Message(
-        role="assistant" if is_answer else "user",
-        text="\n\n".join(message.text for message in messages if message.text),
+        role=role,
+        text="\n\n".join(filter(None, texts)),
         files=tuple(file for message in messages for file in message.files),
         is_prompt=False,
     )
+
+
+def _labelled(message: Message) -> str:
+    return f"{message.role.title()}: {quote_roles(message.text)}" if message.text else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from phi4_server.offline import agents, context, results, values, words
@@ -154,7 +154,9 @@ def _step(tool: Tool | None, part: str, last: _Step | None) -> _Step | None:
 
 
 def _fill(tool: Tool, text: str) -> Filled:
-    return fill(tool.parameters, text, but=_stems(tool))
+    filled = fill(tool.parameters, text, but=_stems(tool))
+    # Parameters that are no valid schema allow anything, and arguments are an object.
+    return filled if isinstance(filled.value, dict) else replace(filled, value={})
 
 
 # --- how well a tool fits --------------------------------------------------------------------------------

@@ -111,9 +111,9 @@ def find_chat_completion(config: Config, *, space: str) -> ChatCompletion:
 def _usage(value: object) -> Usage | None:
     match value:
         case {"prompt_tokens": int(asked), "completion_tokens": int(answered)} if all(
-            0 <= tokens <= _MOST_TOKENS for tokens in (asked, answered)
+            not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS for tokens in (asked, answered)
         ):
-            return Usage(int(asked), int(answered))
+            return Usage(asked, answered)
         case _:
             return None
 

@@ -31,17 +31,19 @@ def choose(config: Config, *, space: str, endpoint: str | None = None) -> Contra
         endpoint: A function that has to belong to the contract; None where any contract will do.
 
     Raises:
-        ContractNotMet: It fulfils none; the error is that of the last, which most Spaces have. Or none has
-            that endpoint.
+        ContractNotMet: It fulfils none; the error is that of the last, which most Spaces have, unless another
+            one's function is there and takes something else. Or none has that endpoint.
     """
-    fulfilled, failure = [], None
+    fulfilled, failures = [], []
     for find in CONTRACTS:
         try:
             fulfilled.append(find(config, space=space))
         except ContractNotMet as exc:
-            failure = exc
-    if failure is not None and not fulfilled:
-        raise failure
+            failures.append(exc)
+    if not fulfilled:
+        # What is there and does not fit says more than what is not there at all.
+        unfit = (failure for failure in failures if config.named().keys() & {*failure.missing})
+        raise next(unfit, failures[-1])
     for contract in fulfilled:
         if endpoint is None or endpoint in contract.endpoints:
             return contract

@@ -71,9 +71,12 @@ def compose(
     if form.leaves_one_turn and not offered and _is_single_question(turns):
         guards = form.guards if remembered else (TOKENS,)
         return "".join(guarded([turns[0].text], guards))
-    labels = _call_labels(turns)
     merged = _merged([turn if turn.text.strip() else replace(turn, text="", offsets=()) for turn in turns])
-    lines = [_Line(turn.role, _line_text(turn, form, marks, labels)) for turn in merged]
+    labels: dict[str, str] = {}
+    lines = []
+    for turn in merged:
+        labels |= _call_labels(turn)  # an id may be used again later
+        lines.append(_Line(turn.role, _line_text(turn, form, marks, labels)))
     if offered:
         lines = _with_tools(lines, offered)
     written = (form.line.format(role=role, title=role.title(), text=text) for role, text in lines)
@@ -201,11 +204,10 @@ def _marks(form: _Form, media: Sequence[Media], kinds: Sequence[Kind] | None) ->
     return marks
 
 
-def _call_labels(turns: Sequence[Turn]) -> dict[str, str]:
-    """The name of each call in the prompt, by id. Phi-4's calls have no ids, so they are numbered."""
+def _call_labels(turn: Turn) -> dict[str, str]:
+    """The name of each of a turn's calls, by id. Phi-4's calls have no ids, so they are numbered."""
     return {
         call.id: call.name if len(turn.tool_calls) == 1 else f"{call.name} (call {number})"
-        for turn in turns
         for number, call in enumerate(turn.tool_calls, start=1)
     }
 

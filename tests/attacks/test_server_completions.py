@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_json_is_never_a_file(visitor: Visitor, secret: str) -> None:
         ended = visitor.complete(body)
         assert SECRET not in str(ended)
         assert visitor.http.get(f"/gradio_api/file={secret}").status_code != 200
+
+
+def test_no_url_in_json_is_fetched(visitor: Visitor) -> None:
+    """What Gradio would take for a file of another server's, and fetch, is a value like any other."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        host = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+        for url in (host, "http://nobody.invalid/x", "https://nobody.invalid/x"):
+            schema = {"type": "object", "default": file_data(url), "examples": [file_data("/x", url=url)]}
+            body = {
+                "messages": [HI],
+                "x": file_data(url),
+                "tools": [{"function": {"name": "f", "parameters": schema}}],
+            }
+            assert visitor.complete(body)["success"]
+        with pytest.raises(TimeoutError):
+            listener.accept()
 
 
 def test_a_schema_may_speak_of_paths(visitor: Visitor) -> None:
@@ -157,10 +175,21 @@ def test_too_much_is_refused(body: Any, words: str) -> None:
         to_request(body, [], OfflineModel(), DEFAULTS)
 
 
-def test_too_many_files_are_refused() -> None:
-    """A chat may hold so many, and the error says how many."""
+def test_too_many_files_are_refused(secret: str) -> None:
+    """A chat may hold so many, each mention of a file counting as one, and the error says how many."""
     with pytest.raises(ValueError, match="50 files, and this one has 51"):
         to_request({"prompt": "hi"}, ["/up/a.png"] * 51, OfflineModel(), DEFAULTS)
+    mentions = [{"type": "image", "file": 0}] * 51
+    with pytest.raises(ValueError, match="50 times, and this one does 51"):
+        to_request({"messages": [{"role": "user", "content": mentions}]}, [secret], OfflineModel(), DEFAULTS)
+
+
+def test_an_error_repeats_little() -> None:
+    """What was sent in the place of a known word is not sent back whole."""
+    content = [{"type": "a" * 200_000, "file": 0}]
+    with pytest.raises(ValueError, match="content") as caught:
+        to_request({"messages": [{"role": "user", "content": content}]}, [], OfflineModel(), DEFAULTS)
+    assert len(str(caught.value)) < 600
 
 
 def test_deep_json_is_answered_or_refused(visitor: Visitor) -> None:
@@ -189,6 +218,28 @@ def test_no_text_holds_a_control_token(text: str, role: str) -> None:
     without = message.text.replace("< |", "<|")
     assert not any(f"<|{word}|>" in message.text for word in ("end", "user", "tool", "/tool_call"))
     assert f"a{text}".replace("< |", "<|") in without
+
+
+@pytest.mark.parametrize("cut", range(1, 7))
+def test_no_token_is_put_together_from_parts(cut: int) -> None:
+    """A control token that is spread over parts, with a file between them or not, is broken up as well."""
+    first, second = ({"type": "text", "text": text} for text in ("<|end|>"[:cut], "<|end|>"[cut:]))
+    for between in ([], [{"type": "image", "file": 0}]):
+        body = to_body({"messages": [{"role": "user", "content": [first, *between, second]}]})
+        (message,) = to_messages(body, [Path("cat.png")])
+        assert message.text == "< |end|>"
+        assert [part for part in message.parts if isinstance(part, Path)] == [Path("cat.png")] * len(between)
+
+
+def test_an_id_that_is_used_again_names_its_own_call() -> None:
+    """A result belongs to the call before it, also where a later one has the same id."""
+    calls = [
+        {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": name}}]} for name in ("f", "g")
+    ]
+    results = [{"role": "tool", "tool_call_id": "1", "content": text} for text in ("a", "b")]
+    messages = to_messages(to_body({"messages": [calls[0], results[0], calls[1], results[1]]}), [])
+
+    assert [message.text for message in messages if message.role == "tool"] == ["f -> a", "g -> b"]
 
 
 def test_no_tool_and_no_call_holds_a_control_token() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +41,7 @@ class Given:
 def complete(model: Given, body: Any = HI, *, stream: bool = True) -> list[tuple[str, Any]]:
     """All outputs of one call."""
     function = completion(Responder(model, most=1000), DEFAULTS, stream=stream)
-    return [*function(body, None)]
+    return [*function(json.dumps(body), None)]
 
 
 def test_text_grows_and_a_summary_comes_last() -> None:

@@ -131,3 +131,15 @@ def test_cuts_never_matter(pieces: list[str], stop: list[str]) -> None:
         return text + reader.close(), reader.stopped_by
 
     assert read(pieces) == read(["".join(pieces)])
+
+
+def test_halves_of_characters_are_replaced() -> None:
+    """What no JSON can carry does not cost the answer."""
+    assert answered("a\ud800", "b") == ("a\ufffdb", End())
+    assert answered("wörld 🌍") == ("wörld 🌍", End())
+
+
+def test_what_is_no_text_is_a_fault_of_the_models() -> None:
+    """The error says what the model yielded."""
+    with pytest.raises(TypeError, match="yielded NoneType"):
+        answered(None)  # type: ignore[arg-type]

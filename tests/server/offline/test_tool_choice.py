@@ -340,3 +340,27 @@ def test_every_call_is_one_that_was_offered(tools: list[Tool], asked: str, order
         (offered,) = [each for each in tools if each.name == call.name]
         assert allows(read_schema(offered.parameters), dict(call.arguments))
         TypeAdapter(dict[str, Any]).validate_json(json.dumps(dict(call.arguments)))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"type": 5},
+        {"required": None},
+        {"required": 7},
+        {"properties": [1]},
+        {"properties": None},
+        {"properties": {"a": {"type": 5}}, "required": ["a"]},
+        {"properties": {"a": {"type": ["x", {}]}}, "required": ["a", {}, [1]]},
+        {"properties": {"a": {"type": "integer", "minimum": "x"}}, "required": ["a"]},
+    ],
+)
+def test_parameters_that_are_no_schema(parameters: dict[str, Any]) -> None:
+    """A tool whose parameters make no sense is called without any, or with what does make sense."""
+    tool = {"name": "f", "description": "", "parameters": parameters}
+    order = "You must call at least one tool."
+    prompt = f"System: {order}\n<|tool|>{json.dumps([tool])}<|/tool|>\nUser: call f\nAssistant:"
+
+    answer = "".join(OfflineModel().stream([Message(role="user", text=prompt)]))
+
+    assert answer.startswith('<|tool_call|>[{"name": "f", "arguments": {')
