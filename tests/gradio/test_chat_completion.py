@@ -55,6 +55,14 @@ def test_another_function_of_that_name_is_not_it(changes: dict[str, Any]) -> Non
         found(**changes)
 
 
+def test_one_that_does_not_fit_is_what_the_error_names() -> None:
+    """Where a Space has nothing else, it is said of this function, not of those that are not there at all."""
+    odd = completion_config(dependencies=[{**DEPENDENCY, "inputs": [21]}])
+
+    with pytest.raises(ContractNotMet, match="chat_completion of owner/name takes or returns something else"):
+        choose(to_config(odd), space=SPACE)
+
+
 def test_it_is_preferred() -> None:
     """Where a Space has both contracts, this one is chosen, or the one that has the endpoint asked for."""
     both = to_config(completion_config(two_step=True))
@@ -118,6 +126,7 @@ def test_a_prompt_alone_is_sent_as_one() -> None:
             Reading("w", None, Usage(7, 2), "length", "END", "a model"),
         ),
         (["w", {}], Reading("w")),
+        (["w", {"usage": {"prompt_tokens": True, "completion_tokens": 2}}], Reading("w")),
         (["w", {"usage": {"prompt_tokens": -1, "completion_tokens": 2}}], Reading("w")),
         (["w", {"usage": {"prompt_tokens": 1e9, "completion_tokens": "2"}}], Reading("w")),
         (["w", {"usage": [], "finish_reason": "bored", "stopped_by": 7, "model": ["x"]}], Reading("w")),

@@ -67,6 +67,17 @@ def test_a_user_turn_after_others_is_guarded(text: str, expected: str) -> None:
     assert compose([user(text)], remembered=True, style="template").startswith("<|user|>")
 
 
+def test_an_id_that_is_used_again_names_its_own_call() -> None:
+    """A result belongs to the call before it, also where a later one has the same id."""
+    turns = [
+        *(assistant("", ToolCall("1", "f", {})), result("a", of="1")),
+        *(assistant("", ToolCall("1", "g", {})), result("b", of="1")),
+    ]
+
+    lines = compose(turns).splitlines()
+    assert [line for line in lines if line.startswith("Tool: ")] == ["Tool: f -> a", "Tool: g -> b"]
+
+
 def test_media_alone_are_a_question() -> None:
     """A picture without words is sent as one."""
     assert compose([user("", CAT)]) == ""
