@@ -7,6 +7,7 @@ clients of a Space, and one is added, which answers in a turn of its own.
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import re
 import warnings
@@ -64,7 +65,7 @@ def _calls_directly() -> bool:
 def add_tool(turns: Turns) -> None:
     """Adds the tool to the Blocks that is open, behind all that is wired before."""
 
-    async def ask_phi4(question: str, request: gr.Request, files: list[str] | None = None) -> str:
+    async def ask_phi4(question: str, request: gr.Request, files: list[str] | str | None = None) -> str:
         """Asks Phi-4-multimodal a question about text, images and audio, and returns its answer in text.
 
         Each call stands for itself: the model knows nothing of earlier ones.
@@ -75,7 +76,8 @@ def add_tool(turns: Turns) -> None:
             request: Where it comes from.
         """
         answer: list[str] = []
-        work = partial(_answer, turns, question, files or [], client_of(request.client), answer)
+        given = json.loads(files) if isinstance(files, str) else files  # as `UploadsOnly` hands JSON on
+        work = partial(_answer, turns, question, given or [], client_of(request.client), answer)
         is_direct = isinstance(request, Request)  # MCP's own; otherwise Gradio's client waits, and it stays
         try:
             await (while_connected(request.receive, work) if is_direct else work())
