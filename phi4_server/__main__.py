@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from phi4_server import api_key, login
@@ -259,7 +259,7 @@ def _serve(
     serve(
         page,
         listener=listener,
-        ready=lambda: _say(f"{model.name} is ready at {address(listener)}"),
+        ready=lambda: _say(*_ready(options, model.name, address(listener))),
         bounds=bounds,
         show_error=options.show_error,
         with_parent=options.with_parent,
@@ -272,8 +272,17 @@ def _serve(
     )
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+def _ready(options: argparse.Namespace, name: str, url: str) -> Iterator[str]:
+    """What is served, and where."""
+    if options.openai_api:
+        yield f"OpenAI's API is at {url}/v1"
+    if options.mcp:
+        yield f"The MCP server is at {url}/gradio_api/mcp/"
+    yield f"{name} is ready at {url}"  # the last line, which programs wait for
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
 

@@ -109,6 +109,10 @@ class End:
     model: str | None = None
 
 
+OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "top_k", "seed", "repetition_penalty"})
+"""All options that a model may honour."""
+
+
 class ModelBusy(ValueError):
     """The model answers too many others now; the same request may succeed later."""
 
@@ -123,8 +127,7 @@ class ChatModel(Protocol):
     Attributes:
         name: What the page calls it.
         nature: One sentence for the page: what it is, and what it is not.
-        options: The options that it honours, of "temperature", "max_tokens", "top_p", "top_k", "seed" and
-            "repetition_penalty".
+        options: The options that it honours, of `OPTIONS`.
     """
 
     name: str

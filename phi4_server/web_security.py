@@ -147,7 +147,15 @@ class WebSecurity:
             if method in {"GET", "HEAD"}
             else method == "POST" and _WRITE.fullmatch(path)
         )
-        return None if is_open else Refusal(404, "There is nothing here.")
+        return (
+            None
+            if is_open
+            else Refusal(
+                404,
+                "There is nothing here. The page is at /; OpenAI's API, where the Space serves it, at"
+                " /v1/chat/completions and /v1/models.",
+            )
+        )
 
 
 def _own_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -291,8 +291,8 @@ class Sent:
     """What was sent for a turn, to inspect when an answer is surprising.
 
     Attributes:
-        prompt: The text as the model received it; the request's JSON, where the Space takes turns with their
-            roles.
+        prompt: The text as the model received it; the chat's JSON without its options, where the Space takes
+            turns with their roles.
         files: The names of the files that were sent with it.
         session_hash: The session on the Space.
         event_id: The job on the Space.

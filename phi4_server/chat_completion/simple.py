@@ -7,12 +7,25 @@ from itertools import groupby
 from typing import cast
 
 from phi4_server.chat_completion.quotes import quote_roles
-from phi4_server.model import ChatModel, ChatRequest, End, Message, Model, Role
+from phi4_server.model import OPTIONS, ChatModel, ChatRequest, End, Message, Model, Role
 
 
 def to_chat_model(model: Model | ChatModel) -> ChatModel:
-    """The model as it is, if it takes whole chats, or else one that does, with this behind it."""
-    return _Simple(model) if not hasattr(model, "complete") else cast("ChatModel", model)
+    """The model as it is, if it takes whole chats, or else one that does, with this behind it.
+
+    Raises:
+        TypeError: It has neither `complete` nor `stream`, or its `options` are not names of options.
+    """
+    if not hasattr(model, "complete"):
+        if not hasattr(model, "stream"):
+            raise TypeError(f"{type(model).__name__} is no model: it has neither stream nor complete")
+        return _Simple(model)
+    chat_model = cast("ChatModel", model)
+    options = getattr(chat_model, "options", None)
+    if not isinstance(options, frozenset) or not options <= OPTIONS:
+        known = ", ".join(sorted(OPTIONS))
+        raise TypeError(f"{type(model).__name__}.options must be a frozenset with names from {known}")
+    return chat_model
 
 
 class _Simple:

@@ -9,7 +9,7 @@ from contextvars import copy_context
 
 from phi4_server.chat_completion import word_count
 from phi4_server.media.scope import CURRENT, CancelScope
-from phi4_server.model import ChatRequest, End, Message
+from phi4_server.model import OPTIONS, ChatRequest, End, Message
 from phi4_server.offline.answer import NATURE, reply
 
 _PIECE = re.compile(r"\S+\s*|\s+")
@@ -23,7 +23,7 @@ class OfflineModel:
 
     name = "Offline model"
     nature = NATURE
-    options = frozenset({"temperature", "max_tokens", "top_p", "top_k", "seed", "repetition_penalty"})
+    options = OPTIONS
     """All: what chooses among likely words makes no difference to a model that has one answer."""
 
     def stream(self, chat: Sequence[Message]) -> Iterator[str]:

@@ -122,7 +122,10 @@ class AnswerCheck:
         return Rejection(_RETRY_CALL.format(complaint), error and self._located(error))
 
     def _reject_json(self, complaint: str) -> Rejection:
-        error = ResponseFormatNotMet(f"The answer is not valid: {complaint}")
+        why = (
+            "it was cut off, as it may have no more tokens; " if self.reply.finish_reason == "length" else ""
+        )
+        error = ResponseFormatNotMet(f"The answer is not valid: {why}{complaint}")
         return Rejection(correct_json(complaint), self._located(error))
 
     def _located(self, error: Phi4Error) -> Phi4Error:

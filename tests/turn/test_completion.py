@@ -267,3 +267,10 @@ def test_a_stream_that_breaks_off_is_tried_again() -> None:
     """Before the first text, on a new job."""
     broken = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Stream([ESTIMATION]))
     assert client(space(broken, "yo")).reply("hi").text == "yo"
+
+
+def test_json_that_was_cut_off_is_said_to_be() -> None:
+    """Where tokens ran out, the error says so beside what is wrong with the JSON."""
+    cut = [events(ESTIMATION, STARTS, answered('{"age"', finish_reason="length")) for _ in range(2)]
+    with pytest.raises(p4.ResponseFormatNotMet, match="cut off, as it may have no more tokens"):
+        client(space(*cut)).reply("hi", response_format=AGE, max_tokens=2)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from phi4_server import Message
 from phi4_server.chat_completion.simple import flattened, to_chat_model
@@ -99,3 +102,26 @@ def test_a_model_that_takes_chats_is_left_alone() -> None:
     assert isinstance(end, End)
     assert end.usage is not None
     assert (end.usage.input_tokens, end.usage.output_tokens) == (2, len("".join(map(str, pieces)).split()))
+
+
+@pytest.mark.parametrize("options", [None, "max_tokens", ["max_tokens"], frozenset({"max_token"})])
+def test_options_of_a_model_are_checked(options: object) -> None:
+    """What is no set of known names is refused when the model is served, not when it is asked."""
+
+    class Odd:
+        name = nature = "Odd"
+
+        def complete(self, _request: ChatRequest) -> Iterator[str]:
+            yield "a"
+
+    odd: Any = Odd()
+    odd.options = options
+    with pytest.raises(TypeError, match=r"Odd\.options must be a frozenset with names from max_tokens"):
+        to_chat_model(odd)
+
+
+def test_what_is_no_model_is_refused() -> None:
+    """The error says what it lacks."""
+    nothing: Any = object()
+    with pytest.raises(TypeError, match="neither stream nor complete"):
+        to_chat_model(nothing)
