@@ -64,3 +64,34 @@ def test_streamed_turn(client: Client) -> None:
     answers = [_text(shown[-1]["content"]) for shown in job]
     assert len(set(answers)) > 1
     assert all(later.startswith(earlier) for earlier, later in pairwise(answers))
+
+
+def test_a_whole_chat(client: Client, red: Path) -> None:
+    """All roles, a file and options go in one call; its text and its counts come back."""
+    chat = {
+        "messages": [
+            {"role": "system", "content": "The user's name is Ada."},
+            {"role": "user", "content": [{"type": "image", "file": 0}, {"type": "text", "text": "Look."}]},
+            {"role": "assistant", "content": "Seen."},
+            {"role": "user", "content": "What is the main colour of the picture?"},
+        ],
+        "max_tokens": 50,
+    }
+
+    text, summary = client.predict(chat, [handle_file(red)], api_name="/chat_completion")
+
+    assert "red" in text.lower()
+    assert summary["finish_reason"] == "stop"
+    assert summary["usage"]["completion_tokens"] == len(text.split())
+
+
+def test_a_whole_chat_that_grows(client: Client) -> None:
+    """Each output is the start of the next, and the last has the summary."""
+    job = client.submit({"prompt": "Who are you?"}, None, api_name="/chat_completion")
+    *growing, (text, summary) = list[tuple[str, Any]](job)
+
+    texts = [grown for grown, _ in growing]
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    assert len({*texts}) > 3
+    assert text == texts[-1]
+    assert summary["model"] == "offline model (tokens are words)"
