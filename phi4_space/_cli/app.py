@@ -52,7 +52,15 @@ StyleOption = Annotated[
     PromptStyle,
     typer.Option(
         "--prompt-style",
-        help="How several turns are written as one prompt; template uses Phi-4's own tokens.",
+        help="How several turns are written, for a Space that takes one prompt; template uses Phi-4's own tokens.",
+    ),
+]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint",
+        metavar="NAME",
+        help="The function to ask, of a Space with several; by default the best.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
@@ -133,6 +141,7 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
     embedded: EmbeddedOption = False,
     timeout: TimeoutOption = None,
     prompt_style: StyleOption = "transcript",
+    endpoint: EndpointOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask one question, and stream the answer.
@@ -141,7 +150,9 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
     line of JSON; the last line is the reply or the error.
     """
     display: Display = JsonDisplay() if as_json else TextDisplay()
-    options = SpaceOptions(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
+    options = SpaceOptions(
+        space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style, endpoint=endpoint
+    )
     with exit_on_error(display), connect(options, display) as client:
         if rest:
             raise InvalidInput(
@@ -169,6 +180,7 @@ def chat(
     embedded: EmbeddedOption = False,
     timeout: TimeoutOption = None,
     prompt_style: StyleOption = "transcript",
+    endpoint: EndpointOption = None,
 ) -> None:
     """Have a conversation.
 
@@ -176,7 +188,9 @@ def chat(
     the chat.
     """
     display = TextDisplay()
-    options = SpaceOptions(space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style)
+    options = SpaceOptions(
+        space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style, endpoint=endpoint
+    )
     with exit_on_error(display), ExitStack() as stack:
         if resume is not None and system is not None:
             raise InvalidInput(
@@ -208,6 +222,7 @@ def doctor(
         float,
         typer.Option("--wake", metavar="SECONDS", min=0, help="Wait so long for a Space that is not up."),
     ] = 0.0,
+    endpoint: EndpointOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check what is wrong with a Space, and what to do about it.
@@ -216,7 +231,7 @@ def doctor(
     """
     display: Display = JsonDisplay() if as_json else TextDisplay()
     with exit_on_error(display):
-        findings = diagnose(SpaceOptions(space=space), wake=wake, display=display)
+        findings = diagnose(SpaceOptions(space=space, endpoint=endpoint), wake=wake, display=display)
     if as_json:
         print_json(findings.to_json())
     else:

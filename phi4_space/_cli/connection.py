@@ -20,13 +20,15 @@ class SpaceOptions:
         space: Its name or URL; None for PHI4_SPACE, or else the public Space.
         embedded: Whether to start a Space with the offline model for the duration of the command.
         timeout: Seconds that a turn may take in all; None for the client's default.
-        prompt_style: How several turns are written as one prompt.
+        prompt_style: How several turns are written as one prompt, where the Space takes one.
+        endpoint: Which contract to ask by, by the name of one of its functions; None for the best.
     """
 
     space: str | None = None
     embedded: bool = False
     timeout: float | None = None
     prompt_style: PromptStyle = "transcript"
+    endpoint: str | None = None
 
     def client(self, space: str | None = None, *, token: Literal[False] | None = None) -> SpaceClient:
         """Makes a client for the Space.
@@ -38,7 +40,11 @@ class SpaceOptions:
         timeouts = Timeouts() if self.timeout is None else self.timeout
         token = None if self.space else token
         return SpaceClient(
-            self.space or space, token=token, timeouts=timeouts, prompt_style=self.prompt_style
+            self.space or space,
+            token=token,
+            timeouts=timeouts,
+            prompt_style=self.prompt_style,
+            endpoint=self.endpoint,
         )
 
 

@@ -99,8 +99,9 @@ def test_ask_about_files(phi4: Run, picture: Path) -> None:
 @loopback
 def test_ask_in_other_ways(phi4: Run) -> None:
     """--system goes before the question, in the style asked for; --raw sends the text and nothing else."""
+    endpoint = ("--endpoint", "process_message")
     prompts = [
-        events(phi4("ask", "--json", "Hi", *options))[-1]["sent"]["prompt"]
+        events(phi4("ask", "--json", "Hi", *endpoint, *options))[-1]["sent"]["prompt"]
         for options in (("--system", "Be kind"), ("-s", "Be kind", "--prompt-style", "template"), ("--raw",))
     ]
     assert prompts[0] == "System: Be kind\nUser: Hi\nAssistant:"
@@ -273,9 +274,17 @@ def test_doctor_for_programs(phi4: Run, url: str) -> None:
     """With --json the doctor writes one object."""
     output = json.loads(phi4("doctor", "--json").stdout)
     assert output["ready"] is True
-    assert output["status"]["endpoints"] == ["process_message", "bot_response"]
+    assert output["status"]["endpoints"] == ["chat_completion"]
     assert {"name": "stage", "verdict": "ok", "found": "RUNNING", "advice": ""} in output["checks"]
     assert output["status"]["space"] == url
+
+
+@loopback
+def test_doctor_of_another_endpoint(phi4: Run) -> None:
+    """--endpoint names the contract that is asked; one that is not there is a problem with a name."""
+    output = json.loads(phi4("doctor", "--json", "--endpoint", "process_message").stdout)
+    assert output["status"]["endpoints"] == ["process_message", "bot_response"]
+    assert "answers at chat_completion" in phi4("doctor", "--endpoint", "chat").stdout
 
 
 @loopback

@@ -68,7 +68,7 @@ def test_stops_at_once(word: str, gradio_python: str) -> None:
                 asked_to_stop = time.monotonic()
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(10) == 0
-                assert time.monotonic() - asked_to_stop < 4
+                assert time.monotonic() - asked_to_stop < 8  # of 60
         assert process.stdout.read() == ""
 
 
