@@ -28,9 +28,10 @@ def to_body(request: ChatRequest, *, model: str, files: Mapping[Path, NormalFile
         model: The model's name there.
         files: Its files, in normal form.
     """
+    media = {path: _media(file) for path, file in files.items()}  # once each, however often they are named
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_message(message, files) for message in request.messages],
+        "messages": [_message(message, media) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         **request.options,
@@ -42,13 +43,13 @@ def to_body(request: ChatRequest, *, model: str, files: Mapping[Path, NormalFile
     return body
 
 
-def _message(message: Message, files: Mapping[Path, NormalFile]) -> Mapping[str, Any]:
+def _message(message: Message, media: Mapping[Path, Mapping[str, Any]]) -> Mapping[str, Any]:
     """A message; what a tool returned is the user's, since the role of tools is for calls with ids."""
     is_result = message.role == "tool"
     parts = ["Tool: ", *message.parts] if is_result else [*message.parts]
     content: Any = "".join(part for part in parts if isinstance(part, str))
     if message.files:
-        content = [_text(part) if isinstance(part, str) else _media(files[part]) for part in parts]
+        content = [_text(part) if isinstance(part, str) else media[part] for part in parts]
     return {"role": "user" if is_result else message.role, "content": content}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -121,10 +122,15 @@ class UpstreamModel:
     def _to_body(self, request: ChatRequest, scope: CancelScope) -> tuple[bytes, bool]:
         CURRENT.set(scope)  # in this thread's own context
         files: dict[Path, NormalFile] = {}
-        for path in dict.fromkeys(path for message in request.messages for path in message.files):
+        size = 0
+        for path, count in Counter(path for message in request.messages for path in message.files).items():
             files[path] = self._normalizer.normalize(path)
-            if sum(len(file.data) for file in files.values()) > _MAX_MEDIA:
-                raise ValueError(f"The files of a chat may have {_MAX_MEDIA:,} bytes as PNG and WAV.")
+            size += count * len(files[path].data)
+            if size > _MAX_MEDIA:
+                raise ValueError(
+                    f"The files of a chat may have {_MAX_MEDIA:,} bytes as PNG and WAV, "
+                    "and count as often as they are named."
+                )
         model = self._settings.adapters.choose(self._model, [file.kind for file in files.values()])
         return json.dumps(to_body(request, model=model, files=files)).encode(), bool(files)
 

@@ -74,6 +74,13 @@ def test_files_stand_where_they_stood(message: Message, content: object) -> None
     assert body(message)["messages"][0]["content"] == content
 
 
+def test_a_file_is_encoded_once() -> None:
+    """However often it is named, its text is in memory once."""
+    first, second = body(Message(role="user", files=(CAT, CAT)))["messages"][0]["content"]
+
+    assert first["image_url"]["url"] is second["image_url"]["url"]
+
+
 def test_options_keep_their_names() -> None:
     """Those that are set are sent as they are, those that are not are left out."""
     options = dict.fromkeys(OPTIONS, 1)

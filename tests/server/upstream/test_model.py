@@ -477,8 +477,24 @@ def test_the_files_of_a_chat_are_bounded(
 
     error = failed(model, ChatRequest(messages=(Message(role="user", files=(cat, bell)),)))
 
-    assert str(error) == "The files of a chat may have 1,000 bytes as PNG and WAV."
+    assert str(error).startswith("The files of a chat may have 1,000 bytes as PNG and WAV")
     assert engine.asked == []
+
+
+def test_a_file_counts_as_often_as_it_is_named(
+    served: Served, cat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands in the request each time, so that a small one could fill the memory as well."""
+    monkeypatch.setattr(
+        Normalizer, "normalize", lambda _self, _path: NormalFile(kind="image", data=bytes(300_000))
+    )
+    model, engine = served(answer("."))
+
+    error = failed(model, ChatRequest(messages=(Message(role="user", files=(cat,) * 400),)))
+
+    assert "count as often as they are named" in str(error)
+    assert engine.asked == []
+    assert asked(model, ChatRequest(messages=(Message(role="user", files=(cat,) * 4),)))[0] == "."
 
 
 def test_files_are_sent_as_our_decoder_makes_them(served: Served, cat: Path, bell: Path) -> None:
