@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_never
 
+from phi4_server.chat_completion.quotes import quote_roles
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest, Message
 
@@ -44,9 +45,16 @@ def to_body(request: ChatRequest, *, model: str, files: Mapping[Path, NormalFile
 
 
 def _message(message: Message, media: Mapping[Path, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """A message; what a tool returned is the user's, since the role of tools is for calls with ids."""
+    """A message; what a tool returned is the user's, since the role of tools is for calls with ids.
+
+    So that no words of a user's, or of a page that a tool has read, pass for a turn or a result, lines that
+    begin like one are quoted; not in whole prompts, where they are the turns.
+    """
     is_result = message.role == "tool"
-    parts = ["Tool: ", *message.parts] if is_result else [*message.parts]
+    is_quoted = not message.is_prompt and message.role in {"user", "tool"}
+    parts = [quote_roles(part) if is_quoted and isinstance(part, str) else part for part in message.parts]
+    if is_result:
+        parts = ["Tool: ", *parts]
     content: Any = "".join(part for part in parts if isinstance(part, str))
     if message.files:
         content = [_text(part) if isinstance(part, str) else media[part] for part in parts]
