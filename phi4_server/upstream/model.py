@@ -21,9 +21,13 @@ from phi4_server.upstream.connection import Connection
 from phi4_server.upstream.errors import LONGEST_WAIT, UpstreamFailure
 from phi4_server.upstream.loop import BackgroundLoop
 from phi4_server.upstream.names import display_name, only_model
+from phi4_server.upstream.patience import read_text
 from phi4_server.upstream.settings import UpstreamSettings
 
-_TRIES = 4
+# One more than needed, for a connection that was closed as it was used and for a moment's 503. Those who ask
+# the Space try again by themselves, three times as a rule, which multiplies: an engine that is down shall not be
+# asked a dozen times for one question.
+_TRIES = 2
 _MAX_MEDIA = 64 * 2**20
 
 Pieces = AsyncGenerator[str | End, None]
@@ -59,7 +63,8 @@ class UpstreamModel:
         except ModelFailed:
             self.close()
             raise
-        model, host = display_name(self._model), settings.address.host
+        host = settings.address.host
+        model = self._connection.errors.without_key(display_name(self._model)) or "a model"
         self.name = f"{model} at {host}"
         self.nature = f"{model}, run by an engine at {host}, to which this Space passes the chats on."
 
@@ -103,9 +108,8 @@ class UpstreamModel:
     async def _ask(self, request: ChatRequest, body: bytes, *, has_files: bool) -> Pieces:
         reader = AnswerReader(self._connection.errors, stop=request.stop, has_files=has_files)
         async with aclosing(self._connection.stream(body, has_files=has_files)) as events:
-            async for event in events:
-                if text := reader.feed(event):
-                    yield text
+            async for text in read_text(events, reader, silence=self._settings.silence):
+                yield text
         end = reader.end()
         if text := reader.rest():
             yield text
@@ -143,7 +147,8 @@ class UpstreamModel:
             raise ModelFailed(f"{failure} With --upstream-model, the Space starts without it.") from None
         except ValueError as wrong:
             engine = f"The engine at {self._settings.address.host}"
-            raise ModelFailed(f"{engine} {wrong}. Name one with --upstream-model.") from None
+            found = self._connection.errors.without_key(str(wrong)) or "has no single model"
+            raise ModelFailed(f"{engine} {found}. Name one with --upstream-model.") from None
 
 
 def _wait(problem: Exception) -> bool | float:
