@@ -25,8 +25,8 @@ from phi4_server.upstream.patience import read_text
 from phi4_server.upstream.settings import UpstreamSettings
 
 # One more than needed, for a connection that was closed as it was used and for a moment's 503. Those who ask
-# the Space try again by themselves, three times as a rule, which multiplies: an engine that is down shall not be
-# asked a dozen times for one question.
+# the Space try again by themselves, three times as a rule, and that multiplies: an engine that is down shall
+# not be asked a dozen times for one question.
 _TRIES = 2
 _MAX_MEDIA = 64 * 2**20
 

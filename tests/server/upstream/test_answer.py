@@ -109,7 +109,8 @@ def test_counts_that_are_none_cost_no_answer(counts: object) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        *(chunk({"content": "a"}, finish="stop", stop_reason=reason) for reason in (1.5, [], {})),
+        chunk({"content": "a"}, finish="stop", stop_reason=1.5),
+        chunk({"content": "a"}, finish="stop", stop_reason={}),
         json.dumps({"model": 5, "choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}),
         json.dumps({"choices": [{"delta": {"content": "a"}, "finish_reason": 5}]}),
         '{"model": "\\ud800", "choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}',
