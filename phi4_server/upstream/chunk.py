@@ -93,7 +93,7 @@ class Chunk(_Part):
         error: What went wrong, of any kind.
     """
 
-    choices: list[Choice] | None = None
+    choices: list[Choice | None] | None = None
     usage: Any = None
     model: Any = None
     error: Any = None
@@ -101,7 +101,7 @@ class Chunk(_Part):
     @property
     def choice(self) -> Choice | None:
         """The part of the first answer, which is the only one that was asked for."""
-        return next((choice for choice in self.choices or () if not choice.index), None)
+        return next((choice for choice in self.choices or () if choice and not choice.index), None)
 
 
 class _Counts(_Part):
@@ -143,4 +143,5 @@ def to_usage(counts: object) -> Usage | None:
 def _reason(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(key) for key in first["loc"])[:_MAX_REASON]
-    return f"{where}: {first['msg'].removeprefix('Value error, ')[:_MAX_REASON]}"
+    what = "Input should be an object" if first["type"] == "model_type" else first["msg"]
+    return f"{where}: {what.removeprefix('Value error, ')[:_MAX_REASON]}"

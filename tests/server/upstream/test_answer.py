@@ -42,6 +42,7 @@ def read(*events: str, stop: tuple[str, ...] = ()) -> tuple[str, End]:
         chunk({"content": ""}),
         chunk({"content": None, "reasoning_content": "Hm.", "tool_calls": None}),
         '{"choices": []}',
+        '{"choices": [null]}',
         '{"choices": null, "usage": null, "error": null}',
         '{"object": "ping"}',
     ],
@@ -244,6 +245,7 @@ def test_calls_hold_no_control_token() -> None:
             '{"choices": [{"delta": {"content": 5}}]}',
             r"choices\.0\.delta\.content: Input should be a valid string",
         ),
+        ('{"choices": [{"delta": 5}]}', r"choices\.0\.delta: Input should be an object"),
         ('{"choices": [{"delta": {"content": [5]}}]}', "Input should be a valid string"),
         ('{"choices": [{"delta": {"content": ' + 5000 * "[" + 5000 * "]" + "}}]}", "an event|string"),
         (
