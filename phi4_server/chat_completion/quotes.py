@@ -1,8 +1,4 @@
-"""Lines that look like a turn, quoted. Knows the words for roles; no model, no wire.
-
-Where results of tools stand in text that is the user's, a user could write one, and a page that a tool has
-read could write a user's turn. The client quotes such lines in its transcripts likewise.
-"""
+"""Lines that look like another's turn, quoted. Knows the four roles; no model, no wire."""
 
 from __future__ import annotations
 
@@ -11,15 +7,18 @@ from typing import get_args
 
 from phi4_server.model import Role
 
-_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # those of str.splitlines
-_GAP = rf"[^\S{_LINE_ENDS}]*+"
-_TURN = re.compile(
-    rf"(?:\A|(?<=[{_LINE_ENDS}])){_GAP}"
-    rf"(?=(?:{'|'.join(get_args(Role))}){_GAP}(?:\([^(){_LINE_ENDS}]*+\){_GAP})?[:\uff1a])",
+_LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+_BLANKS = f"[^\\S{_LINE_ENDS}]*+"
+_ROLE_LINE = re.compile(
+    rf"(?:\A|(?<=[{_LINE_ENDS}])){_BLANKS}"
+    rf"(?=(?:{'|'.join(get_args(Role))}){_BLANKS}(?:\([^(){_LINE_ENDS}]*+\){_BLANKS})?[:\uff1a])",
     re.IGNORECASE,
 )
 
 
 def quote_roles(text: str) -> str:
-    """The text with `> ` before the role in each line that begins like a turn, such as `Tool:`."""
-    return _TURN.sub(r"\g<0>> ", text)
+    """The text with "> " before the role in each line that begins like a turn, such as `Tool: 3`.
+
+    For where a text goes to a model beside others that are written so.
+    """
+    return _ROLE_LINE.sub(lambda found: f"{found[0]}> ", text)

@@ -42,9 +42,7 @@ class Connection:
             auth=_KeyAuth(settings),
             timeout=httpx.Timeout(_CONNECT_S, read=settings.silence, write=_WRITE_S, pool=None),
             limits=httpx.Limits(max_connections=None),  # whoever asks is bounded already
-            cookies=CookieJar(
-                DefaultCookiePolicy(allowed_domains=())
-            ),  # one user's would go with another's chat
+            cookies=_no_cookies(),
             follow_redirects=False,  # they would take the key and the chat to whatever host they name
             trust_env=not settings.address.is_local,
             transport=transport,
@@ -117,6 +115,11 @@ _REASONS: dict[type[Exception], str] = {
     httpx.WriteTimeout: "it reads nothing",
     httpx.ProxyError: "the proxy of this machine's environment refuses",
 }
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that keeps none: one that came with a user's answer would go with another's chat."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 class _KeyAuth(httpx.Auth):
