@@ -98,12 +98,12 @@ def _answering(
         engine = upstream.to_settings(options)
     except argparse.ArgumentTypeError as wrong:
         parser.error(str(wrong))
-    if engine is not None and (options.script is not None or options.model != parser.get_default("model")):
+    if engine is not None and (options.script is not None or options.model is not None):
         parser.error("argument --upstream: not allowed with --model or --script")
     if engine is not None:
         return lambda: _upstream(engine)
     if options.script is None:
-        return models[options.model]
+        return models[options.model or next(iter(models))]
     try:
         scripted = ScriptedModel.from_file(options.script)
     except ScriptError as problem:
@@ -118,8 +118,7 @@ def _parser(models: Mapping[str, Callable[[], Model | ChatModel]]) -> argparse.A
     offer(
         "--model",
         choices=[*models],
-        default=next(iter(models)),
-        help="the model that answers (default: %(default)s)",
+        help=f"the model that answers (default: {next(iter(models))})",
     )
     offer("--script", type=Path, metavar="FILE", help="answer from this JSON script instead, for tests")
     upstream.add_options(parser)

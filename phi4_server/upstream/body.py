@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_never
 
+from phi4_server.chat_completion.quotes import quote_roles
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest, Message
 
@@ -28,9 +29,10 @@ def to_body(request: ChatRequest, *, model: str, files: Mapping[Path, NormalFile
         model: The model's name there.
         files: Its files, in normal form.
     """
+    media = {path: _media(file) for path, file in files.items()}  # once each, however often they are named
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_message(message, files) for message in request.messages],
+        "messages": [_message(message, media) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         **request.options,
@@ -42,13 +44,20 @@ def to_body(request: ChatRequest, *, model: str, files: Mapping[Path, NormalFile
     return body
 
 
-def _message(message: Message, files: Mapping[Path, NormalFile]) -> Mapping[str, Any]:
-    """A message; what a tool returned is the user's, since the role of tools is for calls with ids."""
+def _message(message: Message, media: Mapping[Path, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A message; what a tool returned is the user's, since the role of tools is for calls with ids.
+
+    So that no words of a user's, or of a page that a tool has read, pass for a turn or a result, lines that
+    begin like one are quoted; not in whole prompts, where they are the turns.
+    """
     is_result = message.role == "tool"
-    parts = ["Tool: ", *message.parts] if is_result else [*message.parts]
+    is_quoted = not message.is_prompt and message.role in {"user", "tool"}
+    parts = [quote_roles(part) if is_quoted and isinstance(part, str) else part for part in message.parts]
+    if is_result:
+        parts = ["Tool: ", *parts]
     content: Any = "".join(part for part in parts if isinstance(part, str))
     if message.files:
-        content = [_text(part) if isinstance(part, str) else _media(files[part]) for part in parts]
+        content = [_text(part) if isinstance(part, str) else media[part] for part in parts]
     return {"role": "user" if is_result else message.role, "content": content}
 
 

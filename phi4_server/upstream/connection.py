@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from phi4_server.upstream.answer import DONE
 from phi4_server.upstream.errors import ErrorReader
 from phi4_server.upstream.events import EventTooLarge, read_events, read_start
 from phi4_server.upstream.settings import UpstreamSettings
 
 _CONNECT_S = 10.0
 _WRITE_S = 60.0
-_DRAIN_S = 0.2
 _HEADERS = {
     "Accept-Encoding": "identity",  # what is compressed might unpack to any size
     "Content-Type": "application/json",
@@ -44,6 +42,7 @@ class Connection:
             auth=_KeyAuth(settings),
             timeout=httpx.Timeout(_CONNECT_S, read=settings.silence, write=_WRITE_S, pool=None),
             limits=httpx.Limits(max_connections=None),  # whoever asks is bounded already
+            cookies=_no_cookies(),
             follow_redirects=False,  # they would take the key and the chat to whatever host they name
             trust_env=not settings.address.is_local,
             transport=transport,
@@ -60,18 +59,11 @@ class Connection:
             UpstreamFailure: There is no answer, or no whole one.
         """
         async with self._sent("POST", self._address.chat, body, has_files=has_files) as response:
-            if "text/event-stream" not in response.headers.get("Content-Type", ""):
+            if "text/event-stream" not in response.headers.get("Content-Type", "").lower():
                 raise self.errors.from_body(await read_start(response), has_files=has_files)
             async with aclosing(read_events(response)) as events:
                 async for event in events:
-                    if event == DONE:
-                        # Read to its end, the connection can be used again; some servers leave it open.
-                        with suppress(TimeoutError, httpx.HTTPError, EventTooLarge):
-                            async with asyncio.timeout(_DRAIN_S):
-                                await anext(events, None)
                     yield event
-                    if event == DONE:
-                        return
 
     async def get_models(self) -> bytes:
         """The list of models, as it comes.
@@ -123,6 +115,11 @@ _REASONS: dict[type[Exception], str] = {
     httpx.WriteTimeout: "it reads nothing",
     httpx.ProxyError: "the proxy of this machine's environment refuses",
 }
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that keeps none: one that came with a user's answer would go with another's chat."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 class _KeyAuth(httpx.Auth):

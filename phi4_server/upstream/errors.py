@@ -1,6 +1,7 @@
 """What an engine says when it does not answer, as the Space's errors. Knows engines' words; sends nothing.
 
-A server may repeat what it was sent. So what it says is shown only if the key is not in it, or a part of it.
+A server may repeat what it was sent. So what it says is shown only if no part of the key is in it that is
+long enough to be known as one.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from phi4_server.model import ModelBusy, ModelFailed
 LONGEST_WAIT = 30.0
 """Seconds; who is to wait longer is told so instead."""
 
+_DAY = 86_400
 _TEMPORARY = frozenset({408, 425, 429, 502, 503, 504})
 _RUN = 8
-"""Characters of a key; with fewer in a message, it is not the key's."""
+"""Characters of a key that make a part of it; fewer stand in any text by chance."""
 
 _MOST = 500
 """Characters of a message that are shown."""
@@ -31,13 +33,13 @@ _TOO_LONG = re.compile(
 )
 _MEDIA = re.compile(r"\b(image|audio|multi-?modal|mmproj|input_audio|media)", re.IGNORECASE)
 _NO_QUOTA = "insufficient_quota"
-_KEY = (ModelFailed, "{engine} refused the key (HTTP {status}): see --upstream-key-env.")
+_KEY = (ModelFailed, "{engine} refused the key{code}: see --upstream-key-env.")
 _NOTHING_THERE = (
     ModelFailed,
-    "{engine} has no such model, or nothing at this address (HTTP {status}){words}: see --upstream-model.",
+    "{engine} has no such model, or nothing at this address{code}{words}: see --upstream-model.",
 )
-_NO_MONEY = (ModelFailed, "{engine} has no quota left for its owner (HTTP {status}){words}.")
-_OTHER = (ModelFailed, "{engine} failed (HTTP {status}){words}: see its log.")
+_NO_MONEY = (ModelFailed, "{engine} has no quota left for its owner{code}{words}.")
+_OTHER = (ModelFailed, "{engine} failed{code}{words}: see its log.")
 _LASTING: Mapping[int, tuple[type[ValueError], str]] = {
     401: _KEY,  # what it says of a key may hold half of it
     403: _KEY,
@@ -45,11 +47,11 @@ _LASTING: Mapping[int, tuple[type[ValueError], str]] = {
     405: _NOTHING_THERE,
     402: _NO_MONEY,
     429: _NO_MONEY,
-    413: (ValueError, "The request is too large for the engine (HTTP {status}){words}."),
+    413: (ValueError, "The request is too large for the engine{code}{words}."),
 }
 _LASTING_KINDS: Mapping[int, tuple[type[ValueError], str]] = {
-    3: (ModelFailed, "{engine} sends requests elsewhere (HTTP {status}): see --upstream."),
-    4: (ValueError, "The engine refused the request (HTTP {status}){words}."),
+    3: (ModelFailed, "{engine} sends requests elsewhere{code}: see --upstream."),
+    4: (ValueError, "The engine refused the request{code}{words}."),
 }
 
 
@@ -105,14 +107,14 @@ class ErrorReader:
     def from_event(self, error: Any, *, has_files: bool = False) -> UpstreamFailure:
         """What follows from an error in the midst of a stream."""
         said = _from_error(error)
-        return self._failure(said.status or 500, said, has_files=has_files)
+        return self._failure(said.status, said, has_files=has_files)
 
     def from_body(self, body: bytes, *, has_files: bool = False) -> UpstreamFailure:
         """What follows from a response of success whose body is no stream: some servers send errors so."""
         said = _read(body)
         if not said.message:
             return self.broken("it is not an event stream")
-        return self._failure(said.status or 500, said, has_files=has_files)
+        return self._failure(said.status, said, has_files=has_files)
 
     def unreachable(self, reason: str) -> UpstreamFailure:
         """What follows where there was no response, for a reason in a few words."""
@@ -140,33 +142,39 @@ class ErrorReader:
             ModelFailed(f"The engine at {self.host} did not answer with a chat completion: {reason}.")
         )
 
+    def without_key(self, text: str) -> str:
+        """What an engine says as it may be shown: "" where the key is in it, or a part of it."""
+        return "" if self._is_secret(text) else text
+
     def _failure(
-        self, status: int, said: _Said, *, retry_after: str | None = None, has_files: bool = False
+        self, status: int | None, said: _Said, *, retry_after: str | None = None, has_files: bool = False
     ) -> UpstreamFailure:
-        if status in _TEMPORARY and _NO_QUOTA not in said.codes:
+        if status is not None and status in _TEMPORARY and _NO_QUOTA not in said.codes:
             return self._busy(status, said, _seconds(retry_after))
         return UpstreamFailure(self._lasting(status, said, has_files=has_files))
 
     def _busy(self, status: int, said: _Said, seconds: float | None) -> UpstreamFailure:
-        what = "has too much to do" if status == 429 else f"is not ready (HTTP {status})"  # noqa: PLR2004
-        later = "" if seconds is None else f" It asks to come again in {seconds:.0f} seconds."
+        what = "has too much to do" if status == 429 else f"is not ready{_code(status)}"  # noqa: PLR2004
+        later = "" if seconds is None else f" It asks to come again {_when(seconds)}."
         error = ModelBusy(f"The engine at {self.host} {what}{self._words(said)}.{later}")
         if seconds is None:
             return UpstreamFailure(error, wait=True)
         return UpstreamFailure(error, wait=seconds if seconds <= LONGEST_WAIT else False)
 
-    def _lasting(self, status: int, said: _Said, *, has_files: bool) -> ValueError:
+    def _lasting(self, status: int | None, said: _Said, *, has_files: bool) -> ValueError:
         engine, words = f"The engine at {self.host}", self._words(said)
         if _TOO_LONG.search(" ".join((said.message, *said.codes))):
             return ValueError(f"The chat is too long for the engine{words}.")
         if has_files and status not in {401, 403, 404} and _MEDIA.search(said.message):
             return ValueError(f"The engine's model does not take these files{words}.")
-        kind, text = _LASTING.get(status) or _LASTING_KINDS.get(status // 100, _OTHER)
-        return kind(text.format(engine=engine, status=status, words=words))
+        code = status or 0  # an error in a stream may come without one
+        kind, text = _LASTING.get(code) or _LASTING_KINDS.get(code // 100, _OTHER)
+        return kind(text.format(engine=engine, code=_code(status), words=words))
 
     def _words(self, said: _Said) -> str:
         text = re.sub(r"[\s\x00-\x1f\x7f]+", " ", said.message).strip(" .:")
-        if not text or self._is_secret(text):
+        text = self.without_key(text)
+        if not text:
             return ""
         return f": {text[:_MOST]}" + ("…" if len(text) > _MOST else "")
 
@@ -209,6 +217,14 @@ def _from_error(error: Any) -> _Said:
             return _from_error(first)
         case _:
             return _Said()
+
+
+def _code(status: int | None) -> str:
+    return "" if status is None else f" (HTTP {status})"
+
+
+def _when(seconds: float) -> str:
+    return f"in {seconds:.0f} seconds" if seconds <= _DAY else "in more than a day"
 
 
 def _string(value: object) -> str:

@@ -12,7 +12,7 @@ from httpx_sse import EventSource
 MAX_EVENT = 2**20
 """Bytes in one event, and in a body that is none."""
 
-_AS_EVENTS = {"Content-Type": "text/event-stream; charset=utf-8"}
+_AS_EVENTS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
 _EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r){2}")
 _SEAM = 3  # bytes of an empty line's four that may have come before
 
@@ -28,7 +28,7 @@ async def read_events(response: httpx.Response) -> AsyncGenerator[str, None]:
         EventTooLarge: One is too large.
         httpx.TransportError: The connection broke.
     """
-    # Event streams are UTF-8, whatever the server says.
+    # Event streams are UTF-8, whatever the server says, and may begin with a byte order mark.
     source = EventSource(httpx.Response(200, headers=_AS_EVENTS, stream=_Bounded(response)))
     async with aclosing(source.aiter_sse()) as events:
         async for event in events:

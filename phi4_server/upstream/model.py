@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -20,9 +21,13 @@ from phi4_server.upstream.connection import Connection
 from phi4_server.upstream.errors import LONGEST_WAIT, UpstreamFailure
 from phi4_server.upstream.loop import BackgroundLoop
 from phi4_server.upstream.names import display_name, only_model
+from phi4_server.upstream.patience import read_text
 from phi4_server.upstream.settings import UpstreamSettings
 
-_TRIES = 4
+# One more than needed, for a connection that was closed as it was used and for a moment's 503. Those who ask
+# the Space try again by themselves, three times as a rule, and that multiplies: an engine that is down shall
+# not be asked a dozen times for one question.
+_TRIES = 2
 _MAX_MEDIA = 64 * 2**20
 
 Pieces = AsyncGenerator[str | End, None]
@@ -58,7 +63,8 @@ class UpstreamModel:
         except ModelFailed:
             self.close()
             raise
-        model, host = display_name(self._model), settings.address.host
+        host = settings.address.host
+        model = self._connection.errors.without_key(display_name(self._model)) or "a model"
         self.name = f"{model} at {host}"
         self.nature = f"{model}, run by an engine at {host}, to which this Space passes the chats on."
 
@@ -102,9 +108,8 @@ class UpstreamModel:
     async def _ask(self, request: ChatRequest, body: bytes, *, has_files: bool) -> Pieces:
         reader = AnswerReader(self._connection.errors, stop=request.stop, has_files=has_files)
         async with aclosing(self._connection.stream(body, has_files=has_files)) as events:
-            async for event in events:
-                if text := reader.feed(event):
-                    yield text
+            async for text in read_text(events, reader, silence=self._settings.silence):
+                yield text
         end = reader.end()
         if text := reader.rest():
             yield text
@@ -121,10 +126,15 @@ class UpstreamModel:
     def _to_body(self, request: ChatRequest, scope: CancelScope) -> tuple[bytes, bool]:
         CURRENT.set(scope)  # in this thread's own context
         files: dict[Path, NormalFile] = {}
-        for path in dict.fromkeys(path for message in request.messages for path in message.files):
+        size = 0
+        for path, count in Counter(path for message in request.messages for path in message.files).items():
             files[path] = self._normalizer.normalize(path)
-            if sum(len(file.data) for file in files.values()) > _MAX_MEDIA:
-                raise ValueError(f"The files of a chat may have {_MAX_MEDIA:,} bytes as PNG and WAV.")
+            size += count * len(files[path].data)
+            if size > _MAX_MEDIA:
+                raise ValueError(
+                    f"The files of a chat may have {_MAX_MEDIA:,} bytes as PNG and WAV, "
+                    "and count as often as they are named."
+                )
         model = self._settings.adapters.choose(self._model, [file.kind for file in files.values()])
         return json.dumps(to_body(request, model=model, files=files)).encode(), bool(files)
 
@@ -137,7 +147,8 @@ class UpstreamModel:
             raise ModelFailed(f"{failure} With --upstream-model, the Space starts without it.") from None
         except ValueError as wrong:
             engine = f"The engine at {self._settings.address.host}"
-            raise ModelFailed(f"{engine} {wrong}. Name one with --upstream-model.") from None
+            found = self._connection.errors.without_key(str(wrong)) or "has no single model"
+            raise ModelFailed(f"{engine} {found}. Name one with --upstream-model.") from None
 
 
 def _wait(problem: Exception) -> bool | float:

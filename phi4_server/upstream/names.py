@@ -44,4 +44,4 @@ def only_model(body: bytes, adapters: Container[str | None]) -> str:
 def display_name(model: str) -> str:
     """A model's name as strangers are shown it; of a path on the engine's disk, its last part."""
     name = _FOLDER.sub("", model, count=1)
-    return "".join(letter for letter in name if letter.isprintable())[:_MAX_NAME]
+    return "".join(letter for letter in name if letter.isprintable())[:_MAX_NAME].strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ _ONLY_WITH = {
 }
 """Options that make sense with `--upstream` alone, and what they are where they were not given."""
 _READABLE = "The key goes to {} over plain http: others on the way can read it.\n"
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
+"""What looks like a variable's name; a key has small letters, or other characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +112,20 @@ def to_settings(options: argparse.Namespace) -> UpstreamSettings | None:
 
 
 def _key(variable: str) -> str:
+    """The key that a variable holds.
+
+    Raises:
+        argparse.ArgumentTypeError: It holds none; the text repeats nothing that may be a key.
+    """
+    shown = variable if _VARIABLE.fullmatch(variable) else "the variable of that name"
     key = os.environ.pop(variable, "").strip()
-    if not key.isascii() or not key.isprintable() or not key:
-        raise argparse.ArgumentTypeError(f"--upstream-key-env: {variable} holds no key in the environment")
+    if not key:
+        hint = "" if shown == variable else "; give a variable's name, and not the key"
+        raise argparse.ArgumentTypeError(f"--upstream-key-env: {shown} holds no key in the environment{hint}")
+    if not key.isascii() or not key.isprintable():
+        raise argparse.ArgumentTypeError(
+            f"--upstream-key-env: the key in {shown} has characters that are not printable ASCII"
+        )
     return key
 
 

@@ -100,7 +100,9 @@ def refusal(status: int, body: object, **headers: str) -> Play:
     """An error, in JSON unless it is text."""
     data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     return Play(
-        [data], status, {**JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        [data] if data else [],
+        status,
+        {**JSON, **{name.replace("_", "-"): value for name, value in headers.items()}},
     )
 
 

@@ -7,10 +7,11 @@ import json
 import pytest
 
 from phi4_server.model import End, Usage
-from phi4_server.upstream.answer import DONE, AnswerReader
+from phi4_server.upstream.answer import AnswerReader
 from phi4_server.upstream.errors import ErrorReader, UpstreamFailure
 
-ERRORS = ErrorReader(host="engine:8000")
+DONE = "[DONE]"
+ERRORS = ErrorReader(host="engine:8000", key="sk-sentinel-4f1d9c2b7a6e")
 
 
 def chunk(delta: object = None, *, finish: str | None = None, **others: object) -> str:
@@ -41,6 +42,7 @@ def read(*events: str, stop: tuple[str, ...] = ()) -> tuple[str, End]:
         chunk({"content": ""}),
         chunk({"content": None, "reasoning_content": "Hm.", "tool_calls": None}),
         '{"choices": []}',
+        '{"choices": [null]}',
         '{"choices": null, "usage": null, "error": null}',
         '{"object": "ping"}',
     ],
@@ -90,6 +92,119 @@ def test_usage_needs_both_counts() -> None:
     assert read(end, '{"usage": {"prompt_tokens": 1, "completion_tokens": null}}')[1].usage is None
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        *({"prompt_tokens": value, "completion_tokens": 2} for value in (-3, 3.5, "3", True, None, 2**53)),
+        {"prompt_tokens": 10**40, "completion_tokens": 10**40},
+        *("lots", [], [1], 5, {}),
+    ],
+)
+def test_counts_that_are_none_cost_no_answer(counts: object) -> None:
+    """The count is dropped, and the answer stays."""
+    text, end = read(chunk({"content": "a"}), json.dumps({"usage": counts}), chunk({}, finish="stop"))
+
+    assert (text, end) == ("a", End())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        chunk({"content": "a"}, finish="stop", stop_reason=1.5),
+        chunk({"content": "a"}, finish="stop", stop_reason={}),
+        json.dumps({"model": 5, "choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}),
+        json.dumps({"choices": [{"delta": {"content": "a"}, "finish_reason": 5}]}),
+        '{"model": "\\ud800", "choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}',
+    ],
+)
+def test_oddities_beside_the_text_cost_no_answer(odd: str) -> None:
+    """What is known of the answer is left out where it is of another type."""
+    assert read(odd) == ("a", End())
+
+
+def test_one_answer_is_read() -> None:
+    """Of several that come at the same time, the first."""
+    both = [{"index": 1, "delta": {"content": "B"}}, {"index": 0, "delta": {"content": "A"}}]
+    late = [{"index": 1, "delta": {"content": "B"}, "finish_reason": "length"}]
+
+    text, end = read(
+        json.dumps({"choices": both}), json.dumps({"choices": late}), chunk({"content": "a"}, finish="stop")
+    )
+
+    assert (text, end.finish_reason) == ("Aa", "stop")
+
+
+def test_text_may_come_in_parts() -> None:
+    """A list of parts is their text; parts of other kinds, such as thoughts, are left out."""
+    parts = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}, {"text": "b"}, "c"]
+
+    assert read(chunk({"content": parts}, finish="stop"))[0] == "abc"
+
+
+def test_half_a_character_waits_for_the_other() -> None:
+    """One that is cut in two events is whole; a half that stays alone is replaced."""
+    halves = ["a\ud83d", "\ude00b\ud83d", "", "c\ude00\ud83d"]
+
+    text, _ = read(*(chunk({"content": half}) for half in halves), DONE)
+
+    assert text == "a\U0001f600b\ufffdc\ufffd\ufffd"
+
+
+def tool_calls(*calls: dict[str, object]) -> str:
+    """A chunk with parts of calls."""
+    return chunk({"tool_calls": [*calls]})
+
+
+def written(*events: str) -> list[dict[str, object]]:
+    """The calls in an answer."""
+    text, _ = read(*events, DONE)
+    calls: list[dict[str, object]] = json.loads(
+        text.removeprefix("<|tool_call|>").removesuffix("<|/tool_call|>")
+    )
+    return calls
+
+
+F = {"name": "f", "arguments": {"a": 1}}
+G = {"name": "g", "arguments": {"b": 2}}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [
+            tool_calls(
+                {"id": "x", "function": {"name": "f", "arguments": '{"a": 1}'}},
+                {"id": "y", "function": {"name": "g", "arguments": '{"b": 2}'}},
+            )
+        ],
+        [
+            tool_calls({"id": "x", "function": {"name": "f", "arguments": ""}}),
+            tool_calls({"index": None, "function": {"arguments": '{"a":'}}),
+            tool_calls({"function": {"arguments": " 1}"}}),
+            tool_calls({"id": "y", "function": {"name": "g", "arguments": '{"b": 2'}}),
+            tool_calls({"id": "y", "function": {"arguments": "}"}}),
+        ],
+        [
+            tool_calls({"function": {"name": "f", "arguments": '{"a": 1}'}}),
+            tool_calls({"function": {"name": "g", "arguments": '{"b"'}}),
+            tool_calls({"function": {"arguments": ": 2}"}}),
+        ],
+        [tool_calls({"index": 0, "function": F}, {"index": 1, "function": G})],
+    ],
+    ids=["ids", "ids at their beginning", "names", "objects"],
+)
+def test_calls_are_told_apart_without_an_index(events: list[str]) -> None:
+    """By their ids, or by a name that begins another; arguments may be an object."""
+    assert written(*events) == [F, G]
+
+
+def test_half_a_character_in_a_call_is_replaced() -> None:
+    """What cannot be encoded reaches nobody."""
+    call_ = tool_calls({"index": 0, "function": {"name": "f", "arguments": '{"a": "\\ud83d\\ude00\\ud83d"}'}})
+
+    assert written(call_) == [{"name": "f", "arguments": {"a": "\U0001f600\ufffd"}}]
+
+
 def test_calls_are_written_as_phi4_writes_them() -> None:
     """Parts of calls are put together, and follow the text in one block."""
     text, end = read(
@@ -130,8 +245,13 @@ def test_calls_hold_no_control_token() -> None:
             '{"choices": [{"delta": {"content": 5}}]}',
             r"choices\.0\.delta\.content: Input should be a valid string",
         ),
-        ('{"choices": [{"delta": {"content": "\\ud800"}}]}', "Invalid JSON"),
-        ('{"usage": {"prompt_tokens": -1, "completion_tokens": 1}}', "greater than or equal to 0"),
+        ('{"choices": [{"delta": 5}]}', r"choices\.0\.delta: Input should be an object"),
+        ('{"choices": [{"delta": {"content": [5]}}]}', "Input should be a valid string"),
+        ('{"choices": [{"delta": {"content": ' + 5000 * "[" + 5000 * "]" + "}}]}", "an event|string"),
+        (
+            '{"object": "error", "message": "bad chat", "code": 400}',
+            "refused the request .HTTP 400.: bad chat",
+        ),
     ],
 )
 def test_garbage_is_an_error(event: str, reason: str) -> None:
@@ -147,9 +267,13 @@ def test_garbage_is_an_error(event: str, reason: str) -> None:
         ("/srv/ada/models/phi-4", "phi-4"),
         ("C:\\models\\phi-4.gguf", "phi-4.gguf"),
         ("a\nb", "ab"),
+        ("  a ", "a"),
+        ("\n", None),
+        ("phi-of-sk-sentinel-4f1d", None),
+        ("phi-of-sk-\u200bsentinel-4f1d", None),
         ("x" * 500, "x" * 200),
     ],
 )
-def test_the_models_name_shows_no_path(model: str, shown: str) -> None:
-    """Engines call a model by its path on their disk, which is not for strangers."""
+def test_the_models_name_shows_no_path(model: str, shown: str | None) -> None:
+    """Nor a part of the key: both are not for strangers."""
     assert read(json.dumps({"model": model}), chunk({"content": "a"}, finish="stop"))[1].model == shown

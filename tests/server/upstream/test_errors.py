@@ -39,6 +39,13 @@ def test_how_long_to_wait(retry_after: str | None, wait: float) -> None:
     assert isinstance(failure.wait, bool) == isinstance(wait, bool)
 
 
+def test_a_wait_without_end_is_not_counted() -> None:
+    """Nobody is told to come again in thousands of years."""
+    text = str(ERRORS.from_response(429, b"", retry_after="Fri, 31 Dec 9999 23:59:59 GMT").error)
+
+    assert text.endswith("It asks to come again in more than a day.")
+
+
 @pytest.mark.parametrize("status", [*range(400, 600, 7), 300, 304, 308, 600, 999])
 @pytest.mark.parametrize(
     "body", [b"", b"\xff\xfe", b"[]", b"{}", b"null", b'{"error": []}', b'{"detail": {}}', b"7"]
@@ -120,6 +127,16 @@ def test_an_error_in_a_stream_is_of_the_same_kinds(error: object, kind: type[Val
 
     assert type(failure.error) is kind
     assert text in str(failure.error)
+
+
+def test_no_status_is_invented() -> None:
+    """An error in a stream, or in a body of success, has the status that it names, or none."""
+    assert str(ERRORS.from_event("boom").error) == "The engine at engine:8000 failed: boom: see its log."
+    assert str(ERRORS.from_body(b'{"error": "boom"}').error) == (
+        "The engine at engine:8000 failed: boom: see its log."
+    )
+    assert "(HTTP 429)" not in str(ERRORS.from_event({"message": "boom", "code": 7}).error)
+    assert "(HTTP 418)" in str(ERRORS.from_event({"message": "boom", "code": 418}).error)
 
 
 def test_words_about_images_need_an_image() -> None:

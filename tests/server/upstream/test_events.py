@@ -57,6 +57,11 @@ async def test_events_are_utf8_whatever_the_server_says() -> None:
     assert await events(b"data: \xc3", b"\xa9\n\n") == ["é"]
 
 
+async def test_a_byte_order_mark_is_no_data() -> None:
+    """It may begin a stream, whole or cut."""
+    assert await events(b"\xef\xbb", b"\xbfdata: a\n\ndata: b\n\n") == ["a", "b"]
+
+
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"])
 async def test_many_events_are_never_too_large(end: bytes) -> None:
     """Wherever the empty lines between them are cut, small events without end have no bound."""

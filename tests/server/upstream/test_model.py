@@ -250,22 +250,22 @@ def test_azure_has_a_header_of_its_own() -> None:
 )
 def test_what_may_pass_is_tried_again(served: Served, first: Play) -> None:
     """Before the first text, the same request is sent again."""
-    model, engine = served(first, first, answer("here"))
+    model, engine = served(first, answer("here"))
 
     assert asked(model)[0] == "here"
-    assert len(engine.asked) == 3
-    assert engine.asked[0].body == engine.asked[2].body
+    assert len(engine.asked) == 2
+    assert engine.asked[0].body == engine.asked[1].body
 
 
 def test_tries_come_to_an_end(served: Served) -> None:
-    """An engine that stays busy is given up, and may be asked again later."""
+    """An engine that stays busy is given up after two, since those who ask the Space try again as well."""
     model, engine = served(refusal(429, {"error": {"message": "slow down"}}))
 
     error = failed(model)
 
     assert isinstance(error, ModelBusy)
     assert str(error) == f"The engine at {model.name.split()[-1]} has too much to do: slow down."
-    assert 1 < len(engine.asked) < 10
+    assert len(engine.asked) == 2
 
 
 def test_who_shall_wait_too_long_is_told_so(served: Served) -> None:
@@ -346,7 +346,7 @@ def test_an_engine_that_is_not_there() -> None:
         (refusal(200, {"choices": [{"message": {"content": "hi"}}]}), ModelFailed, "not an event stream"),
         (refusal(200, "<html>welcome"), ModelFailed, "not an event stream"),
         (Play([b"data: {not json\n\n"]), ModelFailed, "not answer with a chat completion"),
-        (Play([b'data: {"choices": 7}\n\n']), ModelFailed, "choices: Input should be a valid array"),
+        (Play([b'data: {"choices": 7}\n\n']), ModelFailed, "choices: Input should be a valid list"),
         (Play([b"data: [[[[[" + b"[" * 9000 + b"\n\n"]), ModelFailed, "not answer with a chat completion"),
         (Play([event({"error": {"message": "boom"}})]), ModelFailed, "boom"),
         (Play([event({"error": "boom"})]), ModelFailed, "boom"),
@@ -377,6 +377,76 @@ def test_an_engine_that_is_silent(served: Served) -> None:
     assert isinstance(error, ModelBusy)
     assert "silent for 0.5 seconds" in str(error)
     assert engine.left.wait(10)
+
+
+@pytest.mark.parametrize("empty", [b": ping\n\n", delta(""), delta(None), delta(reasoning_content="Hm.")])
+@pytest.mark.parametrize("text", [[], [delta("a")]], ids=["before text", "in its midst"])
+def test_what_adds_nothing_is_silence(served: Served, empty: bytes, text: list[bytes]) -> None:
+    """An engine that only shows to be alive holds no answer for ever."""
+    model, engine = served(Play([*text, *[empty] * 600], pause=0.02), silence=0.5)
+    began = time.monotonic()
+
+    assert "silent for 0.5 seconds" in str(failed(model))
+    assert time.monotonic() - began < 5
+    assert engine.left.wait(10)
+
+
+def test_a_call_that_grows_is_no_silence(served: Served) -> None:
+    """Though it is shown at its end, it is waited for."""
+    grows = [delta(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": c}}]) for c in '{"a": 1}']
+    model, _ = served(Play([*grows, DONE], pause=0.3), silence=1.0)
+
+    assert '"a": 1' in asked(model)[0]
+
+
+def test_who_reads_slowly_makes_no_silence(served: Served) -> None:
+    """Only the time in which the engine is waited for counts."""
+    model, _ = served(Play([delta("a"), delta("b"), DONE], pause=0.1), silence=0.5)
+    pieces = model.complete(HI)
+
+    assert next(piece for piece in pieces if piece) == "a"
+    time.sleep(1)
+    assert next(piece for piece in pieces if piece) == "b"
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        Play([delta("a"), finish()], then="cut"),
+        Play([delta("a"), finish()], then="silence"),
+        Play([delta("a"), finish(), event({"error": {"message": "late", "code": 500}})]),
+        Play([delta("a"), finish(), b"data: {half\n\n"]),
+        Play([delta("a"), finish(), *[b": ping\n\n"] * 200], pause=0.05),
+        Play([delta("a"), finish(), b"data: " + b"x" * 2_000_000]),
+    ],
+    ids=["reset", "silence", "error", "garbage", "pings", "too large"],
+)
+def test_a_finished_answer_stays_whole(served: Served, play: Play) -> None:
+    """Behind a finish reason only the usage is waited for, and that not for long."""
+    model, engine = served(play)
+    began = time.monotonic()
+
+    assert asked(model) == ("a", End())
+    assert time.monotonic() - began < 5
+    assert len(engine.asked) == 1
+
+
+def test_no_cookie_is_kept(served: Served) -> None:
+    """What an engine, or a proxy before it, sets with one user's answer does not come with another's."""
+    headers = {**EVENTS, "Set-Cookie": "session=ada; Path=/"}
+    model, engine = served(Play([delta("a"), finish(), DONE], headers=headers))
+
+    for _ in range(2):
+        asked(model)
+
+    assert "cookie" not in engine.asked[1].headers
+
+
+def test_event_streams_by_any_case(served: Served) -> None:
+    """A header's value has no case."""
+    model, _ = served(Play([delta("a"), DONE], headers={"Content-Type": "Text/Event-Stream"}))
+
+    assert asked(model)[0] == "a"
 
 
 @pytest.mark.parametrize(
@@ -477,8 +547,24 @@ def test_the_files_of_a_chat_are_bounded(
 
     error = failed(model, ChatRequest(messages=(Message(role="user", files=(cat, bell)),)))
 
-    assert str(error) == "The files of a chat may have 1,000 bytes as PNG and WAV."
+    assert str(error).startswith("The files of a chat may have 1,000 bytes as PNG and WAV")
     assert engine.asked == []
+
+
+def test_a_file_counts_as_often_as_it_is_named(
+    served: Served, cat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands in the request each time, so that a small one could fill the memory as well."""
+    monkeypatch.setattr(
+        Normalizer, "normalize", lambda _self, _path: NormalFile(kind="image", data=bytes(300_000))
+    )
+    model, engine = served(answer("."))
+
+    error = failed(model, ChatRequest(messages=(Message(role="user", files=(cat,) * 400),)))
+
+    assert "count as often as they are named" in str(error)
+    assert engine.asked == []
+    assert asked(model, ChatRequest(messages=(Message(role="user", files=(cat,) * 4),)))[0] == "."
 
 
 def test_files_are_sent_as_our_decoder_makes_them(served: Served, cat: Path, bell: Path) -> None:
@@ -575,6 +661,18 @@ def test_a_name_that_is_given_is_not_looked_up(served: Served) -> None:
     _, engine = served(answer("."), model="mine")
 
     assert engine.asked == []
+
+
+@pytest.mark.parametrize("models", [(f"{KEY}-phi",), (f"{KEY}-phi", "b")])
+def test_a_name_with_the_key_is_not_shown(served: Served, models: tuple[str, ...]) -> None:
+    """Neither on the page nor as the program starts."""
+    try:
+        shown = served(answer("."), models=models, model=None)[0].name
+    except ModelFailed as failure:
+        shown = str(failure)
+
+    assert "127.0.0.1" in shown
+    assert KEY[:8] not in shown
 
 
 # --- the key

@@ -109,7 +109,28 @@ def test_without_an_engine() -> None:
         settings("--upstream-model", "m")
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", "ké", "a\nb"])
+@pytest.mark.parametrize("value", ["k\u00e9", "a\nb"])
+def test_a_key_that_no_header_can_have(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """It is said what is wrong with it, and not that there is none; its value is not shown."""
+    monkeypatch.setenv("ENGINE_KEY", value)
+
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"key in ENGINE_KEY has characters that are not printable ASCII$"
+    ):
+        settings("--upstream", LOCAL, "--upstream-key-env", "ENGINE_KEY")
+
+
+@pytest.mark.parametrize("pasted", [KEY, "0123456789abcdef", "deadbeef01", "A" * 84, "Sk_Proj1", ""])
+def test_a_key_in_place_of_a_name(pasted: str) -> None:
+    """One that was pasted is not repeated, and it is said what belongs there."""
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        settings("--upstream", LOCAL, "--upstream-key-env", pasted)
+
+    assert "give a variable's name, and not the key" in str(caught.value)
+    assert not pasted or pasted not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
 def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
     """A variable that holds no key is named, and its value is not shown."""
     monkeypatch.delenv("ENGINE_KEY", raising=False)

@@ -227,7 +227,9 @@ def test_a_space_without_a_models_name_does_not_start(models: tuple[str, ...], t
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("others", [["--script", "s.json"], ["--upstream-adapters", "vision"]])
+@pytest.mark.parametrize(
+    "others", [["--script", "s.json"], ["--model", "offline"], ["--upstream-adapters", "vision"]]
+)
 def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture[str], others: list[str]) -> None:
     """The program ends with 2, and says which."""
     with pytest.raises(SystemExit) as caught:
