@@ -52,7 +52,7 @@ StyleOption = Annotated[
     PromptStyle,
     typer.Option(
         "--prompt-style",
-        help="How several turns are written, for a Space that takes one prompt; template uses Phi-4's own tokens.",
+        help="How turns are written where the Space takes one prompt; template uses Phi-4's own tokens.",
     ),
 ]
 EndpointOption = Annotated[
@@ -60,7 +60,7 @@ EndpointOption = Annotated[
     typer.Option(
         "--endpoint",
         metavar="NAME",
-        help="The function to ask, of a Space with several; by default the best.",
+        help="The function to ask, where a Space has several.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
