@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL := build/wheel
 SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server langchain_phi4 llama_index_phi4 -name '*.py' -o -name py.typed -o -path '*/examples/*')
+# One more than cores: tests wait for servers much of the time.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 GRADIOS := 5.20.1 5.50.0 6.31.0
 AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)
 
@@ -26,7 +28,7 @@ types: $(VENV)/test.stamp
 
 # The tests run against the installed wheel: pytest does not put this folder on the path.
 unit: $(VENV)/wheel.stamp
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report term
+	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal --cov --cov-report term
 
 test-model: $(VENV)/wheel.stamp .venv-model/engine.stamp ## a real engine behind a Space, with a very small model
 	$(BIN)/pytest tests/server/upstream -m model

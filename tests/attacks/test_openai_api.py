@@ -95,8 +95,8 @@ def test_sizes(arrive: Arrive) -> None:
     assert ask(visitor, "hi", *[image(b"x")] * 3) == (400, "A message may have 2 files.")
     assert ask(visitor, "x" * 2501) == (400, "A chat may hold 2,500 characters, and this one has 2,501.")
     assert ask(visitor, "LONG 100000") == (400, "The answer was stopped: it may have 1,000 characters.")
-    many = visitor.http.post(CHAT, content=b'{"messages": [' + b"0," * 30_000 + b"0]}")
-    assert (many.status_code, "20,000 values" in many.json()["error"]["message"]) == (400, True)
+    many = visitor.http.post(CHAT, content=b'{"messages": [' + b"0," * 150_000 + b"0]}")
+    assert (many.status_code, "100,000 values" in many.json()["error"]["message"]) == (400, True)
 
 
 @pytest.mark.parametrize(
