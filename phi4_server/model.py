@@ -90,6 +90,14 @@ class Usage:
     input_tokens: int
     output_tokens: int
 
+    def to_json(self) -> dict[str, int]:
+        """The counts under OpenAI's names, with their sum."""
+        return {
+            "prompt_tokens": self.input_tokens,
+            "completion_tokens": self.output_tokens,
+            "total_tokens": self.input_tokens + self.output_tokens,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:

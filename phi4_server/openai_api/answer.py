@@ -120,15 +120,7 @@ class Answer:
     @property
     def _usage(self) -> Json | None:
         usage = self._end.usage
-        return (
-            None
-            if usage is None
-            else {
-                "prompt_tokens": usage.input_tokens,
-                "completion_tokens": usage.output_tokens,
-                "total_tokens": usage.input_tokens + usage.output_tokens,
-            }
-        )
+        return None if usage is None else usage.to_json()
 
 
 def _call(call: ToolCall, index: int) -> Json:
