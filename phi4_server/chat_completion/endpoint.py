@@ -120,16 +120,11 @@ def to_request(value: Any, files: Sequence[str], model: ChatModel, bounds: Bound
 
 def summarize(end: End, model: ChatModel, *, began: float, first: float | None) -> Mapping[str, Any]:
     """What is known of an answer at its end, under OpenAI's names where it has any; times in seconds."""
-    usage = end.usage and {
-        "prompt_tokens": end.usage.input_tokens,
-        "completion_tokens": end.usage.output_tokens,
-        "total_tokens": end.usage.input_tokens + end.usage.output_tokens,
-    }
     done = time.monotonic()
     return {
         "finish_reason": end.finish_reason,
         "stopped_by": end.stopped_by,
-        "usage": usage,
+        "usage": end.usage and end.usage.to_json(),
         "model": end.model or model.name,
         "timings": {"first_text": None if first is None else first - began, "done": done - began},
     }

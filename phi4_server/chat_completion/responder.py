@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from phi4_server.chat_completion.stop import StopReader
+from phi4_server.chat_completion.surrogates import SurrogateJoiner
 from phi4_server.model import ChatModel, ChatRequest, End
 
 
@@ -40,7 +41,7 @@ class Responder:
         Raises:
             ValueError: The model cannot answer, or the answer is longer than it may be.
         """
-        stops, end, length = StopReader(request.stop), End(), 0
+        stops, joiner, end, length = StopReader(request.stop), SurrogateJoiner(), End(), 0
         with ExitStack() as stack:
             pieces = self.model.complete(request)
             if close := getattr(pieces, "close", None):
@@ -49,23 +50,22 @@ class Responder:
                 if isinstance(piece, End):
                     end = piece
                     break
-                piece = _sendable(piece)  # noqa: PLW2901 - the same text
-                length += len(piece)
+                text = joiner.feed(_checked(piece))
+                length += len(text)
                 if length > self._most:
                     raise ValueError(f"The answer was stopped: it may have {self._most:,} characters.")
-                yield stops.feed(piece)
+                yield stops.feed(text)
                 if stops.stopped_by is not None:
                     break
                 if self._pace is not None:
-                    time.sleep(len(piece.split()) / self._pace)
-        yield stops.close()
+                    time.sleep(len(text.split()) / self._pace)
+        yield stops.feed(joiner.close()) + stops.close()
         if stops.stopped_by is not None:
             end = replace(end, finish_reason="stop", stopped_by=stops.stopped_by)
         yield end
 
 
-def _sendable(piece: object) -> str:
-    """A model's piece, without halves of characters, which no JSON can carry."""
+def _checked(piece: object) -> str:
     if not isinstance(piece, str):
         raise TypeError(f"The model yielded {type(piece).__name__}, and an answer is text")
-    return piece if piece.isascii() else piece.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return piece

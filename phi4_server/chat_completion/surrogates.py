@@ -1,4 +1,4 @@
-"""Characters that an engine has cut in two. Knows UTF-16; no JSON."""
+"""Characters that a model has cut in two. Knows UTF-16; no JSON."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from phi4_server.upstream.calls import CallReader
 from phi4_server.upstream.chunk import Choice, Chunk, to_chunk, to_usage
 from phi4_server.upstream.errors import ErrorReader
 from phi4_server.upstream.names import display_name
-from phi4_server.upstream.surrogates import SurrogateJoiner
 
 _DONE = "[DONE]"
 _FINISH: Mapping[str, FinishReason] = {"length": "length"}
@@ -20,7 +19,7 @@ class AnswerReader:
     """Reads the chunks of one answer: pieces of text, and what is known at its end.
 
     What a model thinks before it answers (`reasoning_content`) is left out. Calls that an engine has read out
-    of the text are written back into it, as Phi-4 writes them.
+    of the text are written back into it, as Phi-4 writes them. A piece may end with half a character.
 
     Attributes:
         errors: Puts in words what goes wrong.
@@ -41,7 +40,6 @@ class AnswerReader:
         self.is_done = False
         self._stop = stop
         self._has_files = has_files
-        self._text = SurrogateJoiner()
         self._calls = CallReader()
         self._finish_reason: str | None = None
         self._stopped_by: str | None = None
@@ -79,7 +77,7 @@ class AnswerReader:
             UpstreamFailure: The calls cannot be written.
         """
         try:
-            return self._text.close() + self._calls.written()
+            return self._calls.written()
         except ValueError as wrong:
             raise self.errors.broken(str(wrong)) from None
 
@@ -129,4 +127,4 @@ class AnswerReader:
                 self._calls.add(call)
         except ValueError as wrong:
             raise self.errors.broken(str(wrong)) from None
-        return self._text.feed(choice.delta.content)
+        return str(choice.delta.content)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from phi4_server.chat_completion.surrogates import encodable
 from phi4_server.upstream.chunk import CallDelta
-from phi4_server.upstream.surrogates import encodable
 
 _MAX_CALLS = 1_000
 _MAX_ARGUMENTS = 1_000_000

@@ -139,6 +139,14 @@ def test_halves_of_characters_are_replaced() -> None:
     assert answered("wörld 🌍") == ("wörld 🌍", End())
 
 
+def test_half_a_character_waits_for_the_other() -> None:
+    """One that is cut in two pieces is whole; a half that stays alone is replaced."""
+    halves = ["a\ud83d", "\ude00b\ud83d", "", "c\ude00\ud83d"]
+
+    assert answered(*halves) == ("a\U0001f600b\ufffdc\ufffd\ufffd", End())
+    assert answered("a\ud83d", "\ude00b", stop=("\U0001f600",)) == ("a", End(stopped_by="\U0001f600"))
+
+
 def test_what_is_no_text_is_a_fault_of_the_models() -> None:
     """The error says what the model yielded."""
     with pytest.raises(TypeError, match="yielded NoneType"):
