@@ -21,7 +21,7 @@ import gradio as gr
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 
-from phi4_server.chat_completion.endpoint import to_request
+from phi4_server.chat_completion.request import to_request
 from phi4_server.inline_files import InlineFiles
 from phi4_server.model import ChatRequest
 from phi4_server.queue import QueueFull

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from phi4_server.bounds import Bounds
-from phi4_server.chat_completion.body import ChatBody, to_body
-from phi4_server.chat_completion.instructions import to_messages
+from phi4_server.chat_completion.request import to_request
 from phi4_server.chat_completion.responder import Responder
-from phi4_server.model import ChatModel, ChatRequest, End, ModelBusy, ModelFailed
-from phi4_server.uploads import check_files
+from phi4_server.model import ChatModel, End, ModelBusy, ModelFailed
 
 NAME = "chat_completion"
 BUSY, FAILED = "Model busy", "Model failed"
@@ -81,43 +78,6 @@ def to_error(refusal: ValueError) -> gr.Error:
     return gr.Error(str(refusal), title=title, print_exception=False)
 
 
-def to_request(value: Any, files: Sequence[str], model: ChatModel, bounds: Bounds) -> ChatRequest:
-    """What the model is asked.
-
-    Args:
-        value: The request as it was sent.
-        files: The files that were sent with it.
-        model: The model: options that it does not honour are left out.
-        bounds: How much is taken.
-
-    Raises:
-        ValueError: It cannot be asked that; the text says why.
-    """
-    body = to_body(value)
-    if len(files) > bounds.chat_files:
-        raise ValueError(f"A chat may hold {bounds.chat_files} files, and this one has {len(files)}.")
-    check_files(files)
-    messages = to_messages(body, [Path(file) for file in files])
-    mentions = sum(len(message.files) for message in messages)
-    if mentions > bounds.chat_files:
-        raise ValueError(
-            f"A chat may name files {bounds.chat_files} times, and this one does {mentions} times."
-        )
-    length = sum(len(message.text) for message in messages)
-    try:
-        "".join(message.text for message in messages).encode()
-    except UnicodeEncodeError:
-        raise ValueError("The chat holds half a character (a lone surrogate). Send text.") from None
-    if length > bounds.chat_text:
-        raise ValueError(f"A chat may hold {bounds.chat_text:,} characters, and this one has {length:,}.")
-    return ChatRequest(
-        messages=messages,
-        options={name: value for name, value in body.options.items() if name in model.options},
-        stop=tuple(body.stop),
-        schema=_schema(body),
-    )
-
-
 def summarize(end: End, model: ChatModel, *, began: float, first: float | None) -> Mapping[str, Any]:
     """What is known of an answer at its end, under OpenAI's names where it has any; times in seconds."""
     done = time.monotonic()
@@ -128,10 +88,3 @@ def summarize(end: End, model: ChatModel, *, began: float, first: float | None) 
         "model": end.model or model.name,
         "timings": {"first_text": None if first is None else first - began, "done": done - began},
     }
-
-
-def _schema(body: ChatBody) -> Mapping[str, Any] | None:
-    """The schema to enforce; none where a call may come instead, which it would forbid."""
-    if body.tools and body.choice != "none":
-        return None
-    return None if body.response_format is None else body.response_format.schema_or_none

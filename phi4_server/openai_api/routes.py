@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from starlette.routing import BaseRoute, Route
 
 from phi4_server.admission import TAKEN
-from phi4_server.chat_completion.endpoint import to_request
+from phi4_server.chat_completion.request import to_request
 from phi4_server.inline_files import InlineFiles
 from phi4_server.model import ChatRequest, End
 from phi4_server.openai_api.answer import Answer, model_card, model_id

@@ -17,8 +17,8 @@ from visitors import Visitor
 
 from phi4_server.bounds import DEFAULTS
 from phi4_server.chat_completion.body import to_body
-from phi4_server.chat_completion.endpoint import to_request
 from phi4_server.chat_completion.instructions import to_messages
+from phi4_server.chat_completion.request import to_request
 from phi4_server.offline.model import OfflineModel
 
 SECRET = "nobody shall read this"
