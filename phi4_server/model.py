@@ -117,6 +117,19 @@ class End:
     model: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a model is on its way to being ready.
+
+    Attributes:
+        text: What it does, such as "Downloading: 3.1 of 11.2 GB".
+        fraction: How much of that is done, from 0 to 1; None where that is not known.
+    """
+
+    text: str
+    fraction: float | None = None
+
+
 OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "top_k", "seed", "repetition_penalty"})
 """All options that a model may honour."""
 
