@@ -17,7 +17,9 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from phi4_server import api_key, login
 from phi4_server.bounds import DEFAULTS, MB, Bounds
@@ -264,11 +266,20 @@ def _serve(
         with_parent=options.with_parent,
         auth=options.auth,
         allowed_hosts=[options.host, *(options.allowed_host or ())],
-        middleware=CutConnections if isinstance(model, ScriptedModel) else None,
+        middleware=_middleware(model, page),
         openai_api=Turns(responder, page, bounds) if options.openai_api else None,
         api_key=options.api_key,
         mcp=options.mcp,
     )
+
+
+def _middleware(model: Model | ChatModel, page: Any) -> Callable[[Any], Any] | None:
+    """What a model needs next to Gradio, if anything."""
+    from phi4_server.chat_completion.readiness import Readiness  # noqa: PLC0415  see above
+
+    if isinstance(model, ScriptedModel):
+        return CutConnections
+    return partial(Readiness, page=page, model=model) if hasattr(model, "progress") else None
 
 
 def _ready(options: argparse.Namespace, name: str, url: str) -> Iterator[str]:

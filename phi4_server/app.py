@@ -12,11 +12,11 @@ import gradio as gr
 from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.chat import Bubble, Entry, to_bubbles, to_messages
 from phi4_server.chat_bounds import Filing, bounded
-from phi4_server.chat_completion.endpoint import add_endpoint, to_error
+from phi4_server.chat_completion.endpoint import PROGRESS, add_endpoint, report, to_error
 from phi4_server.chat_completion.responder import Responder
 from phi4_server.chat_completion.simple import to_chat_model
 from phi4_server.mcp_tool import add_tool
-from phi4_server.model import ChatModel, ChatRequest, End, Model
+from phi4_server.model import ChatModel, ChatRequest, End, Model, Progress
 from phi4_server.page import PRIVATE, STAY, TITLE, lay_out
 from phi4_server.queue import MODEL, FairQueue
 from phi4_server.turns import Turns
@@ -111,12 +111,16 @@ def _refuse(file_message: Filing, *message: Any) -> None:
     file_message(*message)
 
 
-def streamed(responder: Responder) -> Callable[[list[Bubble], list[Entry]], Generator[Turn]]:
+def streamed(responder: Responder) -> Callable[..., Generator[Turn]]:
     """The `bot_response` that lets the answer grow; closing it ends the model's work."""
 
-    def bot_response(history: list[Bubble], state: list[Entry]) -> Generator[Turn]:  # noqa: ARG001  see above
+    def bot_response(
+        history: list[Bubble],  # noqa: ARG001  see above
+        state: list[Entry],
+        progress: gr.Progress = PROGRESS,
+    ) -> Generator[Turn]:
         before, answer = to_bubbles(state), ""
-        with closing(_pieces(responder, state)) as pieces:
+        with closing(_pieces(responder, state, progress)) as pieces:
             for piece in pieces:
                 answer += piece
                 # The session keeps an answer once it is whole, so that a turn that failed can be repeated.
@@ -126,18 +130,24 @@ def streamed(responder: Responder) -> Callable[[list[Bubble], list[Entry]], Gene
     return bot_response
 
 
-def whole(responder: Responder) -> Callable[[list[Bubble], list[Entry]], Turn]:
+def whole(responder: Responder) -> Callable[..., Turn]:
     """The `bot_response` that gives the answer in one piece."""
 
-    def bot_response(history: list[Bubble], state: list[Entry]) -> Turn:  # noqa: ARG001  see above
-        chat = [*state, _entry("".join(_pieces(responder, state)))]
+    def bot_response(
+        history: list[Bubble],  # noqa: ARG001  see above
+        state: list[Entry],
+        progress: gr.Progress = PROGRESS,
+    ) -> Turn:
+        chat = [*state, _entry("".join(_pieces(responder, state, progress)))]
         return to_bubbles(chat), chat
 
     return bot_response
 
 
-def _pieces(responder: Responder, state: list[Entry]) -> Generator[str]:
+def _pieces(responder: Responder, state: list[Entry], progress: gr.Progress) -> Generator[str]:
     """The model's answer; what it says about a bad file becomes a message to the user.
+
+    How far it is, if it is not ready yet, goes to `progress`.
 
     The history that a client sends along is only what its page showed: the session alone is answered.
     """
@@ -148,7 +158,9 @@ def _pieces(responder: Responder, state: list[Entry]) -> Generator[str]:
     try:
         with closing(responder.answer(ChatRequest(messages=to_messages(state)))) as pieces:
             for piece in pieces:
-                if not isinstance(piece, End):
+                if isinstance(piece, Progress):
+                    report(progress, piece)
+                elif not isinstance(piece, End):
                     yield piece
     except gr.Error:  # a ValueError itself in some versions of Gradio, and already a message
         raise

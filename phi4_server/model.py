@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -132,6 +132,18 @@ class Progress:
 
 OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "top_k", "seed", "repetition_penalty"})
 """All options that a model may honour."""
+
+
+def progress_of(model: object) -> Progress | None:
+    """How far a model is that gets ready while the Space runs already; None once it is, and for all others.
+
+    Such a model has a method `progress` that returns it.
+
+    Raises:
+        ModelFailed: It will never be ready.
+    """
+    progress: Callable[[], Progress | None] | None = getattr(model, "progress", None)
+    return None if progress is None else progress()
 
 
 class ModelBusy(ValueError):

@@ -16,7 +16,7 @@ from anyio.to_thread import run_sync
 from phi4_server.bounds import Bounds
 from phi4_server.chat_completion.responder import Responder
 from phi4_server.inline_files import InlineFiles
-from phi4_server.model import ChatRequest, End
+from phi4_server.model import ChatRequest, End, Progress
 
 
 class Turns:
@@ -72,7 +72,8 @@ class Turns:
             try:
                 piece: str | End = ""
                 while not isinstance(piece, End):
-                    piece = await run_sync(next, pieces, limiter=self._threads)
+                    part = await run_sync(next, pieces, limiter=self._threads)
+                    piece = "" if isinstance(part, Progress) else part
                     yield piece
             finally:
                 with anyio.CancelScope(shield=True):

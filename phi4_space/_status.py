@@ -38,6 +38,8 @@ class Status:
         max_file_size: The largest file in bytes; None for no limit.
         queue_size: How many turns are waiting or running, if known.
         quota: The account's quota; None without a token.
+        loading: What its model still does before it answers a turn, such as to be downloaded; None where it
+            is ready, or does not say.
     """
 
     space: str
@@ -52,3 +54,4 @@ class Status:
     max_file_size: int | None = None
     queue_size: int | None = None
     quota: Quota | None = None
+    loading: str | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from completions import completion_config
 from scripted import (
     CLOSE,
     ESTIMATION,
@@ -881,6 +882,22 @@ def test_the_status_of_a_space_that_runs() -> None:
         )
         == status
     )
+
+
+def test_the_status_of_a_space_whose_model_loads() -> None:
+    """/config is read anew until the model is ready, and then kept as that of any Space."""
+    space = ScriptedSpace(config=completion_config())
+    takes = space.config["components"][0]["props"]["value"]
+    space_client = client(space)
+    seen = []
+
+    for status in ("Downloading", "Loading", None, None):
+        extra = {} if status is None else {"status": {"text": status, "fraction": 0.5}}
+        space.config["components"][0]["props"]["value"] = takes | extra
+        seen.append(asyncio.run(space_client.astatus()).loading)
+
+    assert seen == ["Downloading", "Loading", None, None]
+    assert space.steps().count("config") == 3
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,12 @@ import gradio as gr
 from phi4_server.bounds import Bounds
 from phi4_server.chat_completion.request import to_request
 from phi4_server.chat_completion.responder import Responder
-from phi4_server.model import ChatModel, End, ModelBusy, ModelFailed
+from phi4_server.model import ChatModel, End, ModelBusy, ModelFailed, Progress
 
 NAME = "chat_completion"
+PROGRESS = gr.Progress()
+"""The default of a parameter in which Gradio hands a function what it reports progress to."""
+
 BUSY, FAILED = "Model busy", "Model failed"
 """Titles of errors, by which clients tell them apart."""
 
@@ -48,10 +51,14 @@ def add_endpoint(responder: Responder, bounds: Bounds, *, stream: bool = True, *
 
 def completion(
     responder: Responder, bounds: Bounds, *, stream: bool = True
-) -> Callable[[str, list[str] | None], Iterator[tuple[str, Any]]]:
+) -> Callable[..., Iterator[tuple[str, Any]]]:
     """The endpoint's function: a request in JSON, and files in; text and finally a summary out."""
 
-    def chat_completion(body: str, files: list[str] | None) -> Iterator[tuple[str, Any]]:
+    def chat_completion(
+        body: str,
+        files: list[str] | None,
+        progress: gr.Progress = PROGRESS,
+    ) -> Iterator[tuple[str, Any]]:
         began, first, text = time.monotonic(), None, ""
         try:
             request = to_request(json.loads(body), files or [], responder.model, bounds)
@@ -60,6 +67,9 @@ def completion(
                     if isinstance(piece, End):
                         yield text, summarize(piece, responder.model, began=began, first=first)
                         return
+                    if isinstance(piece, Progress):
+                        report(progress, piece)
+                        piece = ""  # noqa: PLW2901  the function yields, so that Gradio sees who left
                     first = time.monotonic() if piece and first is None else first
                     text += piece
                     yield text if stream else "", None
@@ -69,6 +79,11 @@ def completion(
             raise to_error(refusal) from refusal
 
     return chat_completion
+
+
+def report(progress: gr.Progress, piece: Progress) -> None:
+    """Shows how far the model is, in Gradio's way."""
+    progress(piece.fraction, desc=piece.text)
 
 
 def to_error(refusal: ValueError) -> gr.Error:

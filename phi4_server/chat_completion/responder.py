@@ -9,7 +9,11 @@ from dataclasses import replace
 
 from phi4_server.chat_completion.stop import StopReader
 from phi4_server.chat_completion.surrogates import SurrogateJoiner
-from phi4_server.model import ChatModel, ChatRequest, End
+from phi4_server.model import ChatModel, ChatRequest, End, Progress, progress_of
+
+_LOOK_EVERY_S = 0.5
+_TELL_EVERY_S = 3.0
+"""Clients take a thousand reports in a turn, and eleven gigabytes may take half an hour."""
 
 
 class Responder:
@@ -32,8 +36,10 @@ class Responder:
         self._most = most
         self._pace = words_per_second
 
-    def answer(self, request: ChatRequest) -> Generator[str | End]:
+    def answer(self, request: ChatRequest) -> Generator[str | Progress | End]:
         """Yields the answer in pieces, some of them empty, and its `End`; closing it ends the model's work.
+
+        As long as the model is not ready, there are empty pieces, and its progress every three seconds.
 
         Args:
             request: What the model is asked.
@@ -41,6 +47,7 @@ class Responder:
         Raises:
             ValueError: The model cannot answer, or the answer is longer than it may be.
         """
+        yield from self._wait()
         stops, joiner, end, length = StopReader(request.stop), SurrogateJoiner(), End(), 0
         with ExitStack() as stack:
             pieces = self.model.complete(request)
@@ -63,6 +70,17 @@ class Responder:
         if stops.stopped_by is not None:
             end = replace(end, finish_reason="stop", stopped_by=stops.stopped_by)
         yield end
+
+    def _wait(self) -> Generator[str | Progress]:
+        """Waits until the model is ready."""
+        shown, next_time = None, time.monotonic()
+        while (progress := progress_of(self.model)) is not None:
+            if progress != shown and time.monotonic() >= next_time:
+                shown, next_time = progress, time.monotonic() + _TELL_EVERY_S
+                yield progress
+            else:
+                yield ""
+            time.sleep(_LOOK_EVERY_S)
 
 
 def _checked(piece: object) -> str:

@@ -148,6 +148,8 @@ def check_status(status: Status) -> Iterator[Check]:
         return
     yield Check("gradio", "ok", status.gradio_version or "unknown")
     yield Check("contract", "ok", ", ".join(status.endpoints))
+    if status.loading:
+        yield Check("model", "note", status.loading, "A turn waits until it is ready.")
     limit = status.max_file_size
     yield Check("files", "ok", "of any size" if limit is None else f"up to {_size(limit)} each")
     if status.queue_size is not None:

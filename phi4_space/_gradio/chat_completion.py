@@ -44,6 +44,7 @@ class ChatCompletion:
             max_files=files if isinstance(files, int) and files >= 0 else None,
             options={name: bounds for name, bounds in BOUNDS.items() if name in names},
             roles=True,
+            loading=_loading(says.get("status")),
         )
 
     @property
@@ -106,6 +107,14 @@ def find_chat_completion(config: Config, *, space: str) -> ChatCompletion:
     if kinds != [_INPUTS, _OUTPUTS]:
         raise ContractNotMet(f"{NAME} of {space} takes or returns something else", missing=(NAME,))
     return ChatCompletion(endpoint)
+
+
+def _loading(status: object) -> str | None:
+    match status:
+        case {"text": str(text)}:
+            return label(text) or None
+        case _:
+            return None
 
 
 def _usage(value: object) -> Usage | None:

@@ -21,11 +21,13 @@ class Takes:
         max_files: How many files, None for no limit.
         options: The sampling options that it honours, and what each may be.
         roles: Whether it takes turns with their roles, so that no prompt has to be made of them.
+        loading: What its model still does before it answers a turn; None where it is ready, or does not say.
     """
 
     max_files: int | None = None
     options: Mapping[str, Bounds] = field(default_factory=dict)
     roles: bool = False
+    loading: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

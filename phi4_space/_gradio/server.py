@@ -183,6 +183,8 @@ class GradioServer:
         await self._pool.aclose()
 
     async def _look(self) -> Instance:
+        if self._instance is not None and self._instance.contract.takes.loading is not None:
+            self._instance = None  # its /config says how far it is, until it no longer does
         known = self._instance
         if known is not None and self._clock() - self._seen > _TRUSTED:
             answer = await self.get(f"{known.config.api_prefix}/app_id")

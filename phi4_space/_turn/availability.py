@@ -91,6 +91,7 @@ class Availability:
             await self._good_status(),
             gradio_version=instance.config.gradio_version,
             endpoints=instance.contract.endpoints,
+            loading=instance.contract.takes.loading,
             max_file_size=instance.config.max_file_size,
             queue_size=await self._queue_size(instance.config.api_prefix),
         )

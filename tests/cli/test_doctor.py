@@ -58,6 +58,7 @@ def test_one_without_the_contract() -> None:
         (replace(UP, queue_size=3), "queue", "3 waiting or running"),
         (replace(UP, queue_size=0), "queue", "empty"),
         (replace(UP, gradio_version=None), "gradio", "unknown"),
+        (replace(UP, loading="Loading the weights"), "model", "Loading the weights"),
     ],
 )
 def test_findings(status: Status, name: str, expected: str) -> None:

@@ -105,6 +105,22 @@ def test_it_takes_what_the_space_says(takes: object, options: set[str], files: i
     assert ({*said.options}, said.max_files, said.roles) == (options, files, True)
 
 
+@pytest.mark.parametrize(
+    ("status", "loading"),
+    [
+        ({"text": "Downloading: 1 of 11 GB", "fraction": 0.1}, "Downloading: 1 of 11 GB"),
+        ({"text": "\x1b[2JLoading\n<b>", "fraction": None}, "[2JLoading"),
+        ({"text": ""}, None),
+        ({"text": 5}, None),
+        ("Loading", None),
+        (None, None),
+    ],
+)
+def test_it_may_say_that_its_model_is_not_ready(status: object, loading: str | None) -> None:
+    """The text is a server's, and shown as such: in one line, and without control characters."""
+    assert saying({**TAKES, "status": status}).takes.loading == loading
+
+
 def test_a_prompt_alone_is_sent_as_one() -> None:
     """Who has no turns but a prompt has that answered, with its files."""
     contract = found()
