@@ -59,9 +59,7 @@ def _counts(model: Any) -> list[str]:
     """How many tensors and numbers there are, of the model and of each adapter."""
     groups = {"model": (0, 0), "vision adapter": (0, 0), "speech adapter": (0, 0)}
     for name, tensor in model.named_parameters():
-        part = next(
-            (f"{adapter} adapter" for adapter in ADAPTERS if f".{adapter}.weight" in name), "model"
-        )
+        part = next((f"{adapter} adapter" for adapter in ADAPTERS if f".{adapter}.weight" in name), "model")
         count, numbers = groups[part]
         groups[part] = count + 1, numbers + tensor.numel()
     return [f"{part}: {count} tensors, {numbers:,} numbers" for part, (count, numbers) in groups.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ INSTALL = "pip install 'phi4-space[model]'"
 INSTALL_4BIT = "pip install 'phi4-space[model-4bit]'"
 WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Bytes of a number."""
+_NEEDED = ("torch", "transformers", "peft", "accelerate")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -81,14 +83,17 @@ def used_memory(device: str) -> int:
 
 
 def _torch() -> Any:
+    """The torch that is installed.
+
+    Raises:
+        ModelFailed: It is not, or what is needed beside it.
+    """
     quiet.hush()
     try:
-        import accelerate  # noqa: F401, PLC0415  takes seconds, and may be missing
-        import peft  # noqa: F401, PLC0415  see above
-        import torch  # noqa: PLC0415  see above
-        import transformers  # noqa: F401, PLC0415  see above
+        torch, *_ = [importlib.import_module(name) for name in _NEEDED]
     except ModuleNotFoundError as missing:
-        raise ModelFailed(f"{missing.name} is not installed; it comes with: {INSTALL}") from None
+        name = (missing.name or "").partition(".")[0]
+        raise ModelFailed(f"{name} is not installed; it comes with: {INSTALL}") from None
     return torch
 
 

@@ -55,6 +55,8 @@ class WeightsSettings:
     @property
     def folder(self) -> Path | None:
         """The folder, if it is one and no name on the Hub."""
+        if not self.model or "://" in self.model:
+            return None
         path = Path(self.model).expanduser()
         return path if path.exists() or _is_path(self.model) else None
 
@@ -132,7 +134,9 @@ def to_settings(options: argparse.Namespace, names: Collection[str]) -> WeightsS
 
 
 def _unknown(model: str, names: Collection[str]) -> str:
-    close = difflib.get_close_matches(model.lower(), names, n=1)
+    _, _, path = model.partition("://")
+    on_the_hub = "/".join(path.split("/")[1:3])
+    close = [on_the_hub] if on_the_hub else difflib.get_close_matches(model.lower(), names, n=1)
     hint = f"did you mean {close[0]}? It" if close else "it"
     return (
         f"there is no model {model!r}; {hint} takes {', '.join(names)}, a folder such as ./phi-4, "
