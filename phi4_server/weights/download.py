@@ -78,7 +78,7 @@ def fetch(listing: Listing, files: Mapping[str, int], report: Report) -> Path:
     """Fetches the files, and returns the folder in the cache that has them.
 
     Raises:
-        ModelFailed: It stopped; the text says why. What has come so far is kept.
+        ModelFailed: It stopped; the text says why. Files that have come whole are kept.
     """
     meter = _Meter(listing.name, sum(files.values()), report)
 
@@ -96,7 +96,7 @@ def fetch(listing: Listing, files: Mapping[str, int], report: Report) -> Path:
     except Unreachable as problem:
         raise ModelFailed(
             f"The download of {listing.name} stopped after {in_gb(meter.fetched)}: {problem}. "
-            "Start it again, and it goes on from there"
+            "Start it again: files that have come whole are kept"
         ) from None
     folder = hub.cached(listing.name, listing.commit)
     if folder is None:

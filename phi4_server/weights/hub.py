@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phi4_server.model import ModelFailed
-from phi4_server.weights import checkpoint
+from phi4_server.weights import checkpoint, quiet
 from phi4_server.weights.machine import INSTALL
 
 PATIENCE_S = 10
@@ -81,6 +81,7 @@ def library() -> Any:
     Raises:
         ModelFailed: It is not installed.
     """
+    quiet.hush()
     try:
         import huggingface_hub  # noqa: PLC0415  may be missing
         import huggingface_hub.errors  # noqa: PLC0415  see above
@@ -97,20 +98,27 @@ def in_plain_words(name: str, revision: str | None) -> Iterator[None]:
         Unreachable: The Hub does not answer.
         ModelFailed: It answers that there is nothing to be had.
     """
-    hub = library()
-    endpoint = hub.constants.ENDPOINT
+    errors = library().errors
     try:
         yield
-    except hub.errors.HFValidationError:
-        raise ModelFailed(f"{name!r} is no name on the Hub: OWNER/NAME") from None
-    except hub.errors.HfHubHTTPError as refused:
-        raise _refusal(refused, name, revision) from None
-    except OSError as problem:
-        if problem.errno is not None and not isinstance(problem, (ConnectionError, TimeoutError)):
-            raise ModelFailed(f"The cache of the Hub cannot be written: {problem}") from None
-        raise Unreachable(f"{endpoint} cannot be reached: {_first_line(problem)}") from None
-    except (hub.errors.HTTPError, RuntimeError) as problem:  # the second is what its faster transport raises
-        raise Unreachable(f"{endpoint} cannot be reached: {_first_line(problem)}") from None
+    except (errors.HFValidationError, errors.HTTPError, OSError, RuntimeError) as problem:
+        # The last is what the library's faster transport raises.
+        raise _in_a_sentence(problem, name, revision) from None
+
+
+def _in_a_sentence(problem: Any, name: str, revision: str | None) -> Exception:
+    """What anything that the library raises comes to."""
+    hub = library()
+    match problem:
+        case hub.errors.LocalEntryNotFoundError(__cause__=Exception() as cause):
+            return _in_a_sentence(cause, name, revision)
+        case hub.errors.HFValidationError():
+            return ModelFailed(f"{name!r} is no name on the Hub: OWNER/NAME")
+        case hub.errors.HfHubHTTPError():
+            return _refusal(problem, name, revision)
+        case OSError(errno=int()) if not isinstance(problem, (ConnectionError, TimeoutError)):
+            return ModelFailed(f"The cache of the Hub cannot be written: {problem}")
+    return Unreachable(f"{hub.constants.ENDPOINT} cannot be reached: {_first_line(problem)}")
 
 
 def _refusal(refused: Any, name: str, revision: str | None) -> Exception:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from phi4_server.model import Progress
 
-_TALKATIVE = ("bitsandbytes", "peft", "accelerate", "torch")
+_TALKATIVE = ("bitsandbytes", "peft", "accelerate", "torch", "huggingface_hub")
 
 
 def hush() -> None:
@@ -19,6 +19,7 @@ def hush() -> None:
 
     TRANSFORMERS_VERBOSITY in the environment brings back what they would print.
     """
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     if os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error") != "error":
         return
     for name in _TALKATIVE:
