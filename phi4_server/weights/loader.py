@@ -104,16 +104,17 @@ def _tokenizer(found: Checkpoint) -> Any:
 
 
 def _config(found: Checkpoint, tokenizer: Any) -> Any:
+    from huggingface_hub.errors import StrictDataclassError  # noqa: PLC0415  may be missing
     from transformers import Phi4MultimodalConfig  # noqa: PLC0415  takes seconds, and may be missing
 
     config = found.config
     try:
         if config["model_type"] == native_config.MAIN:
-            image, audio = (_token(tokenizer, name) for name in (_IMAGE, _AUDIO))
+            image, audio, *ends = (_token(tokenizer, name) for name in (_IMAGE, _AUDIO, *_ENDS))
             shapes = {name: tensor.shape for name, tensor in found.tensors.items()}
-            config = native_config.to_native(config, shapes, image=image, audio=audio)
+            config = native_config.to_native(config, shapes, image=image, audio=audio, ends=ends)
         return Phi4MultimodalConfig(**config)
-    except (ValueError, TypeError, KeyError) as problem:
+    except (ValueError, TypeError, KeyError, StrictDataclassError) as problem:
         raise ModelFailed(f"{found.folder / checkpoint.CONFIG}: {problem}") from None
 
 

@@ -58,7 +58,9 @@ NATIVE: dict[str, Any] = {
 
 def translated() -> dict[str, Any]:
     """What main's config comes to."""
-    return native_config.to_native(tiny_phi4.config_on_main(NATIVE), SHAPES, image=200010, audio=200011)
+    return native_config.to_native(
+        tiny_phi4.config_on_main(NATIVE), SHAPES, image=200010, audio=200011, ends=(199999, 200020)
+    )
 
 
 def test_the_decoder() -> None:
@@ -69,7 +71,7 @@ def test_the_decoder() -> None:
         assert config[name] == NATIVE[name]
     assert config["model_type"] == "phi4_multimodal"
     assert not {"auto_map", "embd_layer", "audio_processor", "speech_lora", "lm_head_bias"} & config.keys()
-    assert "eos_token_id" not in config  # main names one of two; transformers' classes know both
+    assert config["eos_token_id"] == [199999, 200020]  # main names one of them
 
 
 def test_positions() -> None:
@@ -123,4 +125,4 @@ def test_a_config_without_a_part(part: str) -> None:
     del config[part]
 
     with pytest.raises(ValueError, match=f"not that of Phi-4-multimodal: '{part}'"):
-        native_config.to_native(config, SHAPES, image=1, audio=2)
+        native_config.to_native(config, SHAPES, image=1, audio=2, ends=())
