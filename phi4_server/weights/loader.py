@@ -222,7 +222,7 @@ def _context(planned: Plan, found: Checkpoint) -> int:
         free,
         loaded,
         wanted=settings.max_context,
-        quantize=settings.quantize is not None,
+        quantize=True,  # to advise it would come too late
         device=where.device,
     )
 

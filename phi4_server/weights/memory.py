@@ -105,7 +105,7 @@ def _too_small(free: int, needed: Need, *, least: int, quantize: bool, device: s
         advice.append(f"--quantize 4bit needs {in_gb(whole - weights + needed.in_4_bits)}")
     if device != "cpu":
         advice.append("--device cpu uses the machine's own memory, and is slow")
-    advice.append(f"{'memory' if device == 'cpu' else 'a GPU'} of {in_gb(whole)} is enough")
+    advice.append(f"{in_gb(whole)} free {'in memory' if device == 'cpu' else 'on a GPU'} are enough")
     return (
         f"{where} has {in_gb(free)} free, and a context of {least:,} tokens needs {in_gb(whole)}, "
         f"{in_gb(weights)} of it for the weights. What helps: {'; '.join(advice)}"

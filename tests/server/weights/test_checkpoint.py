@@ -56,7 +56,10 @@ def _remove(name: str) -> Callable[[Path], None]:
 
 
 def _write(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text) and None
+    def write(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return write
 
 
 def _change(name: str, **changes: object) -> Callable[[Path], None]:

@@ -76,7 +76,7 @@ def test_a_context_beyond_the_model() -> None:
                 "The GPU has 7.9 GB free, and a context of 2,048 tokens needs 12.4 GB, 11.2 GB of it for the",
                 "--quantize 4bit needs 7.8 GB",
                 "--device cpu uses the machine's own memory",
-                "a GPU of 12.4 GB is enough",
+                "12.4 GB free on a GPU are enough",
             ],
         ),
         (
@@ -88,7 +88,7 @@ def test_a_context_beyond_the_model() -> None:
         (
             8,
             {"device": "cpu"},
-            ["This machine has 8.0 GB free", "--quantize 4bit", "memory of 11.7 GB is enough"],
+            ["This machine has 8.0 GB free", "--quantize 4bit", "11.7 GB free in memory are enough"],
         ),
     ],
 )

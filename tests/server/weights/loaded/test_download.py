@@ -10,11 +10,11 @@ from pathlib import Path
 import checkpoints
 import huggingface_hub
 import pytest
-from huggingface_hub import constants, file_download
+from huggingface_hub import constants
 from model_hub import COMMIT, ModelHub, serving
 
 from phi4_server.model import ModelFailed, Progress
-from phi4_server.weights import download, hub, loader, memory, plan
+from phi4_server.weights import download, hub, loader, machine, memory, plan
 from phi4_server.weights.settings import WeightsSettings
 
 pytestmark = pytest.mark.loopback
@@ -208,7 +208,7 @@ def test_too_little_memory_for_what_is_on_the_hub(
     model_hub: ModelHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sizes of its files are enough to know; no tensor is fetched."""
-    monkeypatch.setattr(plan.machine, "free_memory", lambda _: memory._WORK_ON_CPU)
+    monkeypatch.setattr(machine, "free_memory", lambda _: memory._WORK_ON_CPU)
 
     with pytest.raises(ModelFailed, match=r"This machine has 0\.2 GB free"):
         make()
@@ -217,7 +217,7 @@ def test_too_little_memory_for_what_is_on_the_hub(
 
 def test_a_connection_that_breaks(model_hub: ModelHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The download goes on with the next connection, where the last one broke."""
-    monkeypatch.setattr(file_download.time, "sleep", lambda _: None)
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
     large = model_hub.folder / "model.safetensors"
     checkpoints.write_tensors(large, {**checkpoints.SHAPES, "model.embed_tokens.weight": (1000, 4)})
