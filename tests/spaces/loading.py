@@ -21,10 +21,12 @@ class Loading:
     options = frozenset[str]()
 
     def __init__(self) -> None:
-        """Begins."""
-        self._began = time.monotonic()
+        """Begins when it is first asked how far it is, which is once the page is there."""
+        self._began: float | None = None
 
     def progress(self) -> Progress | None:
+        if self._began is None:
+            self._began = time.monotonic()
         done = (time.monotonic() - self._began) / SECONDS
         return None if done >= 1 else Progress("Loading the weights", done)
 

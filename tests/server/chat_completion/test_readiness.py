@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import Any
 
 import httpx
@@ -9,7 +11,7 @@ import pytest
 from servers import ROOT
 
 import phi4_space as p4
-from phi4_server import ModelFailed, running_space
+from phi4_server import ModelFailed
 from phi4_server.app import build
 from phi4_server.chat_completion.readiness import Readiness
 from phi4_server.chat_completion.responder import Responder
@@ -102,10 +104,21 @@ async def test_its_status_stands_in_the_config() -> None:
 @pytest.mark.parametrize("endpoint", ["chat_completion", "process_message"])
 def test_a_client_sees_it(endpoint: str, gradio_python: str) -> None:
     """The status tells what is loading, a turn yields progress and then the answer, over both contracts."""
-    with running_space([gradio_python, LOADING, "8"]) as url, p4.SpaceClient(url, endpoint=endpoint) as space:
+    command = [gradio_python, LOADING, "8", "--port", "0", "--with-parent"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(  # noqa: S603  a program of this folder
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
         says = httpx.get(f"{url}/config", trust_env=False).text
-        events = [*space.stream("hi")]
-        status = space.status()
+        with p4.SpaceClient(url, endpoint=endpoint) as space:
+            loading = space.status().loading
+            events = [*space.stream("hi")]
+            status = space.status()
+        ready = process.stdout.readline()
+        process.stdin.close()
 
     assert '"status":{"text":"Loading the weights"' in says
     reported = [event for event in events if isinstance(event, p4.Progress)]
@@ -114,4 +127,5 @@ def test_a_client_sees_it(endpoint: str, gradio_python: str) -> None:
     assert all(event.fraction is not None and 0 < event.fraction < 1 for event in reported)
     assert isinstance(events[-1], p4.Reply)
     assert events[-1].text == "ready"
-    assert status.loading is None
+    assert (loading, status.loading) == ("Loading the weights", None)
+    assert ready == f"Loading is ready at {url}\n"
