@@ -25,6 +25,7 @@ class Loading(Ready):
     """A model that is there after some looks, or never."""
 
     def __init__(self, *looks: Progress | ModelFailed) -> None:
+        """Says these, one a look."""
         self.looks = [*looks]
 
     def progress(self) -> Progress | None:
