@@ -64,7 +64,9 @@ _ANSWERS = {
     ),
 }
 _FAILS = _Answer("The Hub itself fails", f"Look at {STATUS}, and run the command again later.", "busy")
-_UNKNOWN = _Answer("The Hub refused it", "", "refused")
+_UNKNOWN = _Answer(
+    "The Hub refused it", "If its words do not help, please report it to phi4-space.", "refused"
+)
 
 
 @contextmanager

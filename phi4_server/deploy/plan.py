@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phi4_server.deploy.failure import invalid
 from phi4_server.deploy.folder import Folder, git_oid
@@ -44,8 +44,8 @@ class Plan:
     existing: Existing | None
     hardware: Hardware
     is_private: bool
-    secrets: Mapping[str, str]
-    folder: Folder
+    secrets: Mapping[str, str] = field(repr=False)
+    folder: Folder = field(repr=False)
     changed: tuple[str, ...]
     removed: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""A Hub on loopback: what huggingface_hub asks for when a Space is created, filled and started. Knows no client.
+"""A Hub on loopback: all that huggingface_hub asks for when a Space is made and started. Knows no client.
 
 It notes every request, and what it holds afterwards can be looked at. What its Spaces go through is given as
 `stages`, one for each look; the last one stays.
@@ -114,26 +114,18 @@ class FakeHub:
                 return reply
         if request.token != "Bearer hf_secret":
             return refusal(401, "Invalid credentials in Authorization header")
-        method, path = request.line.split(" ", 1)
-        if found := re.fullmatch(r"/api/spaces/([^/]+/[^/]+)(/.*)?", path):
-            return self._of_space(method, found[1], found[2] or "", request.body)
-        match method, path:
-            case "GET", "/api/whoami-v2":
-                token = {"role": self.role, "displayName": "test"}
-                return ok(
-                    {
-                        "type": "user",
-                        "name": OWNER,
-                        "isPro": self.is_pro,
-                        "orgs": [],
-                        "auth": {"type": "access_token", "accessToken": token},
-                    }
-                )
-            case "POST", "/api/repos/create":
-                return self._create(request.body)
-            case "POST", "/api/validate-yaml":
-                return ok({"warnings": [], "errors": []})
+        for pattern, handler in _ROUTES.items():
+            if found := re.fullmatch(pattern, request.line):
+                return handler(self, request.body, *found.groups())
         return refusal(501, f"not made: {request.line}")
+
+    def _whoami(self, _body: Any) -> Reply:
+        token = {"role": self.role, "displayName": "test"}
+        auth = {"type": "access_token", "accessToken": token}
+        return ok({"type": "user", "name": OWNER, "isPro": self.is_pro, "orgs": [], "auth": auth})
+
+    def _validate(self, _body: Any) -> Reply:
+        return ok({"warnings": [], "errors": []})
 
     def _create(self, body: Mapping[str, Any]) -> Reply:
         name = f"{body.get('organization') or OWNER}/{body['name']}"
@@ -149,44 +141,49 @@ class FakeHub:
         )
         return ok({"url": f"{self.url}/spaces/{name}", "name": name, "id": "1"})
 
-    def _of_space(self, method: str, name: str, rest: str, body: Any) -> Reply:
+    def _of_space(self, body: Any, method: str, name: str, rest: str) -> Reply:
         if name not in self.spaces:
             headers = {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}
             return 404, {"error": "Repository not found"}, headers
-        space = self.spaces[name]
-        match method, rest.split("/")[1:]:
-            case "GET", [] | ["revision", _]:
-                return ok(self._info(name, space))
-            case "GET", ["tree", _]:
-                return ok([_entry(path, data) for path, data in space.files.items()])
-            case "GET", ["runtime"]:
-                return ok(self._runtime(space))
-            case "GET", ["logs", kind]:
-                return 200, _events(self.build_log if kind == "build" else self.run_log), {}
-            case "POST", ["preupload", _]:
-                modes = [
-                    {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
-                    for one in body["files"]
-                ]
-                return ok({"files": modes})
-            case "POST", ["commit", _]:
-                return self._commit(name, space, body)
-            case "POST", ["secrets"]:
-                space.secrets[body["key"]] = body["value"]
-                return ok({})
-            case "POST", ["hardware"]:
-                space.requested = body["flavor"]
-                space.stages = [*self.stages]
-                return ok(self._runtime(space))
-            case "POST", ["restart"]:
-                space.stages, space.running = [*self.stages], space.commit
-                return ok(self._runtime(space))
-            case "PUT", ["settings"]:
-                space.private = body.get("visibility") == "private" or bool(body.get("private"))
-                return ok({})
+        for pattern, handler in _SPACE_ROUTES.items():
+            if found := re.fullmatch(pattern, f"{method} {rest}"):
+                return handler(self, name, self.spaces[name], body, *found.groups())
         return refusal(501, f"not made: {method} {rest}")
 
-    def _commit(self, name: str, space: HubSpace, lines: list[Any]) -> Reply:
+    def _look_at(self, name: str, space: HubSpace, _body: Any) -> Reply:
+        return ok(self._info(name, space))
+
+    def _tree(self, _name: str, space: HubSpace, _body: Any) -> Reply:
+        return ok([_entry(path, data) for path, data in space.files.items()])
+
+    def _stage(self, _name: str, space: HubSpace, _body: Any) -> Reply:
+        return ok(self._runtime(space))
+
+    def _log(self, _name: str, _space: HubSpace, _body: Any, kind: str) -> Reply:
+        return 200, _events(self.build_log if kind == "build" else self.run_log), {}
+
+    def _preupload(self, _name: str, _space: HubSpace, body: Any) -> Reply:
+        mode = {"uploadMode": "regular", "shouldIgnore": False}
+        return ok({"files": [{"path": one["path"], **mode} for one in body["files"]]})
+
+    def _secret(self, _name: str, space: HubSpace, body: Any) -> Reply:
+        space.secrets[body["key"]] = body["value"]
+        return ok({})
+
+    def _hardware(self, _name: str, space: HubSpace, body: Any) -> Reply:
+        space.requested = body["flavor"]
+        space.stages = [*self.stages]
+        return ok(self._runtime(space, look=False))
+
+    def _restart(self, _name: str, space: HubSpace, _body: Any) -> Reply:
+        space.stages, space.running = [*self.stages], space.commit
+        return ok(self._runtime(space, look=False))
+
+    def _settings(self, _name: str, space: HubSpace, body: Any) -> Reply:
+        space.private = body.get("visibility") == "private" or bool(body.get("private"))
+        return ok({})
+
+    def _commit(self, name: str, space: HubSpace, lines: Any) -> Reply:
         for line in lines:
             match line:
                 case {"key": "file", "value": {"path": path, "content": content}}:
@@ -228,6 +225,26 @@ class FakeHub:
             **({"sha": space.running} if self.names_commits else {}),
             **({"errorMessage": space.error} if space.error else {}),
         }
+
+
+_ROUTES: dict[str, Callable[..., Reply]] = {
+    "GET /api/whoami-v2": FakeHub._whoami,
+    "POST /api/validate-yaml": FakeHub._validate,
+    "POST /api/repos/create": FakeHub._create,
+    r"(\w+) /api/spaces/([^/]+/[^/]+)(/.*)?": FakeHub._of_space,
+}
+_SPACE_ROUTES: dict[str, Callable[..., Reply]] = {
+    r"GET (?:None|/revision/\w+)": FakeHub._look_at,
+    r"GET /tree/\w+": FakeHub._tree,
+    "GET /runtime": FakeHub._stage,
+    r"GET /logs/(\w+)": FakeHub._log,
+    r"POST /preupload/\w+": FakeHub._preupload,
+    r"POST /commit/\w+": FakeHub._commit,
+    "POST /secrets": FakeHub._secret,
+    "POST /hardware": FakeHub._hardware,
+    "POST /restart": FakeHub._restart,
+    "PUT /settings": FakeHub._settings,
+}
 
 
 def ok(body: Any) -> Reply:
