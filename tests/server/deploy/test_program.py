@@ -47,7 +47,7 @@ def test_spaces_comes_first(one: Program) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
 
-    assert [name for name in imported if name != "argparse"][0] == "spaces"
+    assert next(name for name in imported if name != "argparse") == "spaces"
     assert "@spaces.GPU" in app_py(one)
 
 
@@ -102,8 +102,8 @@ def test_nothing_of_the_server_is_left_out() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     needed = {Requirement(line).name for line in extras["server"]}
 
-    assert needed - {"gradio", "pydantic"} == pins(PROGRAMS[2]).keys() - {"spaces"}
-    assert pins(OfflineProgram()).keys() == pins(PROGRAMS[2]).keys() - {"httpx", "httpx-sse", "stamina"}
+    assert pins(PROGRAMS[2]).keys() - {"spaces"} == needed - {"gradio", "pydantic"}
+    assert pins(PROGRAMS[2]).keys() - {"httpx", "httpx-sse", "stamina"} == pins(OfflineProgram()).keys()
 
 
 def test_the_pins_are_what_is_tested() -> None:
@@ -114,7 +114,7 @@ def test_the_pins_are_what_is_tested() -> None:
         if "==" in line
     )
 
-    assert program.GRADIO == tested["gradio"]
+    assert tested["gradio"] == program.GRADIO
     for name, pin in pins(PROGRAMS[2]).items():
         assert name == "spaces" or str(pin.specifier) == f"=={tested[name]}"
 

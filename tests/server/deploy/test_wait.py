@@ -16,8 +16,7 @@ NEW = Wanted(commit="new", hardware="cpu-basic", is_fresh=True)
 class Time:
     """A clock that sleeping alone moves."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    now = 0.0
 
     def pace(self, **changes: float) -> Pace:
         return Pace(every=2.0, clock=lambda: self.now, sleep=self.sleep, **changes)
