@@ -261,6 +261,15 @@ class Hub:
         return [line if line.endswith("\n") else f"{line}\n" for line in lines]
 
 
+def known_hardware() -> list[str]:
+    """The hardware that the installed huggingface_hub knows, which may be newer than ours, if it is there."""
+    try:
+        from huggingface_hub import SpaceHardware  # noqa: PLC0415  an extra of its own
+    except ImportError:
+        return []
+    return [hardware.value for hardware in SpaceHardware]
+
+
 def _content_name(file: Any) -> str:
     return str(file.lfs.sha256 if file.lfs is not None else file.blob_id)
 

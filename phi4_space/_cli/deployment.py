@@ -14,7 +14,7 @@ import typer
 from phi4_server.deploy.failure import DeployFailed, Reason, invalid
 from phi4_server.deploy.folder import to_folder, write
 from phi4_server.deploy.hardware import CPU_BASIC, HARDWARE, ZERO_GPU, Hardware, check_fit, costs, to_hardware
-from phi4_server.deploy.hub import HUB, Existing, Hub
+from phi4_server.deploy.hub import HUB, Existing, Hub, known_hardware
 from phi4_server.deploy.plan import Plan, to_plan
 from phi4_server.deploy.program import (
     GRADIO,
@@ -176,19 +176,10 @@ def _to_hardware(name: str | None, program: Program, existing: Existing | None) 
     runtime = existing and existing.runtime
     kept = runtime and (runtime.requested or runtime.hardware)
     wanted = name or kept or (ZERO_GPU if has_weights else CPU_BASIC)
-    hardware = to_hardware(wanted, () if wanted in HARDWARE else _known_to_the_hub())
+    hardware = to_hardware(wanted, () if wanted in HARDWARE else known_hardware())
     if has_weights:
         check_fit(hardware)
     return hardware
-
-
-def _known_to_the_hub() -> list[str]:
-    """The hardware that the installed huggingface_hub knows, which may be newer than our list."""
-    try:
-        from huggingface_hub import SpaceHardware  # noqa: PLC0415 - an extra of its own
-    except ImportError:
-        return []
-    return [hardware.value for hardware in SpaceHardware]
 
 
 def _print_costs(hardware: Hardware, program: Program, *, is_pro: bool | None) -> None:

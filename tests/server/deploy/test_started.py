@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
-import socket
 import subprocess
-import sys
-import time
 import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import media
 import pytest
+from started import started
 from upstream import answer, running_upstream
 
 from phi4_server.deploy.folder import to_folder, write
@@ -23,53 +17,6 @@ from phi4_server.deploy.program import GRADIO, OfflineProgram, UpstreamProgram
 from phi4_space import Media, SpaceClient
 
 pytestmark = pytest.mark.loopback
-STUB = '''"""What the package `spaces` does outside ZeroGPU, where it is not installed."""
-
-
-def GPU(function=None, **_options):
-    return (lambda decorated: decorated) if function is None else function
-'''
-
-
-@contextmanager
-def started(
-    folder: Path, *, python: str = sys.executable, patience: float = 60, **environment: str
-) -> Iterator[str]:
-    """The URL of a Space of the Hub's, for as long as a `with` block."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    settings = {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False", "OMP_NUM_THREADS": "1"}
-    log = folder.parent / "log"
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(  # noqa: S603 - our own program
-            [python, "-u", "app.py"], cwd=folder, stdout=out, stderr=out, env=kept | settings | environment
-        ) as process,
-    ):
-        try:
-            yield _url(process, log, patience)
-        finally:
-            process.terminate()
-
-
-def _url(process: subprocess.Popen[bytes], log: Path, patience: float) -> str:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"local URL: +(http://\S+)", log.read_text()):
-            return found[1]
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
-
-
-def with_spaces(folder: Path) -> dict[str, str]:
-    """What has `import spaces` work: the package itself, or what it is outside ZeroGPU."""
-    if importlib.util.find_spec("spaces") is None:
-        stub = folder.parent / "stub"
-        stub.mkdir()
-        (stub / "spaces.py").write_text(STUB)
-        return {"PYTHONPATH": str(stub)}
-    return {}
 
 
 def test_the_offline_space_answers(tmp_path: Path) -> None:
@@ -77,7 +24,7 @@ def test_the_offline_space_answers(tmp_path: Path) -> None:
     folder = tmp_path / "space"
     write(to_folder(OfflineProgram(), space="ada/phi4", hardware="cpu-basic"), folder)
 
-    with started(folder, **with_spaces(folder)) as url, SpaceClient(url) as space:
+    with started(folder) as url, SpaceClient(url) as space:
         assert space.status().ready
         assert "offline model" in space.reply("Who are you?").text
         picture = Media(media.square(220, 40, 40), "red.png")
@@ -90,7 +37,7 @@ def test_the_space_of_an_upstream_passes_questions_on(tmp_path: Path) -> None:
     with running_upstream(answer("Hello", " there")) as engine:
         program = UpstreamProgram(url=engine.url, model="phi-4", key="ENGINE_KEY")
         write(to_folder(program, space="ada/phi4", hardware="cpu-basic"), folder)
-        with started(folder, ENGINE_KEY="s3cret", **with_spaces(folder)) as url, SpaceClient(url) as space:
+        with started(folder, ENGINE_KEY="s3cret") as url, SpaceClient(url) as space:
             assert space.reply("Who are you?").text == "Hello there"
 
     assert engine.asked[0].headers["authorization"] == "Bearer s3cret"
