@@ -258,7 +258,7 @@ def _serve(
     serve(
         page,
         listener=listener,
-        ready=lambda: _say(*_ready(options, model.name, address(listener))),
+        ready=lambda: _say(*_ready(options, model.name, address(listener), login.reach(options, listener))),
         bounds=bounds,
         show_error=options.show_error,
         with_parent=options.with_parent,
@@ -271,8 +271,10 @@ def _serve(
     )
 
 
-def _ready(options: argparse.Namespace, name: str, url: str) -> Iterator[str]:
-    """What is served, and where."""
+def _ready(options: argparse.Namespace, name: str, url: str, reach: str | None) -> Iterator[str]:
+    """What is served, where, and to whom."""
+    if reach is not None:
+        yield reach
     if options.openai_api:
         yield f"OpenAI's API is at {url}/v1"
     if options.mcp:
