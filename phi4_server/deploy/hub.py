@@ -86,7 +86,7 @@ class Hub:
         """
         try:
             import huggingface_hub  # noqa: PLC0415  an extra of its own
-            from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415  see above
+            from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415  see above
         except ImportError as missing:
             raise DeployFailed(
                 f"{missing.name} is not installed",

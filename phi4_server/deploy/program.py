@@ -128,13 +128,8 @@ def _is_private(name: str) -> bool:
 
 def requirements(program: Program) -> str:
     """The requirements.txt: what the package's extras need, each as it was tried."""
-    match program:
-        case OfflineProgram():
-            lines = _SERVER
-        case WeightsProgram():
-            lines = (*_SERVER, *_WEIGHTS)
-        case UpstreamProgram():
-            lines = (*_SERVER, *_UPSTREAM)
+    further: dict[type, tuple[str, ...]] = {WeightsProgram: _WEIGHTS, UpstreamProgram: _UPSTREAM}
+    lines = (*_SERVER, *further.get(type(program), ()))
     return "".join(f"{line}\n" for line in sorted(lines))
 
 

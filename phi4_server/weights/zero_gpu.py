@@ -71,8 +71,8 @@ def load(model: str, *, revision: str | None = None) -> Weights:
     """
     from phi4_server.weights.loader import load as load_weights  # noqa: PLC0415  it needs torch
 
-    device = "cuda" if is_zero_gpu() else "auto"
-    return load_weights(WeightsSettings(model=model, device=device, revision=revision), _Log().report)
+    settings = WeightsSettings(model=model, device="cuda" if is_zero_gpu() else "auto", revision=revision)
+    return load_weights(settings, _Log().report)
 
 
 class ZeroGpuModel:

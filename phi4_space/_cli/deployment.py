@@ -27,7 +27,7 @@ from phi4_server.deploy.program import (
 from phi4_server.deploy.steps import Deployed, carry_out
 from phi4_server.deploy.wait import Wanted
 from phi4_space import Notice, Phi4Error
-from phi4_space._cli.deploy import DeployOptions
+from phi4_space._cli.deploy_options import DeployOptions
 from phi4_space._cli.failures import Failure, to_failure
 from phi4_space._cli.first_answer import ask_first
 from phi4_space._cli.output import TextDisplay, console, visible

@@ -5,7 +5,7 @@ from __future__ import annotations
 from phi4_server.deploy.failure import DeployFailed
 from phi4_server.deploy.hub import HUB, Hub
 from phi4_server.deploy.plan import Plan
-from phi4_space import SpaceClient
+from phi4_space import SpaceClient, Waking
 from phi4_space._cli.output import TextDisplay, console, describe, visible
 
 _WAKE_S = 600
@@ -21,7 +21,7 @@ def ask_first(plan: Plan, hub: Hub, display: TextDisplay) -> None:
     needs_token = plan.is_private or plan.hardware.kind == "zero"
     with _client(plan.space, hub, token=hub.token if needs_token else None) as client:
         for stage in client.wait_ready(_WAKE_S):
-            if hasattr(stage, "waited"):
+            if isinstance(stage, Waking):
                 display.show_status(describe(stage))
         status = client.status()
         if not status.ready:

@@ -19,7 +19,7 @@ RUNNING = Runtime(stage="RUNNING", commit="c1", hardware="cpu-basic", requested=
 
 def existing(runtime: Runtime = RUNNING, **changes: Any) -> Existing:
     files = {path: git_oid(data) for path, data in FOLDER.items()}
-    values = {"commit": "c1", "is_private": False, "sdk": "gradio", "url": "", "files": files}
+    values: dict[str, Any] = {"commit": "c1", "is_private": False, "sdk": "gradio", "url": "", "files": files}
     return Existing(runtime=runtime, **values | changes)
 
 

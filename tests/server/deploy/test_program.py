@@ -25,7 +25,7 @@ from phi4_server.deploy.program import (
 )
 
 WEIGHTS = "microsoft/Phi-4-multimodal-instruct"
-PROGRAMS = [
+PROGRAMS: list[Program] = [
     OfflineProgram(),
     WeightsProgram(WEIGHTS),
     UpstreamProgram(url="https://engine.example/v1?api-version=1", model="phi'4", key="ENGINE_KEY"),

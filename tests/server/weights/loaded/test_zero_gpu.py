@@ -19,6 +19,7 @@ from phi4_server.deploy.program import WeightsProgram
 from phi4_server.model import ChatRequest, End, Message
 from phi4_server.weights import zero_gpu
 from phi4_server.weights.loaded import Weights
+from phi4_server.weights.model import Preparer
 from phi4_server.weights.question import Question
 from phi4_server.weights.zero_gpu import ZeroGpuModel
 from phi4_space import Media, SpaceClient
@@ -140,7 +141,7 @@ def test_an_answer_that_takes_too_long_ends_as_one(weights: Weights, monkeypatch
     """On ZeroGPU it would end as an error otherwise: it is cut, and says so."""
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     monkeypatch.setattr(zero_gpu, "duration", lambda _: zero_gpu._RESERVE_S)
-    question = zero_gpu.Preparer(weights).question(request(max_tokens=2000))
+    question = Preparer(weights).question(request(max_tokens=2000))
     *_, last = zero_gpu.answer(weights, question)
 
     assert last == End(finish_reason="length")
