@@ -25,7 +25,7 @@ from phi4_server.model import ChatRequest, End, ModelFailed, Progress
 from phi4_server.weights.model import Preparer
 from phi4_server.weights.question import Question
 from phi4_server.weights.sampling import OPTIONS
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.settings import Device, WeightsSettings
 
 if TYPE_CHECKING:  # they need torch
     from phi4_server.weights.engine import Engine
@@ -59,19 +59,23 @@ def is_zero_gpu() -> bool:
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "t", "true"}
 
 
-def load(model: str, *, revision: str | None = None) -> Weights:
+def load(model: str, *, revision: str | None = None, device: Device | None = None) -> Weights:
     """Loads weights; how far it is goes to the Space's log.
 
     Args:
         model: Their name on the Hub, or a folder.
         revision: A branch, tag or commit on the Hub.
+        device: Where they are to be; None means a GPU, which ZeroGPU lends later, or what there is.
 
     Raises:
         ModelFailed: They cannot be loaded; the text says what to do.
     """
-    from phi4_server.weights.loader import load as load_weights  # noqa: PLC0415  it needs torch
+    # The engine here as well, so that no process with a GPU has to import it.
+    from phi4_server.weights import engine  # noqa: F401, PLC0415  it needs torch
+    from phi4_server.weights.loader import load as load_weights  # noqa: PLC0415  see above
 
-    settings = WeightsSettings(model=model, device="cuda" if is_zero_gpu() else "auto", revision=revision)
+    usual: Device = "cuda" if is_zero_gpu() else "auto"
+    settings = WeightsSettings(model=model, device=device or usual, revision=revision)
     return load_weights(settings, _Log().report)
 
 

@@ -6,12 +6,15 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import gradio as gr
 import media
 import pytest
+from device_api import DeviceApi, running_device_api
 from started import started
 
 from phi4_server.deploy.folder import to_folder, write
@@ -22,7 +25,15 @@ from phi4_server.weights.loaded import Weights
 from phi4_server.weights.model import Preparer
 from phi4_server.weights.question import Question
 from phi4_server.weights.zero_gpu import ZeroGpuModel
-from phi4_space import Media, SpaceClient
+from phi4_space import Delta, Media, QuotaExceeded, SpaceClient, SpaceError
+
+
+class ZeroGpuSpace(NamedTuple):
+    """A Space as on ZeroGPU, and what hands out its GPU."""
+
+    url: str
+    api: DeviceApi
+
 
 FORK = multiprocessing.get_context("fork") if os.name == "posix" else None
 posix = pytest.mark.skipif(FORK is None, reason="ZeroGPU forks")
@@ -162,3 +173,76 @@ def test_the_folder_of_a_space_with_weights_runs(native_folder: Path, tmp_path: 
     assert reply.usage.output_tokens <= 5
     assert seen.usage is not None
     assert seen.usage.input_tokens > 545
+
+
+@pytest.fixture(scope="module")
+def zero_gpu_space(native_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZeroGpuSpace]:
+    """The folder of a Space, run by the package `spaces` as on ZeroGPU; the GPU alone is a processor.
+
+    That package finds no torch, so that it moves nothing to CUDA: schedules, forks and queues are its own.
+    """
+    folder = tmp_path_factory.mktemp("zero") / "space"
+    files = {**to_folder(WeightsProgram("owner/phi4"), space="ada/phi4", hardware="zero-a10g")}
+    app = files["app.py"].decode()
+    app = app.replace("import spaces", "import sys; sys.modules['torch'] = None\nimport spaces")
+    app = app.replace("from phi4_server.app", "del sys.modules['torch']\nfrom phi4_server.app")
+    app = app.replace(
+        "zero_gpu.load('owner/phi4')",
+        f"zero_gpu.load({str(native_folder)!r}, device='cpu')",
+    )
+    write({**files, "app.py": app.encode()}, folder)
+    with running_device_api() as api:
+        own = {"SPACES_ZERO_GPU": "true", "SPACES_ZERO_DEVICE_API_URL": api.url}
+        with started(folder, patience=100, **own) as url:
+            yield ZeroGpuSpace(url, api)
+
+
+@posix
+@pytest.mark.loopback
+def test_zero_gpu_answers_by_our_client(zero_gpu_space: ZeroGpuSpace) -> None:
+    """It was reported at its launch; a GPU is asked for by the chat and its options, and given back."""
+    space, api = zero_gpu_space
+    with SpaceClient(space, max_retries=0) as client:
+        short = client.reply("Who are you?", max_tokens=5)
+        client.reply("Who are you?")
+        picture = Media(media.square(220, 40, 40), "red.png")
+        seen = client.reply("What is it?", media=[picture], max_tokens=1000)
+
+    assert "/startup-report" in api.asked
+    assert api.asked.count("/schedule") == api.asked.count("/release")
+    assert api.durations[-3] < api.durations[-2] < api.durations[-1] + 10
+    assert short.usage is not None
+    assert short.usage.output_tokens <= 5
+    assert seen.usage is not None
+    assert seen.usage.input_tokens > 545
+
+
+@posix
+@pytest.mark.loopback
+def test_zero_gpu_is_given_back_by_who_leaves(zero_gpu_space: ZeroGpuSpace) -> None:
+    """The process with the GPU notices it, and answers the next one."""
+    space, api = zero_gpu_space
+    with SpaceClient(space, max_retries=0) as client:
+        with closing(client.stream("Who are you?", max_tokens=2000)) as events:
+            next(event for event in events if isinstance(event, Delta))
+        deadline = time.monotonic() + 10
+        while api.asked.count("/release") < api.asked.count("/schedule"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert client.reply("Who are you?", max_tokens=3).usage is not None
+
+
+@posix
+@pytest.mark.loopback
+def test_zero_gpus_errors_are_known_to_our_client(zero_gpu_space: ZeroGpuSpace) -> None:
+    """A quota that is used up is one, and a file that is none keeps its own words."""
+    space, api = zero_gpu_space
+    with SpaceClient(space, max_retries=0) as client:
+        with pytest.raises(SpaceError, match=r"broken\.png"):
+            client.reply("What is it?", media=[Media(b"\x89PNG\r\n\x1a\nbroken", "broken.png")])
+        api.left = 3
+        try:
+            with pytest.raises(QuotaExceeded):
+                client.reply("Who are you?", max_tokens=5)
+        finally:
+            api.left = None
