@@ -6,7 +6,7 @@ over the tokens. Neither waits for the device more often than `generate` itself 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,12 @@ class Steps:
     """A streamer and a stopping criterion for the rows of a batch."""
 
     def __init__(
-        self, rows: Sequence[Row], ends: Set[int], device: str, *, pause: Callable[[], bool] = lambda: False
+        self,
+        rows: Sequence[Row],
+        ends: frozenset[int],
+        device: str,
+        *,
+        pause: Callable[[], bool] = lambda: False,
     ) -> None:
         """Begins before the first token.
 
@@ -52,7 +57,7 @@ class Steps:
         return self._mask
 
     def put(self, tokens: Any) -> None:
-        """Takes the prompt, first, and then the next token of each row; rows that ended go on with padding."""
+        """Takes the prompt, and then the next token of each row; those that ended get padding."""
         if self._is_prompt:
             self._is_prompt = False
             return
