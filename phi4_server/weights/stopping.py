@@ -6,12 +6,16 @@ over the tokens. Neither waits for the device more often than `generate` itself 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from phi4_server.weights.row import Row
+
+_RUN_S, _RUN = 0.5, 3
+"""How long a batch runs before it may pause: so many seconds, and times as long as its prompts took to read."""
 
 
 class Steps:
@@ -24,6 +28,7 @@ class Steps:
         device: str,
         *,
         pause: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begins before the first token.
 
@@ -31,12 +36,17 @@ class Steps:
             rows: The answers under way, in the order of the batch.
             ends: The tokens that end one.
             device: Where the batch is.
-            pause: Whether all of them shall stop here, to go on later.
+            pause: Whether all of them shall stop here, to go on in another batch. It is not asked before that
+                is worth reading all tokens again.
+            clock: Tells the seconds.
         """
         self._rows = rows
         self._ends = ends
         self._device = device
         self._pause = pause
+        self._clock = clock
+        self._began = clock()
+        self._pausable: float | None = None
         self._counts = [len(row.tokens) for row in rows]
         self._is_prompt = True
         self._ended: list[bool] = []
@@ -46,15 +56,21 @@ class Steps:
         """Which rows end with the token that was just chosen; ending tokens aside, which `generate` knows."""
         # Counted here: on some devices tokens are handed over a step later.
         self._counts = [count + 1 for count in self._counts]
-        pause = self._pause()
+        pauses = self._pauses()
         ended = [
-            pause or row.is_over or count >= row.question.most
+            pauses or row.is_over or count >= row.question.most
             for row, count in zip(self._rows, self._counts, strict=True)
         ]
         if ended != self._ended:
             self._ended = ended
             self._mask = torch.tensor(ended, device=self._device)
         return self._mask
+
+    def _pauses(self) -> bool:
+        now = self._clock()
+        if self._pausable is None:
+            self._pausable = now + max(_RUN_S, _RUN * (now - self._began))
+        return now >= self._pausable and self._pause()
 
     def put(self, tokens: Any) -> None:
         """Takes the prompt, and then the next token of each row; those that ended get padding."""
