@@ -192,5 +192,5 @@ def _advice(prompt: Prompt) -> Sequence[str]:
     if prompt.images:
         advice.append("Images cost less where they are smaller: the server's --max-image-side sees to that.")
     if prompt.audio:
-        advice.append("Audio costs 12.5 tokens a second: send a shorter part of it.")
+        advice.append("Audio costs 12.5 tokens a second: send a shorter part.")
     return advice

@@ -15,7 +15,7 @@ import torch
 from phi4_server.weights.row import Row
 
 _RUN_S, _RUN = 0.5, 3
-"""How long a batch runs before it may pause: so many seconds, and times as long as its prompts took to read."""
+"""How long a batch runs before it may pause: in seconds, and in times of what reading its prompts took."""
 
 
 class Steps:

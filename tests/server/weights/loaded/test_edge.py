@@ -1,4 +1,4 @@
-"""Answers that begin with short positions and end beyond: each token is what a full pass makes of all before."""
+"""Answers that begin with short positions and end beyond: each token is what a full pass would choose."""
 
 from __future__ import annotations
 

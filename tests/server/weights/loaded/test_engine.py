@@ -71,10 +71,9 @@ def test_it_answers_what_generate_does(weights: Weights, engine: Engine, files: 
 
 def test_it_comes_in_pieces(weights: Weights, endless_engine: Engine) -> None:
     """As it is made, and not only at its end."""
-    began, times = time.monotonic(), []
-    for piece in endless_engine.answer(long(weights, max_tokens=200)):
-        if piece and not isinstance(piece, End):
-            times.append(time.monotonic() - began)
+    began = time.monotonic()
+    pieces = endless_engine.answer(long(weights, max_tokens=200))
+    times = [time.monotonic() - began for piece in pieces if piece and not isinstance(piece, End)]
 
     assert len(times) > 5
     assert times[0] < times[-1] / 3

@@ -24,7 +24,7 @@ SIZES = [(64, 64), (300, 500), (500, 300), (900, 17), (13, 12), (447, 449), (150
 
 @pytest.fixture
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """transformers' own code, with two functions of torchvision played by torch."""
+    """Upstream's own code, with two functions of torchvision played by torch."""
     import torch  # noqa: PLC0415  not everywhere
     from torch.nn import functional  # noqa: PLC0415  see above
 

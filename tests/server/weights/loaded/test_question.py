@@ -71,9 +71,9 @@ def test_a_chat_that_is_too_long(weights: Weights) -> None:
         to_question(ChatRequest(messages=(message,)), {cat: png(448, 448), talk: wav(2.0)}, small)
 
     assert str(caught.value) == (
-        "This chat has 973 tokens, and the model takes 900 together with its answer: cat.png 545, talk.wav 25,"
-        " the text 403. Send less text, or start a new chat. Images cost less where they are smaller: the"
-        " server's --max-image-side sees to that. Audio costs 12.5 tokens a second: send a shorter part of it."
+        "This chat has 973 tokens, and the model takes 900 together with its answer: cat.png 545, talk.wav"
+        " 25, the text 403. Send less text, or start a new chat. Images cost less where they are smaller: the"
+        " server's --max-image-side sees to that. Audio costs 12.5 tokens a second: send a shorter part."
     )
 
 
