@@ -50,6 +50,7 @@ class Engine:
         )
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._running: Sequence[Row] = ()
 
     def answer(self, question: Question) -> Generator[str | End]:
         """Yields the answer as it comes, its end last, and "" every half second in which nothing comes.
@@ -85,7 +86,7 @@ class Engine:
 
     def close(self) -> None:
         """Ends what is under way, and the thread; nothing can be asked any more."""
-        for row in self._queue.close():
+        for row in (*self._queue.close(), *self._running):  # in this order: see `_run`
             row.fail(ModelBusy(_CLOSED))
         with self._lock:
             if self._thread is not None:
@@ -112,19 +113,19 @@ class Engine:
 
     def _run(self, rows: Sequence[Row]) -> None:
         """Has the model go on with rows until all are over, or have to go on in another batch."""
+        self._running = rows
+        if self._queue.is_closed:  # asked last, so that who closes it sees these rows or they see that
+            for row in rows:
+                row.fail(ModelBusy(_CLOSED))
+            return
         problem = self._attempt(rows)
+        unfinished = [row for row in rows if not row.is_over]
         if problem is None:
-            unfinished = [row for row in rows if not row.is_over]
-            if self._queue.is_closed:
-                for row in unfinished:
-                    row.fail(ModelBusy(_CLOSED))
-            else:
-                self._queue.put_back(unfinished)
+            self._queue.put_back(unfinished)
         elif len(rows) > 1:
             # Too much for the memory together, or one of them is at fault: each goes on where it is, alone.
-            for row in rows:
-                if not row.is_over:
-                    self._run([row])
+            for row in unfinished:
+                self._run([row])
         else:
             rows[0].fail(problem)
 
@@ -158,7 +159,7 @@ class Engine:
             # Beyond it the positions of all tokens change, and all of them must be read again: by a row that
             # goes on after it, in a batch in which all rows are beyond it.
             most = min(most, weights.edge - length + 1)
-        steps = Steps(rows, self._ends, weights.device, pause=lambda: self._queue.is_closed)
+        steps = Steps(rows, self._ends, weights.device, pause=lambda: self._queue.has_one_for(rows))
         config = GenerationConfig(
             do_sample=False,
             max_new_tokens=most,

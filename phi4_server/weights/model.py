@@ -113,7 +113,7 @@ class WeightsModel:
     def of(cls, weights: Weights, *, at_once: int = 8) -> WeightsModel:
         """The model with weights that are loaded already."""
         model = cls(WeightsSettings(model=weights.name), at_once=at_once, load=lambda *_: weights)
-        model._loading.join()  # noqa: SLF001  its own
+        model._loading.join()
         return model
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
@@ -70,7 +70,7 @@ class Question:
 
     prompt: Prompt
     most: int
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     stop: tuple[str, ...] = ()
 
 
@@ -192,5 +192,5 @@ def _advice(prompt: Prompt) -> Sequence[str]:
     if prompt.images:
         advice.append("Images cost less where they are smaller: the server's --max-image-side sees to that.")
     if prompt.audio:
-        advice.append("Audio costs 12.5 tokens a second: send a shorter part of it.")
+        advice.append("Audio costs 12.5 tokens a second: send a shorter part.")
     return advice

@@ -6,7 +6,7 @@ The worker alone adds tokens and the end; the reader alone leaves. Neither waits
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from phi4_server.model import FinishReason
@@ -76,7 +76,7 @@ class Row:
         """Whether nothing more is to be done."""
         return self.has_left or self.finish is not None
 
-    def add(self, token: int, ends: Set[int]) -> None:
+    def add(self, token: int, ends: frozenset[int]) -> None:
         """Adds the next token; an ending one, or the last that there may be, ends the answer."""
         self.tokens.append(token)
         if token in ends:

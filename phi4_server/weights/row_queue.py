@@ -45,6 +45,7 @@ class RowQueue:
         """Adds rows that are to go on, at the front."""
         with self._changed:
             self._rows[:0] = rows
+            self._changed.notify()
 
     def take(self) -> list[Row]:
         """Waits for rows and takes those that go together with the first; none once it is closed."""
@@ -71,10 +72,12 @@ class RowQueue:
         """Whether it was closed."""
         return self._is_closed
 
-    @property
-    def has_rows(self) -> bool:
-        """Whether one waits that has not left."""
-        return any(not row.is_over for row in self._rows)
+    def has_one_for(self, rows: Sequence[Row]) -> bool:
+        """Whether a row waits that goes together with these."""
+        live = [row for row in rows if not row.is_over]
+        if not self._rows or len(live) >= self._at_once:
+            return False
+        return any(not row.is_over and self._fits(row, live) for row in [*self._rows])
 
     def _wait_for_others(self) -> None:
         deadline = time.monotonic() + self._gather

@@ -10,7 +10,7 @@ OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "top_k", "seed", "rep
 """The options that are honoured."""
 
 _COLDEST = 1e-4
-"""Below it, logits divided by a temperature leave what a float can hold; the likeliest token is all there is."""
+"""Below it, scores that are divided by it leave what a float can hold, and nothing is left to chance."""
 
 _BOUNDS = {
     "temperature": (0, 100),

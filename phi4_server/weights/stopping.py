@@ -6,19 +6,29 @@ over the tokens. Neither waits for the device more often than `generate` itself 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from phi4_server.weights.row import Row
 
+_RUN_S, _RUN = 0.5, 3
+"""How long a batch runs before it may pause: in seconds, and in times of what reading its prompts took."""
+
 
 class Steps:
     """A streamer and a stopping criterion for the rows of a batch."""
 
     def __init__(
-        self, rows: Sequence[Row], ends: Set[int], device: str, *, pause: Callable[[], bool] = lambda: False
+        self,
+        rows: Sequence[Row],
+        ends: frozenset[int],
+        device: str,
+        *,
+        pause: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begins before the first token.
 
@@ -26,12 +36,17 @@ class Steps:
             rows: The answers under way, in the order of the batch.
             ends: The tokens that end one.
             device: Where the batch is.
-            pause: Whether all of them shall stop here, to go on later.
+            pause: Whether all of them shall stop here, to go on in another batch. It is not asked before that
+                is worth reading all tokens again.
+            clock: Tells the seconds.
         """
         self._rows = rows
         self._ends = ends
         self._device = device
         self._pause = pause
+        self._clock = clock
+        self._began = clock()
+        self._pausable: float | None = None
         self._counts = [len(row.tokens) for row in rows]
         self._is_prompt = True
         self._ended: list[bool] = []
@@ -41,9 +56,9 @@ class Steps:
         """Which rows end with the token that was just chosen; ending tokens aside, which `generate` knows."""
         # Counted here: on some devices tokens are handed over a step later.
         self._counts = [count + 1 for count in self._counts]
-        pause = self._pause()
+        pauses = self._pauses()
         ended = [
-            pause or row.is_over or count >= row.question.most
+            pauses or row.is_over or count >= row.question.most
             for row, count in zip(self._rows, self._counts, strict=True)
         ]
         if ended != self._ended:
@@ -51,8 +66,14 @@ class Steps:
             self._mask = torch.tensor(ended, device=self._device)
         return self._mask
 
+    def _pauses(self) -> bool:
+        now = self._clock()
+        if self._pausable is None:
+            self._pausable = now + max(_RUN_S, _RUN * (now - self._began))
+        return now >= self._pausable and self._pause()
+
     def put(self, tokens: Any) -> None:
-        """Takes the prompt, first, and then the next token of each row; rows that ended go on with padding."""
+        """Takes the prompt, and then the next token of each row; those that ended get padding."""
         if self._is_prompt:
             self._is_prompt = False
             return

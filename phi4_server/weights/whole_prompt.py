@@ -1,4 +1,4 @@
-"""A message that may be a whole prompt, read as its turns. Knows the two styles that clients write; no token's id.
+"""A message that may be a whole prompt, read as its turns. Knows the styles of clients; no token's id.
 
 A client of the public contract may send several turns as one text: in Phi-4's own template
 (`<|user|>...<|end|><|assistant|>`), or as a transcript (`User: ...` and an empty `Assistant:` last). Either
@@ -70,11 +70,11 @@ def _from_template(text: str) -> list[tuple[Role, str]]:
     for part in text.split(_END):
         if token := _TOKEN.match(part):
             role = "tool" if token[1] == "tool_response" else token[1]
-            turns.append((cast("Role", role), part[token.end() :].strip()))
+            turns.append((cast("Role", role), part[token.end() :]))
         elif part.strip():  # the token before it ended no turn: it was one of the words
             role, words = turns[-1]
-            turns[-1] = (cast("Role", role), f"{words}{_END}{part}".strip())
-    return turns
+            turns[-1] = (cast("Role", role), words + _END + part)
+    return [(role, words.strip()) for role, words in turns]
 
 
 class _Files:
