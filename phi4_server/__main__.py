@@ -251,7 +251,7 @@ def _serve(
     )
 
 
-def _ready(options: argparse.Namespace, name: str, url: str, reach: str | None) -> Iterator[str]:
+def _ready(options: argparse.Namespace, name: str, url: str, reach: str | None = None) -> Iterator[str]:
     """What is served, where, and to whom."""
     if reach is not None:
         yield reach

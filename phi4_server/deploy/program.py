@@ -25,7 +25,16 @@ _SERVER = (
     "spaces>=0.51.3,<1",  # the Hub installs its own, and asks for a recent one
 )
 _UPSTREAM = ("httpx==0.28.1", "httpx-sse==0.4.3", "stamina==26.1.0")
-_WEIGHTS = ("accelerate==1.15.0", "peft==0.21.2", "torch==2.13.0", "transformers==5.24.0")
+_WEIGHTS = (
+    "accelerate==1.15.0",
+    "huggingface_hub==2.4.0",
+    "peft==0.21.2",
+    "psutil==7.2.2",
+    "safetensors==0.8.0",
+    "tokenizers==0.23.3",
+    "torch==2.13.0",
+    "transformers==5.24.0",
+)
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _HEAD = '"""{}. `phi4 deploy` wrote this file, and writes it again."""\n\n'

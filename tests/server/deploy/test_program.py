@@ -101,22 +101,27 @@ def test_nothing_of_the_server_is_left_out() -> None:
     """What the extra needs is in requirements.txt, comes with Gradio, or is for an engine alone."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     needed = {Requirement(line).name for line in extras["server"]}
+    for_weights = {Requirement(line).name for line in extras["model"]} - {"phi4-space"}
 
+    assert pins(WeightsProgram(WEIGHTS)).keys() - pins(OfflineProgram()).keys() == for_weights
     assert pins(PROGRAMS[2]).keys() - {"spaces"} == needed - {"gradio", "pydantic"}
     assert pins(PROGRAMS[2]).keys() - {"httpx", "httpx-sse", "stamina"} == pins(OfflineProgram()).keys()
 
 
 def test_the_pins_are_what_is_tested() -> None:
     """They are CI's own versions, Gradio's as well."""
-    tested = dict(
-        line.split("==")
-        for line in (ROOT / "constraints" / "ci.txt").read_text().splitlines()
-        if "==" in line
-    )
+    lines = [line for name in ("ci", "model") for line in _constraints(name) if "==" in line]
+    tested = {line.partition("==")[0].replace("-", "_"): line.partition("==")[2] for line in lines}
 
     assert tested["gradio"] == program.GRADIO
-    for name, pin in pins(PROGRAMS[2]).items():
-        assert name == "spaces" or str(pin.specifier) == f"=={tested[name]}"
+    assert tested["spaces"] in pins(OfflineProgram())["spaces"].specifier
+    for one in PROGRAMS:
+        for name, pin in pins(one).items():
+            assert name == "spaces" or str(pin.specifier) == f"=={tested[name.replace('-', '_')]}"
+
+
+def _constraints(name: str) -> list[str]:
+    return (ROOT / "constraints" / f"{name}.txt").read_text().splitlines()
 
 
 def test_offline_is_a_model() -> None:
