@@ -209,18 +209,25 @@ def _agreed(hub: Hub, *, yes: bool) -> bool:
 
 def _carry_out(plan: Plan, hub: Hub, display: TextDisplay) -> None:
     """Does it, and waits until the Space runs."""
+    going_on = "What was done stays: run the command again to go on."
+    try:
+        commit = _do(plan, hub, display)
+        page = f"{hub.endpoint}/spaces/{plan.space}"
+        going_on = f"The Hub goes on building: see {page}, or run the command again to go on waiting."
+        wanted = Wanted(commit=commit, hardware=plan.hardware.name, is_fresh=not plan.is_empty)
+        watch(plan.space, hub, wanted, display)
+    except KeyboardInterrupt:
+        display.close()
+        display.show_notice(Notice(going_on))
+        raise
+
+
+def _do(plan: Plan, hub: Hub, display: TextDisplay) -> str:
+    """Does it, and returns the commit that has to run."""
     commit = ""
     for step in carry_out(plan, hub):
         if isinstance(step, Deployed):
             commit = step.commit
         else:
             display.show_status(step.text)
-    wanted = Wanted(commit=commit, hardware=plan.hardware.name, is_fresh=not plan.is_empty)
-    try:
-        watch(plan.space, hub, wanted, display)
-    except KeyboardInterrupt:
-        display.close()
-        page = f"{hub.endpoint}/spaces/{plan.space}"
-        text = f"The Hub goes on building: see {page}, or run the command again to go on waiting."
-        display.show_notice(Notice(text))
-        raise
+    return commit

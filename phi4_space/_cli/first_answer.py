@@ -9,7 +9,8 @@ from phi4_space import SpaceClient, Waking
 from phi4_space._cli.output import TextDisplay, console, describe, visible
 
 _WAKE_S = 600
-_QUESTION = "Say hello in one word."
+_QUESTION = "Who are you?"
+_LONGEST_ANSWER = 200
 
 
 def ask_first(plan: Plan, hub: Hub, display: TextDisplay) -> None:
@@ -32,7 +33,8 @@ def ask_first(plan: Plan, hub: Hub, display: TextDisplay) -> None:
         reply = client.reply(_QUESTION)
     display.close()
     out = console()
-    out.print(f"{hub.endpoint}/spaces/{plan.space} answers: {visible(reply.text).strip()}", markup=False)
+    answer = " ".join(visible(reply.text).split())[:_LONGEST_ANSWER]
+    out.print(f"{hub.endpoint}/spaces/{plan.space} answers: {answer}", markup=False)
     out.print(f"Contract: {', '.join(status.endpoints)}; asked in {reply.timing.done:.1f} s", markup=False)
     if plan.is_private:
         out.print("It is private: programs need a token that may read it, in HF_TOKEN.", markup=False)

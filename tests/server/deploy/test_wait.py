@@ -66,7 +66,12 @@ def test_it_ends_when_the_space_runs() -> None:
 def test_the_build_before_does_not_count() -> None:
     """RUNNING with an old commit is waited through, and so is its failure."""
     old = [at("RUNNING", "old"), at("BUILD_ERROR", "old")]
-    assert stages(waited(*old, at("RUNNING", "new")))[-1] == "RUNNING"
+    assert stages(waited(*old, at("BUILDING"), at("RUNNING"))) == [
+        "RUNNING",
+        "BUILD_ERROR",
+        "BUILDING",
+        "RUNNING",
+    ]
 
 
 def test_without_commits_another_stage_counts() -> None:
