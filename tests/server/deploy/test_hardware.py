@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from huggingface_hub import SpaceHardware
+from servers import ROOT
 
 from phi4_server.deploy.failure import DeployFailed
 from phi4_server.deploy.hardware import HARDWARE, Hardware, check_fit, costs, to_hardware
@@ -82,3 +85,15 @@ def test_who_pays_already_is_not_warned() -> None:
     assert "paid plans" in text("cpu-basic", is_pro=False)
     assert "paid plans" in text("cpu-basic")
     assert "paid plans" not in text("cpu-basic", is_pro=True)
+
+
+def test_the_page_has_the_numbers() -> None:
+    """docs/own-space.md tells the same prices and cards."""
+    text = (ROOT / "docs" / "own-space.md").read_text()
+    rows = re.findall(r"^\| `([\w-]+)`[^|]*\| (?:(\d+) GB|none)[^|]*\| ([^|]*)\|", text, re.MULTILINE)
+    told = {name: (card, cost) for name, card, cost in rows if name in HARDWARE}
+
+    assert {"cpu-basic", "zero-a10g", "l4x1"} <= told.keys()
+    for name, (card, cost) in told.items():
+        assert str(HARDWARE[name].card or "") == card
+        assert f"about ${HARDWARE[name].price:.2f} an hour" in cost or HARDWARE[name].price == 0
