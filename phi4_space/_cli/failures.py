@@ -57,6 +57,8 @@ EXITS = (
         "the Space refused the question, or its own code or GPU failed",
         (SpaceError, GpuAborted, UploadRefused, TurnCancelled),
     ),
+    Exit(9, "deploy: the Space does not build, start or answer"),
+    Exit(10, "deploy: the Hub refuses it: plan, payment, a name that is taken"),
     Exit(INTERRUPTED, "interrupted; the job on the Space was cancelled", (KeyboardInterrupt,)),
 )
 """All exit statuses; any other error ends the command with 1."""

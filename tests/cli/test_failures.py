@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import typer
 
 import phi4_space as p4
+from phi4_space._cli.app import app
 from phi4_space._cli.failures import EXITS, exit_code, to_failure
 
 COMMAND_MD = Path(__file__).parents[2] / "docs" / "command.md"
@@ -53,6 +56,22 @@ def test_exit_statuses_are_documented() -> None:
     documented = COMMAND_MD.read_text(encoding="utf-8")
     for known in EXITS:
         assert f"| {known.code} | {known.meaning} |" in documented
+
+
+def test_the_options_of_deploy_are_documented() -> None:
+    """docs/command.md has a row for each, and for no other."""
+    text = COMMAND_MD.read_text(encoding="utf-8").partition("## Deploy")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`--[^|]*)\|", text, re.MULTILINE)
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    options = {
+        name
+        for parameter in group.commands["deploy"].params
+        for name in parameter.opts
+        if name.startswith("--")
+    }
+
+    assert set(re.findall(r"`(--[\w-]+)`", " ".join(rows))) == options - {"--help"}
 
 
 @pytest.mark.parametrize(

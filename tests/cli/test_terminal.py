@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from hub import running_hub
 from servers import Servers
 
 PATIENCE = 20.0
@@ -295,3 +296,25 @@ def test_a_letter_that_the_pipe_cannot_take(tmp_path: Path) -> None:
     )
     assert returned == 2
     assert stderr.startswith("Error: '?' is not the name of a Space")
+
+
+@posix
+@loopback
+@pytest.mark.parametrize("agrees", [True, False])
+def test_deploy_asks_at_a_terminal(
+    start: Start, url: str, monkeypatch: pytest.MonkeyPatch, *, agrees: bool
+) -> None:
+    """It says what it will do and what that costs, and does nothing before somebody agrees."""
+    with running_hub() as hub:
+        hub.host = url
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_TOKEN", "hf_secret")
+        terminal = Terminal(start, "deploy", "ada/phi4", "--hardware", "zero-a10g")
+        terminal.wait_for("Create the public Space ada/phi4 on zero-a10g.")
+        terminal.wait_for("no quota is used")
+        terminal.wait_for("[y/N]")
+        assert hub.lines() == []
+        terminal.type("y\n" if agrees else "\n")
+        terminal.wait_for('ChatPhi4(space="ada/phi4")' if agrees else "Nothing was done.")
+        assert terminal.end() == 0
+        assert bool(hub.lines()) == agrees

@@ -35,10 +35,10 @@ class Loading(Ready):
         return look
 
 
-def said(model: object, *, last: str | None = None, api: bool = False, mcp: bool = False) -> list[str]:
+def said(model: object, *notes: str, last: str | None = None) -> list[str]:
     """The lines that are said of a model, up to the last."""
     lines: list[str] = []
-    announce(model, URL, has_openai_api=api, has_mcp=mcp, say=lambda *new: lines.extend(new))  # type: ignore[arg-type]
+    announce(model, URL, notes, say=lambda *new: lines.extend(new))  # type: ignore[arg-type]
     deadline = time.monotonic() + 5
     while last is not None and last not in lines and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -46,12 +46,8 @@ def said(model: object, *, last: str | None = None, api: bool = False, mcp: bool
 
 
 def test_what_is_served_is_said() -> None:
-    """What one has to paste elsewhere is printed; programs wait for the last line."""
-    assert said(Ready(), api=True, mcp=True) == [
-        f"OpenAI's API is at {URL}/v1",
-        f"The MCP server is at {URL}/gradio_api/mcp/",
-        f"A model is ready at {URL}",
-    ]
+    """Programs wait for the last line."""
+    assert said(Ready(), "OpenAI's API is here") == ["OpenAI's API is here", f"A model is ready at {URL}"]
     assert said(Ready()) == [f"A model is ready at {URL}"]
 
 
@@ -59,7 +55,8 @@ def test_a_model_that_loads_is_ready_later() -> None:
     """The page is there before, and has a line of its own that no program takes for the last."""
     last = f"A model is ready at {URL}"
 
-    assert said(Loading(Progress("Loading"), Progress("Loading")), last=last) == [
+    assert said(Loading(Progress("Loading"), Progress("Loading")), "A note", last=last) == [
+        "A note",
         f"A model is loading; its page is at {URL}",
         last,
     ]

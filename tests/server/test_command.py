@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ import pytest
 from servers import ROOT
 
 from phi4_server import embedded_space, running_space
-from phi4_server.__main__ import main
+from phi4_server.__main__ import _notes, main
 
 FAULTY = str(ROOT / "tests" / "spaces" / "faulty.py")
 loopback = pytest.mark.loopback
@@ -184,7 +185,7 @@ def test_gradio_missing() -> None:
     """Without Gradio the command says what to install."""
     command = (
         "import sys; sys.modules['gradio'] = None;"
-        "from phi4_server.__main__ import main; sys.exit(main(['--port=0']))"
+        "from phi4_server.__main__ import _notes, main; sys.exit(main(['--port=0']))"
     )
     with start(sys.executable, "-c", command) as process:
         output, _ = process.communicate()
@@ -217,3 +218,18 @@ def test_import_is_cheap() -> None:
     with start(sys.executable, "-c", "import phi4_server, sys; sys.exit('gradio' in sys.modules)") as process:
         process.communicate()
     assert process.returncode == 0
+
+
+def test_what_can_be_asked_is_said() -> None:
+    """What one has to paste elsewhere is printed before the last line, for which programs wait."""
+    options = argparse.Namespace(openai_api=True, mcp=True, auth=("ada", "x"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        notes = [*_notes(options, listener)]
+        bare = [*_notes(argparse.Namespace(openai_api=False, mcp=False, auth=None), listener)]
+
+    assert notes == [
+        f"OpenAI's API is at http://127.0.0.1:{port}/v1",
+        f"The MCP server is at http://127.0.0.1:{port}/gradio_api/mcp/",
+    ]
+    assert bare == []

@@ -96,6 +96,32 @@ def test_this_machine_needs_no_login(host: str, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("host", "where"),
+    [
+        ("0.0.0.0", "any address of this machine, port 7860"),  # noqa: S104
+        ("::", "any address of this machine, port 7860"),
+        ("192.168.1.20", "192.168.1.20, port 7860"),
+    ],
+)
+def test_who_may_come_is_said(host: str, where: str) -> None:
+    """With a login as well: at which address others reach the server, and which of them may use it."""
+    with_login, without = parsed("--auth", "ada:love"), parsed("--no-auth")
+    listener = cast("socket.socket", Listener(host))
+
+    assert login.reach(with_login, listener) == (
+        f"Other machines can reach it at {where}: whoever has the login may use it"
+    )
+    assert login.reach(without, listener) == (
+        f"Other machines can reach it at {where}: anybody, for there is no login, may use it"
+    )
+
+
+def test_a_server_for_this_machine_says_nothing_of_others() -> None:
+    """There is nobody to speak of."""
+    assert login.reach(parsed(), cast("socket.socket", Listener("127.0.0.1"))) is None
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "fd00::1", "::ffff:127.0.0.1"])  # noqa: S104
 @pytest.mark.parametrize(
     ("typed", "answer"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]

@@ -1,0 +1,147 @@
+"""huggingface_hub's errors in plain sentences. Knows its classes by what they carry.
+
+Its errors have one class for most answers of the Hub, and others for what goes wrong before: those of httpx2
+where the Hub cannot be reached, of urllib3 and requests in older versions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from phi4_server.deploy.failure import DeployFailed, Reason, invalid
+
+TOKENS = "https://huggingface.co/settings/tokens"
+BILLING = "https://huggingface.co/settings/billing"
+STATUS = "https://status.huggingface.co"
+_LONGEST = 300
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What an answer of the Hub means."""
+
+    what: str
+    advice: str
+    reason: Reason
+
+
+_ANSWERS = {
+    400: _Answer(
+        "The Hub did not understand the request", "Is this phi4-space too old, or too new?", "refused"
+    ),
+    401: _Answer(
+        "The Hub does not know this token",
+        f"Set HF_TOKEN to a valid token from {TOKENS}, or run: hf auth login",
+        "login",
+    ),
+    402: _Answer(
+        "The Hub asks for a payment",
+        f"Add a plan or a payment method at {BILLING}, or take other hardware: "
+        "zero-a10g is open to free accounts.",
+        "refused",
+    ),
+    403: _Answer(
+        "The token may not do that",
+        f"Take one with write permission for this owner from {TOKENS}; some hardware needs a plan, too.",
+        "login",
+    ),
+    404: _Answer(
+        "The Hub has no such Space, or does not show it to this token",
+        "Check the owner and the token.",
+        "invalid",
+    ),
+    409: _Answer(
+        "There is something of that name already, or it was changed at the same time",
+        "Run the command again, or choose another name.",
+        "refused",
+    ),
+    429: _Answer(
+        "The Hub has had too many requests", "Wait some minutes, and run the command again.", "busy"
+    ),
+}
+_FAILS = _Answer("The Hub itself fails", f"Look at {STATUS}, and run the command again later.", "busy")
+_UNKNOWN = _Answer(
+    "The Hub refused it", "If its words do not help, please report it to phi4-space.", "refused"
+)
+
+
+@contextmanager
+def in_plain_words(doing: str) -> Iterator[None]:
+    """Makes a `DeployFailed` of what huggingface_hub raises in a `with` block.
+
+    Args:
+        doing: What is being done, as in "while {doing}".
+    """
+    try:
+        yield
+    except DeployFailed:
+        raise
+    except Exception as problem:
+        failure = to_failure(problem, doing)
+        if failure is None:
+            raise
+        raise failure from problem
+
+
+def to_failure(problem: Exception, doing: str) -> DeployFailed | None:
+    """What an error means; None for one that is none of huggingface_hub's, but a bug."""
+    name = type(problem).__name__
+    status = getattr(getattr(problem, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return _answered(problem, status, doing)
+    if name == "OfflineModeIsEnabled":
+        return DeployFailed(
+            "HF_HUB_OFFLINE is set, so that the Hub may not be asked",
+            "Unset it; --dry-run needs no network.",
+            reason="unreachable",
+        )
+    if name == "HFValidationError":
+        advice = 'Write "owner/name": letters, digits, ".", "_" and "-", 96 of them at most in a part.'
+        return invalid(f"This is no name of a Space: {_short(str(problem))}", advice)
+    if isinstance(problem, ValueError) and "README" in str(problem):
+        advice = "This is an error of phi4-space: please report it."
+        return DeployFailed(
+            f"The Hub does not take the README: {_short(str(problem))}", advice, reason="refused"
+        )
+    if _is_no_connection(problem):
+        return DeployFailed(
+            f"The Hub cannot be reached while {doing}: {_short(str(problem)) or name}",
+            "Check the network and a proxy, and run the command again: it goes on where it was.",
+            reason="unreachable",
+        )
+    return None
+
+
+def _answered(problem: Exception, status: int, doing: str) -> DeployFailed:
+    answer = _FAILS if status >= _SERVER_ERROR else _ANSWERS.get(status, _UNKNOWN)
+    words = _short(str(getattr(problem, "server_message", None) or ""))
+    told = f"; it says: {words}" if words else ""
+    return DeployFailed(
+        f"{answer.what} ({status}, while {doing}){told}",
+        answer.advice,
+        reason=answer.reason,
+        status=status,
+        retry_after=_retry_after(problem),
+    )
+
+
+def _is_no_connection(problem: Exception) -> bool:
+    """Whether it is a connection's: httpx's, httpx2's and requests' classes share these names."""
+    names = {kind.__name__ for kind in type(problem).__mro__}
+    return isinstance(problem, ConnectionError | TimeoutError) or bool(
+        names & {"TransportError", "RequestException"}
+    )
+
+
+def _retry_after(problem: Exception) -> float | None:
+    value = str(getattr(problem, "response").headers.get("Retry-After", ""))  # noqa: B009  duck-typed
+    return float(value) if re.fullmatch(r"\d{1,6}", value) else None
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

@@ -1,0 +1,111 @@
+"""Rows, as one call of `generate` takes them. Needs torch.
+
+Each row is embedded on its own, so that its images and audio are what they would be alone, whatever stands
+beside it: upstream chooses a projector for a whole batch, and audio that was padded sounds otherwise at its
+end. What was embedded once is kept for when the row goes on in another batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from phi4_server.weights.audio import to_samples
+from phi4_server.weights.loaded import Weights
+from phi4_server.weights.pixels import to_pixels
+from phi4_server.weights.question import Media, Question
+from phi4_server.weights.row import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows of one length.
+
+    Attributes:
+        ids: Their tokens, filled up on the left: (rows, length).
+        mask: 1 where they are not filled up.
+        embeddings: The same tokens, embedded: (rows, length, width).
+    """
+
+    ids: Any
+    mask: Any
+    embeddings: Any
+
+
+def to_row(question: Question, weights: Weights) -> Row:
+    """The answer to a question, ready to be begun, its files as tensors.
+
+    Raises:
+        ValueError: A file cannot be taken; the text names it.
+    """
+    prompt = question.prompt
+    pixels = None
+    if prompt.images:
+        pngs = [image.data for image in prompt.images]
+        pixels = to_pixels(pngs, weights.images, weights.model.dtype)
+    features = _features(prompt.audio, weights.audio) if prompt.audio else None
+    chance = None
+    if question.sampling.is_random:
+        chance = torch.Generator(weights.device)
+        if question.sampling.seed is None:
+            chance.seed()
+        else:
+            chance.manual_seed(question.sampling.seed)
+    return Row(question, pixels=pixels, features=features, chance=chance)
+
+
+def embed(row: Row, weights: Weights) -> None:
+    """Embeds those of a row's tokens that are not embedded yet."""
+    with torch.no_grad():
+        if row.embedded is None:
+            row.embedded = _prompt(row, weights)
+            row.pixels = row.features = None
+        done, answer = row.embedded.shape[0], len(row.question.prompt.ids)
+        if new := row.tokens[done - answer :]:
+            ids = torch.tensor(new, device=weights.device)
+            row.embedded = torch.cat([row.embedded, _decoder(weights).embed_tokens(ids)])
+
+
+def to_batch(rows: Sequence[Row], weights: Weights) -> Batch:
+    """Rows that are embedded, filled up on the left to the longest."""
+    longest = max(row.length for row in rows)
+    ids = torch.full((len(rows), longest), weights.pad)
+    mask = torch.zeros(len(rows), longest, dtype=torch.long)
+    embeddings = rows[0].embedded.new_zeros(len(rows), longest, rows[0].embedded.shape[1])
+    for number, row in enumerate(rows):
+        ids[number, -row.length :] = torch.tensor([*row.question.prompt.ids, *row.tokens])
+        mask[number, -row.length :] = 1
+        embeddings[number, -row.length :] = row.embedded
+    return Batch(ids=ids.to(weights.device), mask=mask.to(weights.device), embeddings=embeddings)
+
+
+def _prompt(row: Row, weights: Weights) -> Any:
+    decoder = _decoder(weights)
+    ids = torch.tensor([row.question.prompt.ids], device=weights.device)
+    embedded = decoder.embed_tokens(ids)
+    inputs: dict[str, Any] = {}
+    if row.pixels is not None:
+        # Sizes and masks are read by the CPU.
+        inputs |= {
+            "image_pixel_values": row.pixels.values.to(weights.device),
+            "image_sizes": row.pixels.sizes,
+            "image_attention_mask": row.pixels.mask,
+        }
+    if row.features is not None:
+        features = dict(row.features)
+        sizes = features.pop("audio_embed_sizes")
+        inputs |= {name: value.to(weights.device) for name, value in features.items()}
+        inputs["audio_embed_sizes"] = sizes
+    return decoder.embed_tokens_extend(ids, embedded, **inputs)[0] if inputs else embedded[0]
+
+
+def _features(audio: Sequence[Media], extractor: Any) -> Any:
+    samples = [to_samples(each.data) for each in audio]
+    return extractor(samples, sampling_rate=extractor.sampling_rate, return_tensors="pt")
+
+
+def _decoder(weights: Weights) -> Any:
+    return weights.model.get_base_model().model
