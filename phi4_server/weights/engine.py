@@ -151,6 +151,7 @@ class Engine:
     def _generate(self, rows: Sequence[Row]) -> None:
         weights = self._weights
         for row in rows:
+            row.together = len(rows)
             embed(row, weights)
         batch = to_batch(rows, weights)
         length = batch.ids.shape[1]

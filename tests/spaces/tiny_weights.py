@@ -1,6 +1,6 @@
 """A Space in front of the weights in a folder: what `--model FOLDER` is, for as long as that is not there.
 
-    python tests/spaces/tiny_weights.py FOLDER --port 7861     (the options are those of `python -m phi4_server`)
+python tests/spaces/tiny_weights.py FOLDER --port 7861     (the options are those of `python -m phi4_server`)
 """
 
 from __future__ import annotations
@@ -13,4 +13,4 @@ from phi4_server.weights.settings import WeightsSettings
 
 if __name__ == "__main__":
     settings = WeightsSettings(model=sys.argv[1], device="cpu", dtype="float32")
-    sys.exit(main(sys.argv[2:], {"weights": lambda: WeightsModel(settings)}))
+    sys.exit(main(sys.argv[2:], models={"weights": lambda: WeightsModel(settings)}))

@@ -191,7 +191,7 @@ def answer_there(weights: Weights, asked: bytes, into: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_answers(weights: Weights) -> None:
-    """With the weights that were loaded before it was forked, as ZeroGPU does it; the question is plain data."""
+    """With the weights that were loaded before, as ZeroGPU does it; the question is plain data."""
     asked = question(weights, "What?", [png(), wav()], max_tokens=6, seed=1, temperature=1.0)
     here = Engine(weights)
     mine, theirs = multiprocessing.Pipe()
