@@ -1,26 +1,24 @@
-"""What our server costs, and what answering several at once buys, against plain `model.generate`; needs torch.
+"""What our server costs, and what answering several at once buys, against plain `generate`; needs torch.
 
-    python benchmarks/weights.py [--tokens 400] [--rounds 3]
+    python benchmarks/weights.py [--tokens 1500] [--rounds 3]
     python benchmarks/weights.py --full [--device cuda]     the full-size architecture, with random weights
 
-All figures of a line are from one run of this program, in turn, so that what else the machine does touches
-each alike; the best of some rounds counts. Ratios are what can be compared between machines.
+What stands in one line was measured in one run, by turns, so that what else the machine does touches each
+alike; the best round counts. What can be compared between machines are the ratios.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import resource
 import sys
 import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
@@ -30,9 +28,8 @@ import torch  # noqa: E402  the path comes first
 import transformers  # noqa: E402  see above
 
 from phi4_server.model import ChatRequest, Message  # noqa: E402  see above
-from phi4_server.weights.batch import to_batch  # noqa: E402  see above
 from phi4_server.weights.engine import Engine  # noqa: E402  see above
-from phi4_server.weights.loaded import Weights  # noqa: E402  see above
+from phi4_server.weights.loaded import ImageForm, Weights  # noqa: E402  see above
 from phi4_server.weights.question import Form, Question, to_question  # noqa: E402  see above
 
 TEXT = "What is in this picture? A cat sits on a mat, and the recording says hello."
@@ -56,7 +53,8 @@ def by_generate(weights: Weights, asked: Question) -> None:
         out = weights.model.generate(
             input_ids=ids, do_sample=False, max_new_tokens=asked.most, eos_token_id=[*weights.ends]
         )
-    assert out.shape[1] == ids.shape[1] + asked.most
+    if out.shape[1] != ids.shape[1] + asked.most:
+        raise RuntimeError("the answer ended early")
 
 
 def by_engine(engine: Engine, asked: list[Question]) -> None:
@@ -118,7 +116,8 @@ def tiny(tokens: int, rounds: int) -> None:
 
             def over_http() -> None:
                 *_, reply = client.stream(f"0: {TEXT}", max_tokens=tokens)
-                assert reply.usage.output_tokens == tokens, reply
+                if reply.usage is None or reply.usage.output_tokens != tokens:
+                    raise RuntimeError("the answer ended early")
 
             over_http()
             plain, ours, whole = best(
@@ -126,14 +125,12 @@ def tiny(tokens: int, rounds: int) -> None:
             )
         print(f"plain generate    {tokens / plain:7.1f} tokens a second")
         print(f"our engine        {tokens / ours:7.1f}   {plain / ours:.3f} of it")
-        print(
-            f"our whole server  {tokens / whole:7.1f}   {plain / whole:.3f} of it, over HTTP to another process"
-        )
+        print(f"our whole server  {tokens / whole:7.1f}   {plain / whole:.3f} of it, over HTTP")
         print_batches(engine, weights, ROWS, tokens, rounds)
         engine.close()
 
 
-def print_batches(engine: Engine, weights: Weights, rows: tuple[int, ...], tokens: int, rounds: int) -> None:
+def print_batches(engine: Engine, weights: Weights, rows: Sequence[int], tokens: int, rounds: int) -> None:
     """What answering several at once buys."""
     first = None
     for count in rows:
@@ -142,6 +139,87 @@ def print_batches(engine: Engine, weights: Weights, rows: tuple[int, ...], token
         rate = count * tokens / seconds
         first = first or rate
         print(f"{count:3} at once       {rate:7.1f} tokens a second together, {rate / first:5.2f} times one")
+
+
+def full_size(device: str) -> Weights:
+    """The architecture of the real model with random weights, in bfloat16."""
+    import peft  # noqa: PLC0415  not for the tiny one
+    import tiny_phi4  # noqa: PLC0415  the path comes first
+    from tokenizers import Tokenizer  # noqa: PLC0415  see above
+
+    config = transformers.Phi4MultimodalConfig(
+        hidden_size=3072,
+        intermediate_size=8192,
+        num_hidden_layers=32,
+        num_attention_heads=24,
+        num_key_value_heads=8,
+        vocab_size=200_064,
+        tie_word_embeddings=True,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 10_000.0,
+            "partial_rotary_factor": 0.75,
+            "short_factor": [1.0] * 48,
+            "long_factor": [2.0] * 48,
+            "original_max_position_embeddings": 4096,
+        },
+        original_max_position_embeddings=4096,
+    )
+    torch.set_default_dtype(torch.bfloat16)
+    with torch.device(device):
+        model = transformers.Phi4MultimodalForCausalLM(config).eval()
+        for name, rank in (("vision", 256), ("speech", 320)):
+            lora = peft.LoraConfig(
+                r=rank,
+                lora_alpha=2 * rank,
+                task_type="CAUSAL_LM",
+                inference_mode=True,
+                target_modules=r"model\.layers\.\d+\..*(qkv_proj|o_proj|gate_up_proj|down_proj)",
+            )
+            if isinstance(model, peft.PeftModel):
+                model.add_adapter(name, lora)
+            else:
+                model = peft.get_peft_model(model, lora, adapter_name=name, autocast_adapter_dtype=False)
+    torch.set_default_dtype(torch.float32)
+    with tempfile.TemporaryDirectory() as temporary:
+        tokenizer = Tokenizer.from_file(str(tiny_phi4.make(Path(temporary) / "tiny") / "tokenizer.json"))
+    return Weights(
+        model=model.eval(),
+        tokenizer=tokenizer,
+        image_token=config.vision_config.image_token_id,
+        audio_token=config.audio_config.audio_token_id,
+        ends=(10**9,),
+        pad=199_999,
+        images=ImageForm(),
+        audio=transformers.Phi4MultimodalFeatureExtractor(),
+        context=131_072,
+        edge=4096,
+        device=device,
+        name="random",
+    )
+
+
+def full(device: str, tokens: int, rounds: int) -> None:
+    """The figures of the full-size model, on one device."""
+    began = time.perf_counter()
+    weights = full_size(device)
+    loading = time.perf_counter() - began
+    engine = Engine(weights, at_once=max(FULL_ROWS))
+    asked = question(weights, tokens)
+    by_generate(weights, asked)
+    by_engine(engine, [asked])
+    (first,) = best(rounds, lambda: by_engine(engine, [question(weights, 1)]))
+    plain, ours = best(rounds, lambda: by_generate(weights, asked), lambda: by_engine(engine, [asked]))
+    print(f"made in           {loading:7.1f} s; first token after {first:.3f} s")
+    print(f"plain generate    {tokens / plain:7.1f} tokens a second")
+    print(f"our engine        {tokens / ours:7.1f}   {plain / ours:.3f} of it")
+    print_batches(engine, weights, FULL_ROWS, tokens, rounds)
+    if device == "cuda":
+        name, peak = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated()
+    else:
+        name, peak = device, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"at most           {peak / 2**30:7.1f} GiB of memory, on {name}")
+    engine.close()
 
 
 def main() -> None:
@@ -158,7 +236,10 @@ def main() -> None:
     options = parser.parse_args()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    tiny(options.tokens, options.rounds)
+    if options.full:
+        full(options.device, options.tokens, options.rounds)
+    else:
+        tiny(options.tokens, options.rounds)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ ENDPOINTS = ["process_message", "chat_completion"]
 def url(native_folder: Path) -> Iterator[str]:
     """The Space."""
     program = str(ROOT / "tests" / "spaces" / "tiny_weights.py")
-    with running_space([sys.executable, program, str(native_folder)]) as url:
+    with running_space([sys.executable, program, str(native_folder)], timeout=110) as url:
         yield url
 
 
