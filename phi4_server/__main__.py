@@ -17,34 +17,17 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
-from phi4_server import api_key, login
+from phi4_server import api_key, login, model_choice
 from phi4_server.bounds import DEFAULTS, MB, Bounds
-from phi4_server.model import ChatModel, Model, ModelFailed
-from phi4_server.scripted import CutConnections, ScriptedModel, ScriptError
-from phi4_server.upstream import settings as upstream
+from phi4_server.ending import Ending
+from phi4_server.model import ModelFailed
+from phi4_server.model_choice import MODELS, Making
+from phi4_server.scripted import CutConnections, ScriptedModel
+from phi4_server.weights.settings import WeightsSettings
 
 
-def _offline() -> Model:
-    from phi4_server.offline.model import OfflineModel  # noqa: PLC0415  reads images: needs the server's extra
-
-    return OfflineModel()
-
-
-def _upstream(settings: upstream.UpstreamSettings) -> ChatModel:
-    from phi4_server.upstream.model import UpstreamModel  # noqa: PLC0415  needs the server's extra
-
-    return UpstreamModel(settings)
-
-
-MODELS: Mapping[str, Callable[[], Model | ChatModel]] = {"offline": _offline}
-"""What `--model` may name, the default first."""
-
-
-def main(
-    argv: Sequence[str] | None = None, *, models: Mapping[str, Callable[[], Model | ChatModel]] = MODELS
-) -> int:
+def main(argv: Sequence[str] | None = None, *, models: Mapping[str, Making] = MODELS) -> int:
     """Serves a Space until it is stopped.
 
     Args:
@@ -57,6 +40,7 @@ def main(
     Raises:
         SystemExit: The arguments are wrong (2), or help was asked for (0).
     """
+    ending = Ending()
     parser = _parser(models)
     options = parser.parse_args(argv)
     try:
@@ -64,7 +48,15 @@ def main(
     except argparse.ArgumentTypeError as wrong:
         parser.error(f"argument --auth-env: {options.auth_env} {wrong}")
     api_key.check(parser, options)
-    model_of = _answering(options, parser, models)
+    try:
+        making = model_choice.choose(options, models, ending)
+    except argparse.ArgumentTypeError as wrong:
+        parser.error(str(wrong))
+    return _check(making) if isinstance(making, WeightsSettings) else _run(options, making, ending)
+
+
+def _run(options: argparse.Namespace, making: Making, ending: Ending) -> int:
+    """Serves the model, and returns the exit status."""
     try:
         listener = _listen(options.host, options.port)
     except OSError as problem:
@@ -76,7 +68,7 @@ def main(
         try:
             if not login.is_settled(options, listener):
                 return _complain("not started; --auth-env asks for a login, and --no-auth serves everybody")
-            _serve(options, model_of, listener)
+            _serve(options, making, listener, ending)
         except ModuleNotFoundError as missing:
             return _complain(
                 f"{missing.name} is not installed; it comes with: pip install 'phi4-space[server]'"
@@ -84,44 +76,28 @@ def main(
         except ModelFailed as failure:
             return _complain(f"not started; {failure}")
         except KeyboardInterrupt:
-            return 0
+            return 0 if ending.failure is None else _complain(f"stopped; {ending.failure}")
     return 0
 
 
-def _answering(
-    options: argparse.Namespace,
-    parser: argparse.ArgumentParser,
-    models: Mapping[str, Callable[[], Model | ChatModel]],
-) -> Callable[[], Model | ChatModel]:
-    """What makes the model that the options ask for: an engine's, a script's, or one of those with a name."""
-    try:
-        engine = upstream.to_settings(options)
-    except argparse.ArgumentTypeError as wrong:
-        parser.error(str(wrong))
-    if engine is not None and (options.script is not None or options.model is not None):
-        parser.error("argument --upstream: not allowed with --model or --script")
-    if engine is not None:
-        return lambda: _upstream(engine)
-    if options.script is None:
-        return models[options.model or next(iter(models))]
-    try:
-        scripted = ScriptedModel.from_file(options.script)
-    except ScriptError as problem:
-        parser.error(f"argument --script: {problem}")
-    return lambda: scripted
+def _check(settings: WeightsSettings) -> int:
+    from phi4_server.weights import check  # noqa: PLC0415  no server needs it
+    from phi4_server.weights.terminal import TerminalReport  # noqa: PLC0415  see above
+
+    report = TerminalReport(sys.stderr)
+
+    def write(line: str) -> None:
+        report.close()
+        _say(line)
+
+    return check.run(settings, report, write)
 
 
-def _parser(models: Mapping[str, Callable[[], Model | ChatModel]]) -> argparse.ArgumentParser:
+def _parser(models: Mapping[str, Making]) -> argparse.ArgumentParser:
     what = "Run a Space with the API of the public Phi-4-multimodal Space, until Ctrl-C or SIGTERM."
     parser = argparse.ArgumentParser("phi4_server", description=what, allow_abbrev=False)
     offer = parser.add_argument
-    offer(
-        "--model",
-        choices=[*models],
-        help=f"the model that answers (default: {next(iter(models))})",
-    )
-    offer("--script", type=Path, metavar="FILE", help="answer from this JSON script instead, for tests")
-    upstream.add_options(parser)
+    model_choice.add_options(parser, models)
     offer(
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 means all (default: %(default)s)"
     )
@@ -230,9 +206,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _serve(
-    options: argparse.Namespace, model_of: Callable[[], Model | ChatModel], listener: socket.socket
+    options: argparse.Namespace,
+    making: Making,
+    listener: socket.socket,
+    ending: Ending,
 ) -> None:
-    model, bounds = model_of(), _bounds(options)
+    model, bounds = making(), _bounds(options)
     # Gradio takes seconds to import, and may be missing: messages about wrong arguments do not wait for it.
     from phi4_server import mcp_tool  # noqa: PLC0415  see above
     from phi4_server.app import build  # noqa: PLC0415  see above
@@ -268,6 +247,7 @@ def _serve(
         openai_api=Turns(responder, page, bounds) if options.openai_api else None,
         api_key=options.api_key,
         mcp=options.mcp,
+        ending=ending,
     )
 
 

@@ -23,6 +23,7 @@ from phi4_server import mcp_tool
 from phi4_server.admission import Admission
 from phi4_server.bounds import DEFAULTS, Bounds
 from phi4_server.connections import Connection, room_for
+from phi4_server.ending import Ending
 from phi4_server.key_guard import KeyGuard
 from phi4_server.openai_api import routes
 from phi4_server.openai_api.routes import OpenAIApi
@@ -43,10 +44,10 @@ LAST_RESORT_S = 2
 class Server(uvicorn.Server):
     """Uvicorn that says when it is ready, and that ends even when a model does not."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        """Calls `ready` once requests are answered."""
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Ending) -> None:
+        """Calls `ready` once requests are answered; `ending` has the status of an end by force."""
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._ending = ready, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts, and says so."""
@@ -60,7 +61,7 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn.error").setLevel(
             logging.CRITICAL
         )  # each open stream would tell of its end
-        last_resort = threading.Timer(LAST_RESORT_S, os._exit, [0])
+        last_resort = threading.Timer(LAST_RESORT_S, lambda: os._exit(self._ending.status))
         last_resort.daemon = True
         last_resort.start()
 
@@ -79,6 +80,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
     openai_api: Turns | None = None,
     api_key: str | None = None,
     mcp: bool = False,
+    ending: Ending | None = None,
 ) -> None:
     """Answers requests until SIGTERM, SIGINT or, if asked, the end of standard input.
 
@@ -98,6 +100,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
         openai_api: Have the model answer OpenAI's API too; None leaves that out.
         api_key: The key that programs other than the page's clients need; None lets everybody in.
         mcp: Whether the page is an MCP server too; `phi4_server.app.build` has to have made a tool for it.
+        ending: Keeps why it was stopped, if a person did not stop it.
 
     Raises:
         KeyboardInterrupt: It was stopped by a signal, whose handler raises that.
@@ -138,7 +141,7 @@ def serve(  # noqa: PLR0913 - what the command offers, by keyword
         http=partial(Connection, shares=Shares(room_for(bounds.connections))),  # type: ignore[arg-type]
         ws="none",
     )
-    server = Server(config, ready)
+    server = Server(config, ready, ending or Ending())
     if with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=[server], daemon=True).start()
     server.run(sockets=[listener])

@@ -1,132 +1,230 @@
-"""Loads weights: folder in, `Weights` out. Nothing is fetched here, and no code from the Hub is run."""
+"""Loads weights: what was planned in, `Weights` out. No code from the Hub runs; nothing is left random."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from phi4_server.model import ModelFailed, Progress
-from phi4_server.weights import long_context, native_config, tensor_names
+from phi4_server.weights import (
+    checkpoint,
+    download,
+    long_context,
+    machine,
+    memory,
+    native_config,
+    plan,
+    quiet,
+    tensor_names,
+)
+from phi4_server.weights.checkpoint import ADAPTERS, Checkpoint
 from phi4_server.weights.loaded import ImageForm, Weights
+from phi4_server.weights.machine import Machine
+from phi4_server.weights.plan import Plan
 from phi4_server.weights.settings import WeightsSettings
 
-ADAPTERS = ("vision", "speech")
+Report = Callable[[Progress], None]
+
 _ENDS = ("<|endoftext|>", "<|end|>")
-_SHOWN = 5
 _IMAGE, _AUDIO = "<|endoftext10|>", "<|endoftext11|>"
+_KEPT_WHOLE = ["model.embed_tokens_extend", "lm_head"]
+"""What is not put into 4 bits: the towers of images and audio, and the tied embeddings."""
+_AUDIO_OPTIONS = ("audio_compression_rate", "audio_downsample_rate", "audio_feat_stride")
 
 
-def load(settings: WeightsSettings, report: Callable[[Progress], None]) -> Weights:
-    """Loads the model from its folder.
+def load(settings: WeightsSettings, report: Report) -> Weights:
+    """Plans and loads.
 
     Raises:
-        ModelFailed: It cannot be loaded; the text says why, and what to do.
+        ModelFailed: The weights will not answer; the text says why, and what to do.
     """
-    import torch  # noqa: PLC0415  takes seconds, and may be missing
-    from tokenizers import Tokenizer  # noqa: PLC0415  see above
+    return load_planned(plan.make(settings), report)
 
-    folder = Path(settings.model)
-    report(Progress("Loading"))
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    config = _config(folder, tokenizer)
-    dtype = torch.float32 if settings.dtype == "auto" else getattr(torch, settings.dtype)
-    model = _base(folder, config, dtype)
+
+def load_planned(planned: Plan, report: Report) -> Weights:
+    """Fetches what is missing, and loads.
+
+    Args:
+        planned: Where the weights are, and where they are to be.
+        report: Called again and again with how far it is.
+
+    Raises:
+        ModelFailed: The weights will not answer; the text says why, and what to do.
+    """
+    if planned.listing is not None:
+        folder = download.fetch(planned.listing, planned.fetched, report)
+        planned = plan.of_fetched(planned, folder)
+    found = planned.checkpoint
+    if found is None:
+        raise ModelFailed(f"{planned.settings.model} was not fetched")
+    with _in_plain_words(planned, found):
+        return _load(planned, found, report)
+
+
+def _load(planned: Plan, found: Checkpoint, report: Report) -> Weights:
+    settings, where = planned.settings, planned.machine
+    text = f"Loading {planned.name} into {_PLACES[where.device]}"
+    report(Progress(text, 0))
+    tokenizer = _tokenizer(found)
+    config = _config(found, tokenizer)
+    _compare(config, found)
+    with quiet.loading(report, text):
+        model = _base(found, config, where, is_quantized=settings.quantize is not None)
     long_context.mend(model)
-    model = _with_adapters(model, folder).eval()
+    model = _with_adapters(model, found, where)
+    _settle(model, where)
     return Weights(
         model=model,
         tokenizer=tokenizer,
         image_token=config.vision_config.image_token_id,
         audio_token=config.audio_config.audio_token_id,
-        ends=_ends(tokenizer, config, _read(folder / "generation_config.json", default={})),
+        ends=_ends(tokenizer, config, _optional(found, "generation_config.json")),
         pad=config.pad_token_id,
-        images=_images(folder, config, settings.max_image_side),
-        audio=_audio(folder),
-        context=settings.max_context or config.max_position_embeddings,
+        images=_images(found, config, settings.max_image_side),
+        audio=_audio(found),
+        context=_context(planned, found),
         edge=config.original_max_position_embeddings,
-        device="cpu",
-        name=folder.resolve().name,
+        device=where.device,
+        name=planned.name,
     )
 
 
-def _config(folder: Path, tokenizer: Any) -> Any:
+_PLACES = {"cpu": "memory", "cuda": "the GPU", "mps": "the GPU"}
+
+
+def _tokenizer(found: Checkpoint) -> Any:
+    from tokenizers import Tokenizer  # noqa: PLC0415  may be missing
+
+    file = found.folder / "tokenizer.json"
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as problem:  # noqa: BLE001  it raises nothing more special
+        raise ModelFailed(f"{file} is broken: {problem}") from None
+
+
+def _config(found: Checkpoint, tokenizer: Any) -> Any:
+    from huggingface_hub.errors import StrictDataclassError  # noqa: PLC0415  may be missing
     from transformers import Phi4MultimodalConfig  # noqa: PLC0415  takes seconds, and may be missing
 
-    config = _read(folder / "config.json")
-    if config["model_type"] == native_config.MAIN:
-        image, audio = tokenizer.token_to_id(_IMAGE), tokenizer.token_to_id(_AUDIO)
-        config = native_config.to_native(config, _shapes(folder), image=image, audio=audio)
-    return Phi4MultimodalConfig(**config)
+    config = found.config
+    try:
+        if config["model_type"] == native_config.MAIN:
+            image, audio, *ends = (_token(tokenizer, name) for name in (_IMAGE, _AUDIO, *_ENDS))
+            shapes = {name: tensor.shape for name, tensor in found.tensors.items()}
+            config = native_config.to_native(config, shapes, image=image, audio=audio, ends=ends)
+        return Phi4MultimodalConfig(**config)
+    except (ValueError, TypeError, KeyError, StrictDataclassError) as problem:
+        raise ModelFailed(f"{found.folder / checkpoint.CONFIG}: {problem}") from None
 
 
-def _shapes(folder: Path) -> dict[str, list[int]]:
-    from safetensors import safe_open  # noqa: PLC0415  may be missing
-
-    shapes = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, "pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118  it is no dict
-                shapes[tensor_names.to_native(name)] = tensors.get_slice(name).get_shape()
-    return shapes
+def _token(tokenizer: Any, name: str) -> int:
+    found = tokenizer.token_to_id(name)
+    if found is None:
+        raise ValueError(f"the tokenizer has no {name}")
+    return int(found)
 
 
-def _base(folder: Path, config: Any, dtype: Any) -> Any:
-    from transformers import Phi4MultimodalForCausalLM  # noqa: PLC0415  takes seconds, and may be missing
+def _compare(config: Any, found: Checkpoint) -> None:
+    """Refuses a checkpoint that lacks a tensor, which would be random otherwise, or has others."""
+    import torch  # noqa: PLC0415  takes seconds, and may be missing
+    from transformers import Phi4MultimodalForCausalLM  # noqa: PLC0415  see above
 
+    with torch.device("meta"):
+        wanted = {
+            name: tuple(tensor.shape)
+            for name, tensor in Phi4MultimodalForCausalLM(config).state_dict().items()
+        }
+    if config.tie_word_embeddings:
+        wanted.pop("lm_head.weight", None)
+    _refuse(found, "lacks", wanted.keys() - found.tensors.keys())
+    _refuse(found, "has what the model has not:", found.tensors.keys() - wanted.keys() - {"lm_head.weight"})
+    other = [name for name, shape in wanted.items() if found.tensors[name].shape != shape]
+    _refuse(found, "has tensors of another shape than its config:", other)
+
+
+def _refuse(found: Checkpoint, problem: str, names: Collection[str]) -> None:
+    if names:
+        raise ModelFailed(f"{found.folder} {problem} {checkpoint.listed(names)}")
+
+
+def _base(found: Checkpoint, config: Any, where: Machine, *, is_quantized: bool) -> Any:
+    import torch  # noqa: PLC0415  takes seconds, and may be missing
+    from transformers import BitsAndBytesConfig, Phi4MultimodalForCausalLM  # noqa: PLC0415  see above
+
+    dtype = getattr(torch, where.dtype)
+    options: dict[str, Any] = {}
+    if not where.is_shared:
+        options["device_map"] = {"": where.device}
+    if is_quantized:
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_compute_dtype=dtype, llm_int8_skip_modules=_KEPT_WHOLE
+        )
     model, info = Phi4MultimodalForCausalLM.from_pretrained(
-        folder,
+        found.folder,
         config=config,
         dtype=dtype,
         key_mapping=dict(tensor_names.MAIN_TO_NATIVE),
         output_loading_info=True,
+        local_files_only=True,
+        **options,
     )
-    unknown = [name for name in info["unexpected_keys"] if not tensor_names.is_adapter(name)]
-    _refuse(info["missing_keys"], "lacks")
-    _refuse(unknown, "has what this model has not:")
+    _refuse(found, "lacks", info["missing_keys"])
     return model
 
 
-def _with_adapters(model: Any, folder: Path) -> Any:
+def _with_adapters(model: Any, found: Checkpoint, where: Machine) -> Any:
     import peft  # noqa: PLC0415  takes seconds, and may be missing
+    import torch  # noqa: PLC0415  see above
     from safetensors.torch import load_file  # noqa: PLC0415  see above
 
-    modules = [name for name, _ in model.named_modules()]
-    wrapped = None
+    dtype, device = getattr(torch, where.dtype), "cpu" if where.is_shared else where.device
+    plain = {"low_cpu_mem_usage": True, "autocast_adapter_dtype": False}
+    wrapped: Any = None
     for name in ADAPTERS:
-        place = folder / f"{name}-lora"
-        plan = _read(place / "adapter_config.json")
-        targets = tensor_names.targets(plan["target_modules"], modules)
+        plan_of = found.adapters[name]
         config = peft.LoraConfig(
-            r=plan["r"],
-            lora_alpha=plan["lora_alpha"],
-            target_modules=targets,
+            r=plan_of.rank,
+            lora_alpha=plan_of.alpha,
+            target_modules=list(plan_of.targets),
             task_type="CAUSAL_LM",
             inference_mode=True,
         )
-        tensors = {
-            tensor_names.to_peft(key): value.to(model.dtype)
-            for key, value in load_file(place / "adapter_model.safetensors").items()
-        }
-        wanted = {f"base_model.model.{target}.lora_{part}.weight" for target in targets for part in "AB"}
-        _refuse(wanted - tensors.keys(), f"lacks, of its {name} adapter,")
-        _refuse(tensors.keys() - wanted, f"has, in its {name} adapter, what does not fit:")
         if wrapped is None:
-            wrapped = peft.PeftModelForCausalLM(
-                model, config, adapter_name=name, low_cpu_mem_usage=True, autocast_adapter_dtype=False
-            )
+            wrapped = peft.PeftModelForCausalLM(model, config, adapter_name=name, **plain)
         else:
-            wrapped.add_adapter(name, config, low_cpu_mem_usage=True, autocast_adapter_dtype=False)
+            wrapped.add_adapter(name, config, **plain)
+        tensors = {
+            tensor_names.to_peft(key): value.to(dtype)
+            for key, value in load_file(plan_of.file, device=device).items()
+        }
         peft.set_peft_model_state_dict(wrapped, tensors, adapter_name=name, low_cpu_mem_usage=True)
     return wrapped
 
 
-def _refuse(names: Iterable[str], problem: str) -> None:
-    if found := sorted(names):
-        rest = len(found) - _SHOWN
-        shown = ", ".join(found[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-        raise ModelFailed(f"The checkpoint {problem} {shown}")
+def _settle(model: Any, where: Machine) -> None:
+    """Refuses what is still nowhere, and puts the rest where it is to be."""
+    if empty := [name for name, value in model.state_dict().items() if value.is_meta]:
+        raise ModelFailed(f"These were not loaded: {checkpoint.listed(empty)}")
+    model.eval()
+    model.requires_grad_(requires_grad=False)
+    if where.is_shared:
+        model.to(where.device)
+
+
+def _context(planned: Plan, found: Checkpoint) -> int:
+    """How long a context may be, by what is free now that the weights are in."""
+    where, settings = planned.machine, planned.settings
+    free = None if where.is_shared else machine.free_memory(where.device)
+    needed = plan.need_of(found, where.dtype)
+    loaded = memory.Need(weights=0, in_4_bits=0, token=needed.token, most=needed.most)
+    return memory.context(
+        free,
+        loaded,
+        wanted=settings.max_context,
+        quantize=True,  # to advise it would come too late
+        device=where.device,
+    )
 
 
 def _ends(tokenizer: Any, config: Any, generation: Mapping[str, Any]) -> tuple[int, ...]:
@@ -136,31 +234,55 @@ def _ends(tokenizer: Any, config: Any, generation: Mapping[str, Any]) -> tuple[i
     return tuple(dict.fromkeys(end for end in found if end is not None))
 
 
-def _images(folder: Path, config: Any, most_side: int | None) -> ImageForm:
-    plan = _read(folder / "preprocessor_config.json", default={})
-    plan |= _read(folder / "processor_config.json", default={}).get("image_processor", {})
+def _images(found: Checkpoint, config: Any, most_side: int | None) -> ImageForm:
+    form = _processor(found, "image_processor")
     usual = ImageForm()
     return ImageForm(
         crop=config.vision_config.crop_size,
         patch=config.vision_config.patch_size,
-        most_crops=plan.get("dynamic_hd", usual.most_crops),
-        mean=tuple(plan.get("image_mean", usual.mean)),
-        std=tuple(plan.get("image_std", usual.std)),
-        scale=plan.get("rescale_factor", usual.scale),
+        most_crops=form.get("dynamic_hd", usual.most_crops),
+        mean=tuple(form.get("image_mean", usual.mean)),
+        std=tuple(form.get("image_std", usual.std)),
+        scale=form.get("rescale_factor", usual.scale),
         most_side=most_side,
     )
 
 
-def _audio(folder: Path) -> Any:
+def _audio(found: Checkpoint) -> Any:
     from transformers import Phi4MultimodalFeatureExtractor  # noqa: PLC0415  takes seconds, and may be missing
 
-    plan = _read(folder / "preprocessor_config.json", default={})
-    plan |= _read(folder / "processor_config.json", default={}).get("audio_processor", {})
-    names = ("audio_compression_rate", "audio_downsample_rate", "audio_feat_stride")
-    return Phi4MultimodalFeatureExtractor(**{name: plan[name] for name in names if name in plan})
+    form = _processor(found, "audio_processor")
+    return Phi4MultimodalFeatureExtractor(**{name: form[name] for name in _AUDIO_OPTIONS if name in form})
 
 
-def _read(file: Path, default: Any = None) -> Any:
-    if default is not None and not file.exists():
-        return default
-    return json.loads(file.read_text(encoding="utf-8"))
+def _processor(found: Checkpoint, part: str) -> dict[str, Any]:
+    """How images or audio are prepared; older checkpoints have one file for both."""
+    newer = _optional(found, "processor_config.json").get(part)
+    return {**_optional(found, "preprocessor_config.json"), **(newer or {})}
+
+
+def _optional(found: Checkpoint, name: str) -> dict[str, Any]:
+    return checkpoint.read_json(found.folder, name) if (found.folder / name).exists() else {}
+
+
+@contextmanager
+def _in_plain_words(planned: Plan, found: Checkpoint) -> Iterator[None]:
+    """Says in a sentence what libraries raise where memory ends, or a file is not what it seems."""
+    import torch  # noqa: PLC0415  takes seconds, and may be missing
+    from safetensors import SafetensorError  # noqa: PLC0415  see above
+
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError):
+        raise ModelFailed(_out_of_memory(planned)) from None
+    except SafetensorError as problem:
+        raise ModelFailed(f"A file in {found.folder} is broken: {problem}") from None
+    except RuntimeError as problem:
+        if "can't allocate memory" in str(problem) or "out of memory" in str(problem):
+            raise ModelFailed(_out_of_memory(planned)) from None
+        raise
+
+
+def _out_of_memory(planned: Plan) -> str:
+    advice = "" if planned.settings.quantize else "; --quantize 4bit needs a little more than half of it"
+    return f"There is not enough memory for the weights in {_PLACES[planned.machine.device]}{advice}"

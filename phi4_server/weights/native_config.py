@@ -53,7 +53,12 @@ _TOWER = "model.embed_tokens_extend.image_embed.img_processor."
 
 
 def to_native(
-    config: Mapping[str, Any], shapes: Mapping[str, Sequence[int]], *, image: int, audio: int
+    config: Mapping[str, Any],
+    shapes: Mapping[str, Sequence[int]],
+    *,
+    image: int,
+    audio: int,
+    ends: Sequence[int],
 ) -> dict[str, Any]:
     """The config as `Phi4MultimodalConfig` takes it.
 
@@ -62,6 +67,7 @@ def to_native(
         shapes: The shape of each tensor, by its native name; the config leaves the vision tower out.
         image: The id of the token that stands for an image.
         audio: The same, for audio.
+        ends: The ids that end an answer; main's config names one of two.
 
     Raises:
         ValueError: It lacks what the model cannot do without.
@@ -70,6 +76,7 @@ def to_native(
         return {
             **{key: config[key] for key in _KEPT if key in config},
             "model_type": NATIVE,
+            "eos_token_id": list(ends),
             "rope_parameters": _rope(config),
             "vision_config": {**_vision(config, shapes), "image_token_id": image},
             "audio_config": {**_audio(config), "audio_token_id": audio},

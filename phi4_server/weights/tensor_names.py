@@ -48,6 +48,11 @@ def to_peft(name: str) -> str:
     return name if found is None else f"base_model.model.model.{found[1]}.{found[2]}.weight"
 
 
+def of_adapter(modules: Iterable[str]) -> set[str]:
+    """What PEFT calls the tensors of an adapter of these modules."""
+    return {f"base_model.model.{module}.lora_{part}.weight" for module in modules for part in "AB"}
+
+
 def targets(wanted: str | Collection[str], modules: Iterable[str]) -> list[str]:
     """The modules of the decoder that an adapter adapts.
 

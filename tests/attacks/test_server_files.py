@@ -417,7 +417,7 @@ from gradio import processing_utils
 from gradio.context import LocalContext
 from gradio.exceptions import InvalidPathError
 from phi4_server import app, server
-from phi4_server.__main__ import MODELS
+from phi4_server.model_choice import MODELS
 
 page = app.build(MODELS["offline"]())
 server.Server.run = lambda _server, sockets: None

@@ -196,7 +196,7 @@ def test_gradio_missing() -> None:
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("--model=gpt", "invalid choice: 'gpt'"),
+        ("--model=gpt", "no model 'gpt'"),
         ("--port=70000", "from 0 to 65535"),
         ("--port=x", "from 0 to 65535"),
         ("--max-queue=0", "more than 0"),

@@ -15,6 +15,7 @@ import typer
 from servers import ROOT
 
 from phi4_server import __main__ as serving
+from phi4_server.model_choice import MODELS
 from phi4_space._cli.app import app
 
 _COMMANDS = {"phi4": "-m phi4_space", "pytest": "-m pytest", "python": ""}
@@ -104,7 +105,7 @@ def _check_command(words: list[str]) -> bool:
 
 
 def _check_server(options: list[str]) -> bool:
-    serving._parser(serving.MODELS).parse_args(options)
+    serving._parser(MODELS).parse_args(options)
     return False
 
 

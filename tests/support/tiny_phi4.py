@@ -89,7 +89,7 @@ def make_main(folder: Path) -> Path:
         renamed |= {re.sub(r"(lora_[AB])", rf"\1.{name}", key): tensor for key, tensor in lora.items()}
         prefix = "base_model.model."
         _save_adapter(folder / f"{name}-lora", name, lora, prefix=prefix, target=_LORA_ON_MAIN[name])
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number in (1, 2):
         part = dict(sorted(renamed.items())[number - 1 :: 2])
         file = f"model-{number:05}-of-00002.safetensors"

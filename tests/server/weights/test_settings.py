@@ -1,0 +1,115 @@
+"""The options that say which weights answer."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from phi4_server.weights.settings import WeightsSettings, add_options, to_settings
+
+HUB = "microsoft/Phi-4-multimodal-instruct"
+
+
+def settings(*words: str) -> WeightsSettings | None:
+    """What options on the command line come to."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("--model")
+    add_options(parser)
+    return to_settings(parser.parse_args(words), ["offline", "rehearsal"])
+
+
+def test_all_options() -> None:
+    """Each of them is in the settings, numbers with or without commas."""
+    found = settings(
+        *("--model", HUB, "--device", "cuda", "--dtype", "float16", "--quantize", "4bit"),
+        *("--max-image-side", "1024", "--max-context", "16,384", "--revision", "refs/pr/70"),
+    )
+
+    assert found == WeightsSettings(
+        model=HUB,
+        device="cuda",
+        dtype="float16",
+        quantize="4bit",
+        max_image_side=1024,
+        max_context=16384,
+        revision="refs/pr/70",
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("--model", "offline"), ("--model", "rehearsal")])
+def test_no_weights(words: tuple[str, ...]) -> None:
+    """A model with a name, or none at all, is no weights."""
+    assert settings(*words) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *[("--device", "cpu"), ("--dtype", "float32"), ("--quantize", "4bit"), ("--max-image-side", "448")],
+        *[("--max-context", "4096"), ("--revision", "main"), ("--check",)],
+    ],
+)
+@pytest.mark.parametrize("model", [(), ("--model", "offline")])
+def test_options_without_weights(words: tuple[str, ...], model: tuple[str, ...]) -> None:
+    """They are refused, and not passed over."""
+    with pytest.raises(argparse.ArgumentTypeError, match=rf"{words[0]} needs --model with Phi-4's weights"):
+        settings(*model, *words)
+
+
+@pytest.mark.parametrize(
+    "text", ["./phi-4", "../phi-4", "/models/phi-4", "~/phi-4", "models/phi-4/", "a/b/c"]
+)
+def test_what_looks_like_a_folder(text: str) -> None:
+    """It is one, though it is not there: the error will say so, and the Hub is not asked for it."""
+    found = settings("--model", text)
+
+    assert found is not None
+    assert found.folder == Path(text).expanduser()
+
+
+def test_a_folder_that_looks_like_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on the disk comes before what may be on the Hub."""
+    monkeypatch.chdir(tmp_path)
+    assert WeightsSettings(model=HUB).folder is None
+
+    (tmp_path / HUB).mkdir(parents=True)
+
+    assert WeightsSettings(model=HUB).folder == Path(HUB)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("offlin", r"no model 'offlin'; did you mean offline\? It takes offline, rehearsal, a folder"),
+        (
+            "phi4",
+            r"no model 'phi4'; it takes offline, rehearsal, a folder such as ./phi-4, or a name on the Hub",
+        ),
+        ("", "no model ''"),
+        ("a b/c", "no model 'a b/c'"),
+        ("https://huggingface.co", "no model .*; it takes offline"),
+        (f"https://huggingface.co/{HUB}/tree/main", rf"did you mean {HUB}\? It"),
+    ],
+)
+def test_what_is_no_model(text: str, hint: str) -> None:
+    """A name that was mistyped is no folder and not on the Hub: what it may be is said."""
+    with pytest.raises(argparse.ArgumentTypeError, match=hint):
+        settings("--model", text)
+
+
+def test_a_revision_of_a_folder(tmp_path: Path) -> None:
+    """A folder has none."""
+    with pytest.raises(argparse.ArgumentTypeError, match="--revision is of a model on the Hub"):
+        settings("--model", str(tmp_path), "--revision", "main")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--max-context", "12"), ("--max-image-side", "0"), ("--max-context", "many"), ("--quantize", "8bit")],
+)
+def test_values_that_make_no_sense(words: tuple[str, ...]) -> None:
+    """They are refused when the program starts."""
+    with pytest.raises(argparse.ArgumentError):
+        settings("--model", HUB, *words)
