@@ -109,7 +109,9 @@ def test_a_temperature_of_zero_takes_the_likeliest(weights: Weights, engine: Eng
     """With a seed, and whatever else is set."""
     asked = question(weights, max_tokens=20, temperature=0, top_p=0.5, seed=4)
 
-    assert whole([*engine.answer(asked)])[0] == text_of(weights, plain(weights, asked))
+    expected = text_of(weights, plain(weights, asked))
+
+    assert whole([*engine.answer(asked)])[0] == expected
 
 
 def test_a_repetition_penalty(weights: Weights, engine: Engine) -> None:
@@ -175,7 +177,7 @@ def test_somebody_who_waits_gets_a_pulse(weights: Weights) -> None:
     began = time.monotonic()
 
     assert [next(second), next(second)] == ["", ""]
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     first.close()
     assert whole([*second])[1].finish_reason == "length"
     engine.close()

@@ -50,14 +50,13 @@ def test_a_folder_answers(native_folder: Path) -> None:
     reports: list[Progress] = []
     model = WeightsModel(WeightsSettings(model=str(native_folder)), report=reports.append)
 
-    first, *others = model.complete(HELLO)
+    _, end = whole([*model.complete(HELLO)])
 
-    assert first == ""
-    assert whole(others)[1].usage is not None
+    assert end.usage is not None
     assert model.progress() is None
     assert model.name == "native"
     assert "native" in model.nature
-    assert [report.text for report in reports][:1] == ["Loading"]
+    assert "native" in reports[0].text
     model.close()
 
 
