@@ -104,7 +104,7 @@ def tiny(tokens: int, rounds: int) -> None:
     import tiny_answers  # noqa: PLC0415  the path comes first
     import tiny_phi4  # noqa: PLC0415  see above
 
-    from phi4_space import SpaceClient  # noqa: PLC0415  see above
+    from phi4_space import Reply, SpaceClient  # noqa: PLC0415  see above
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
@@ -116,7 +116,7 @@ def tiny(tokens: int, rounds: int) -> None:
 
             def over_http() -> None:
                 *_, reply = client.stream(f"0: {TEXT}", max_tokens=tokens)
-                if reply.usage is None or reply.usage.output_tokens != tokens:
+                if not isinstance(reply, Reply) or reply.usage is None or reply.usage.output_tokens != tokens:
                     raise RuntimeError("the answer ended early")
 
             over_http()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # they need torch
 
 T = TypeVar("T")
 Load = Callable[[Callable[[Progress], None]], "Weights"]
+_NATURE = "{}, run by this Space itself."
 _PULSE_S = 0.5
 _THREADS = 16
 _MOST_SIDE = 1792
@@ -101,6 +102,7 @@ class WeightsModel:
             planned = plan.make(settings)
             self.name = planned.name
             load = partial(loader.load_planned, planned)
+        self.nature = _NATURE.format(self.name)
         self._at_once = at_once
         self._report = report
         self._on_failure = on_failure
@@ -120,11 +122,6 @@ class WeightsModel:
         model = cls(WeightsSettings(model=weights.name), at_once=at_once, load=lambda *_: weights)
         model._loading.join()
         return model
-
-    @property
-    def nature(self) -> str:
-        """One sentence for the page."""
-        return f"{self.name}, run by this Space itself."
 
     def progress(self) -> Progress | None:
         """How far loading is; None once the model can be asked.
@@ -189,7 +186,7 @@ class WeightsModel:
             weights = load(self._note)
             from phi4_server.weights.engine import Engine  # noqa: PLC0415  it needs torch
 
-            self.name = weights.name
+            self.name, self.nature = weights.name, _NATURE.format(weights.name)
             self._preparer = Preparer(weights)
             self._engine = Engine(weights, at_once=self._at_once)
         except ModelFailed as failure:
