@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,11 @@ import pytest
 import tiny_answers
 from langchain_core.messages import HumanMessage
 from llama_index.core.llms import ChatMessage
-from servers import ROOT
 from tiny_answers import png, question, text_of, wav, whole
 
 from langchain_phi4 import ChatPhi4
 from llama_index_phi4 import Phi4
-from phi4_server.embedded import running_space
+from phi4_server.embedded import embedded_space
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.weights.engine import Engine
 from phi4_server.weights.loaded import Weights
@@ -30,8 +28,7 @@ ENDPOINTS = ["process_message", "chat_completion"]
 @pytest.fixture(scope="module")
 def url(native_folder: Path) -> Iterator[str]:
     """The Space."""
-    program = str(ROOT / "tests" / "spaces" / "tiny_weights.py")
-    with running_space([sys.executable, program, str(native_folder)], timeout=110) as url:
+    with embedded_space(model=str(native_folder), options=["--device", "cpu"], timeout=110) as url:
         yield url
 
 
