@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import threading
@@ -88,6 +89,7 @@ class Engine:
         """Ends what is under way, and the thread; nothing can be asked any more."""
         for row in (*self._queue.close(), *self._running):  # in this order: see `_run`
             row.fail(ModelBusy(_CLOSED))
+        atexit.unregister(self.close)
         with self._lock:
             if self._thread is not None:
                 self._thread.join()
@@ -97,6 +99,8 @@ class Engine:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="phi4-model", daemon=True)
                 self._thread.start()
+                # Python does not wait for it, and torch aborts a process that ends while it computes.
+                atexit.register(self.close)
 
     def _work(self) -> None:
         rows: list[Row] = []
@@ -151,6 +155,7 @@ class Engine:
     def _generate(self, rows: Sequence[Row]) -> None:
         weights = self._weights
         for row in rows:
+            row.together = len(rows)
             embed(row, weights)
         batch = to_batch(rows, weights)
         length = batch.ids.shape[1]

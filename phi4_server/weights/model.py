@@ -6,11 +6,13 @@ import contextvars
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from phi4_server.media.normal_form import Normalizer
 from phi4_server.media.scope import CURRENT, CancelScope
 from phi4_server.model import ChatRequest, End, ModelBusy, ModelFailed, Progress
+from phi4_server.weights import loader, plan
 from phi4_server.weights.audio import AudioForm
 from phi4_server.weights.question import Form, Question, to_question
 from phi4_server.weights.sampling import OPTIONS
@@ -23,6 +25,8 @@ if TYPE_CHECKING:  # they need torch
     from phi4_server.weights.row import Row
 
 T = TypeVar("T")
+Load = Callable[[Callable[[Progress], None]], "Weights"]
+_NATURE = "{}, run by this Space itself."
 _PULSE_S = 0.5
 _THREADS = 16
 _MOST_SIDE = 1792
@@ -79,21 +83,26 @@ class WeightsModel:
         at_once: int = 8,
         report: Callable[[Progress], None] = lambda _: None,
         on_failure: Callable[[ModelFailed], None] = lambda _: None,
-        load: Callable[[WeightsSettings, Callable[[Progress], None]], Weights] | None = None,
+        load: Load | None = None,
     ) -> None:
-        """Begins to load the model, in a thread of its own.
+        """Checks what can be checked at once, and begins to load the model, in a thread of its own.
 
         Args:
             settings: Which weights.
             at_once: How many chats are answered together at most.
             report: Is called as loading goes on.
             on_failure: Is called if it cannot be loaded after all.
-            load: Loads them, for tests.
+            load: Loads other weights than the settings say, for tests.
 
         Raises:
             ModelFailed: They cannot be loaded, which is known at once; the text says what to do.
         """
-        self.name = settings.model.rstrip("/").rpartition("/")[2] or settings.model
+        self.name = settings.model.rpartition("/")[2]
+        if load is None:
+            planned = plan.make(settings)
+            self.name = planned.name
+            load = partial(loader.load_planned, planned)
+        self.nature = _NATURE.format(self.name)
         self._at_once = at_once
         self._report = report
         self._on_failure = on_failure
@@ -104,9 +113,7 @@ class WeightsModel:
         self._engine: Engine | None = None
         self._preparer: Preparer | None = None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="phi4-prepare")
-        self._loading = threading.Thread(
-            target=self._load, args=(settings, load), name="phi4-load", daemon=True
-        )
+        self._loading = threading.Thread(target=self._load, args=[load], name="phi4-load", daemon=True)
         self._loading.start()
 
     @classmethod
@@ -115,11 +122,6 @@ class WeightsModel:
         model = cls(WeightsSettings(model=weights.name), at_once=at_once, load=lambda *_: weights)
         model._loading.join()
         return model
-
-    @property
-    def nature(self) -> str:
-        """One sentence for the page."""
-        return f"{self.name}, run by this Space itself."
 
     def progress(self) -> Progress | None:
         """How far loading is; None once the model can be asked.
@@ -179,18 +181,12 @@ class WeightsModel:
         finally:
             scope.cancel()
 
-    def _load(
-        self,
-        settings: WeightsSettings,
-        load: Callable[[WeightsSettings, Callable[[Progress], None]], Weights] | None,
-    ) -> None:
+    def _load(self, load: Load) -> None:
         try:
-            if load is None:
-                from phi4_server.weights.loader import load  # noqa: PLC0415  it may need torch
+            weights = load(self._note)
             from phi4_server.weights.engine import Engine  # noqa: PLC0415  it needs torch
 
-            weights = load(settings, self._note)
-            self.name = weights.name
+            self.name, self.nature = weights.name, _NATURE.format(weights.name)
             self._preparer = Preparer(weights)
             self._engine = Engine(weights, at_once=self._at_once)
         except ModelFailed as failure:

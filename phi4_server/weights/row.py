@@ -31,7 +31,9 @@ class Row:
         tokens: The answer so far.
         finish: Why it ended, or what went wrong; None while it goes on.
         has_left: Whether nobody waits for more.
+        together: How many rows are answered together with it, itself included.
         changed: Set whenever there is more to read.
+        ended: Set once it has ended.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class Row:
         self.tokens: list[int] = []
         self.finish: FinishReason | ValueError | None = None
         self.has_left = False
+        self.together = 1
         self.changed = threading.Event()
+        self.ended = threading.Event()
 
     @property
     def kind(self) -> Kind:
@@ -83,10 +87,13 @@ class Row:
             self.finish = "stop"
         elif len(self.tokens) >= self.question.most:
             self.finish = "length"
+        if self.finish is not None:
+            self.ended.set()
         if not self.changed.is_set():
             self.changed.set()
 
     def fail(self, error: ValueError) -> None:
         """Ends it with an error, unless it has ended."""
         self.finish = self.finish or error
+        self.ended.set()
         self.changed.set()

@@ -55,7 +55,7 @@ def _written(text: str) -> Iterator[tuple[Role, str]]:
         turns = _from_template(bare)
     elif _LINE.match(text) and _LAST_LINE.search(text):
         _, *parts = _LINE.split(text)
-        turns = [(cast("Role", role.casefold()), words.strip()) for role, words in _pairs(parts)]
+        turns = [(_role(role.casefold()), words.strip()) for role, words in _pairs(parts)]
     else:
         return
     yield from turns[:-1] if turns[-1] == ("assistant", "") else turns
@@ -69,12 +69,15 @@ def _from_template(text: str) -> list[tuple[Role, str]]:
     turns: list[tuple[Role, str]] = []
     for part in text.split(_END):
         if token := _TOKEN.match(part):
-            role = "tool" if token[1] == "tool_response" else token[1]
-            turns.append((cast("Role", role), part[token.end() :]))
+            turns.append((_role(token[1]), part[token.end() :]))
         elif part.strip():  # the token before it ended no turn: it was one of the words
             role, words = turns[-1]
-            turns[-1] = (cast("Role", role), words + _END + part)
+            turns[-1] = (role, words + _END + part)
     return [(role, words.strip()) for role, words in turns]
+
+
+def _role(name: str) -> Role:
+    return "tool" if name == "tool_response" else cast("Role", name)
 
 
 class _Files:

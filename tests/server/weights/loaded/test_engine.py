@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,9 @@ def endless_engine(weights: Weights) -> Iterator[Engine]:
     engine.close()
 
 
-def long(weights: Weights, **options: float) -> Question:
+def long(weights: Weights, *, max_tokens: int = 3000) -> Question:
     """A question whose answer goes on for some seconds."""
-    return question(weights, "A B", seed=1, temperature=3.0, **({"max_tokens": 3000} | options))
+    return question(weights, "A B", seed=1, temperature=3.0, max_tokens=max_tokens)
 
 
 @pytest.mark.parametrize("files", FILES.values(), ids=FILES)
@@ -98,10 +99,12 @@ def test_stop_strings(weights: Weights, engine: Engine) -> None:
 def test_a_seed_gives_the_same_answer_again(weights: Weights, engine: Engine) -> None:
     """Another gives another; without one, each is another."""
 
-    def answer(**options: float) -> str:
-        return whole([*engine.answer(question(weights, max_tokens=20, temperature=2.0, **options))])[0]
+    def answer(seed: int | None = None) -> str:
+        asked = question(weights, max_tokens=20, temperature=2.0)
+        asked = replace(asked, sampling=replace(asked.sampling, seed=seed))
+        return whole([*engine.answer(asked)])[0]
 
-    assert answer(seed=7) == answer(seed=7) != answer(seed=8)
+    assert answer(7) == answer(7) != answer(8)
     assert answer() != answer()
 
 
@@ -109,7 +112,9 @@ def test_a_temperature_of_zero_takes_the_likeliest(weights: Weights, engine: Eng
     """With a seed, and whatever else is set."""
     asked = question(weights, max_tokens=20, temperature=0, top_p=0.5, seed=4)
 
-    assert whole([*engine.answer(asked)])[0] == text_of(weights, plain(weights, asked))
+    expected = text_of(weights, plain(weights, asked))
+
+    assert whole([*engine.answer(asked)])[0] == expected
 
 
 def test_a_repetition_penalty(weights: Weights, engine: Engine) -> None:
@@ -175,7 +180,7 @@ def test_somebody_who_waits_gets_a_pulse(weights: Weights) -> None:
     began = time.monotonic()
 
     assert [next(second), next(second)] == ["", ""]
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     first.close()
     assert whole([*second])[1].finish_reason == "length"
     engine.close()

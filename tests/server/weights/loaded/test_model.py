@@ -50,14 +50,13 @@ def test_a_folder_answers(native_folder: Path) -> None:
     reports: list[Progress] = []
     model = WeightsModel(WeightsSettings(model=str(native_folder)), report=reports.append)
 
-    first, *others = model.complete(HELLO)
+    _, end = whole([*model.complete(HELLO)])
 
-    assert first == ""
-    assert whole(others)[1].usage is not None
+    assert end.usage is not None
     assert model.progress() is None
     assert model.name == "native"
     assert "native" in model.nature
-    assert [report.text for report in reports][:1] == ["Loading"]
+    assert "native" in reports[0].text
     model.close()
 
 
@@ -191,7 +190,7 @@ def answer_there(weights: Weights, asked: bytes, into: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_answers(weights: Weights) -> None:
-    """With the weights that were loaded before it was forked, as ZeroGPU does it; the question is plain data."""
+    """With the weights that were loaded before, as ZeroGPU does it; the question is plain data."""
     asked = question(weights, "What?", [png(), wav()], max_tokens=6, seed=1, temperature=1.0)
     here = Engine(weights)
     mine, theirs = multiprocessing.Pipe()

@@ -11,6 +11,7 @@ from tiny_answers import png, question, wav
 
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest, Message
+from phi4_server.weights.audio import to_samples
 from phi4_server.weights.loaded import Weights
 from phi4_server.weights.question import to_question
 
@@ -100,7 +101,7 @@ def test_a_file_that_cannot_be_taken(weights: Weights, file: NormalFile, text: s
 def test_audio_has_the_tokens_that_the_extractor_counts(weights: Weights, seconds: float) -> None:
     """Upstream's own count, of the features that it makes."""
     asked = question(weights, "", [wav(seconds)])
-    samples = tiny_answers.to_samples(asked.prompt.audio[0].data)
+    samples = to_samples(asked.prompt.audio[0].data)
 
     features = weights.audio([samples], sampling_rate=16_000, return_tensors="pt")
 
