@@ -19,6 +19,11 @@ _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 PUBLIC_SPACE = "microsoft/phi-4-multimodal"
 _MAX_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones by a rule of its own
 _SUFFIX = ".hf.space"
+_STATIC = ".static.hf.space"
+_BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.hf\.space(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
+"""A running Space's host as a page shows it, without a scheme; no name has three parts."""
+_VIEW = re.compile(r"[?](?:(?:__theme|view|logs)=[\w-]*(?:&|(?=#|\Z)))*(?:#[\w-]*)?\Z", re.ASCII)
+"""What a page's URL ends with where nothing but its looks are in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ def to_address(space: str) -> Address:
             advice="Pass credentials as token=... or cookies=..., and the URL without them.",
         )
     page = _PAGE.fullmatch(text)
+    if _BARE_HOST.fullmatch(text):
+        text = f"https://{text}"
     if page or "://" not in text:
         return _from_name((page and page[1]) or text)
     return _from_url(text)
@@ -116,6 +123,7 @@ def _from_name(name: str) -> Address:
 
 
 def _from_url(text: str) -> Address:
+    text = _VIEW.sub("", text)
     if re.search(r"[?#]", text):  # checked first, since the messages below repeat the URL
         raise InvalidSpaceName(
             "A Space's URL may not contain a query or fragment",
@@ -130,6 +138,11 @@ def _from_url(text: str) -> Address:
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or not _is_plain(text):
         raise InvalidSpaceName(f"{text!r} is not an http(s) URL of a Space")
+    if host.endswith(_STATIC):
+        raise InvalidSpaceName(
+            f"{host} is a static Space, which shows a page and runs no program",
+            advice="Use a Space that runs Gradio.",
+        )
     scheme = "https" if host.endswith(_SUFFIX) else parts.scheme
     host = f"[{host}]" if ":" in host else host
     return Address(

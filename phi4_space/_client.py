@@ -38,7 +38,7 @@ from phi4_space._turns import Event, MediaLike, Reply, Turn, Waking
 
 
 class SpaceClient(AskMethods):
-    """A Phi-4-multimodal Space: the public one, a duplicate, or your own.
+    """A Phi-4-multimodal Space: your own, or anybody's.
 
     It remembers how to reach the Space and opens nothing. It may be used from several loops, threads and
     processes; copied, compared and pickled (credentials are left out of pickles, `HF_TOKEN` is read again).

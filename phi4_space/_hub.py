@@ -80,10 +80,11 @@ class SpaceRuntime(BaseModel):
         return SpaceNotReady(f"The Space is {doing} ({self.stage}){reason}", stage=self.stage)
 
 
-class _SpaceName(BaseModel):
+class _Space(BaseModel):
     id: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
     )  # it becomes part of a URL
+    runtime: SpaceRuntime | None = None
 
 
 class _QuotaReport(BaseModel):
@@ -124,7 +125,12 @@ class Hub:
             ConnectionFailed: The Hub cannot be reached.
         """
         try:
-            name = address.name or await self._name_of(address)
+            name = address.name
+            if name is None:
+                space = await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _Space)
+                if space.runtime is not None:
+                    return space.runtime
+                name = space.id
             return await self._get(f"/api/spaces/{name}/runtime", SpaceRuntime)
         except (AuthenticationFailed, UnexpectedAnswer) as exc:
             if exc.status not in {401, 403, 404}:
@@ -145,9 +151,6 @@ class Hub:
     async def aclose(self) -> None:
         """Closes the connections to the Hub."""
         await self._pool.aclose()
-
-    async def _name_of(self, address: Address) -> str:
-        return (await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _SpaceName)).id
 
     async def _get(self, path: str, model: type[M]) -> M:
         with self._host.translate_errors("status"):

@@ -38,6 +38,7 @@ class Status:
         max_file_size: The largest file in bytes; None for no limit.
         queue_size: How many turns are waiting or running, if known.
         quota: The account's quota; None without a token.
+        quota_problem: Why there is none though there is a token, where that is known.
         loading: What its model still does before it answers a turn, such as to be downloaded; None where it
             is ready, or does not say.
     """
@@ -54,4 +55,5 @@ class Status:
     max_file_size: int | None = None
     queue_size: int | None = None
     quota: Quota | None = None
+    quota_problem: str | None = None
     loading: str | None = None

@@ -36,6 +36,14 @@ URLS = {
     "https://owner-name.hf.space": "https://owner-name.hf.space",
     "http://owner-name.hf.space/": "https://owner-name.hf.space",
     "http://bücher.example": "http://bücher.example",
+    "owner-name.hf.space": "https://owner-name.hf.space",
+    "Owner-Name.hf.space/": "https://owner-name.hf.space",
+    "owner-name.hf.space/?__theme=dark": "https://owner-name.hf.space",
+    "https://owner-name.hf.space/?__theme=dark": "https://owner-name.hf.space",
+    "https://owner-name.hf.space?view=api": "https://owner-name.hf.space",
+    "https://owner-name.hf.space/?__theme=light&view=api#top": "https://owner-name.hf.space",
+    "http://127.0.0.1:7860/?__theme=dark": "http://127.0.0.1:7860",
+    "http://127.0.0.1:7860/?": "http://127.0.0.1:7860",
 }
 NO_SPACES = [
     "",
@@ -69,6 +77,8 @@ WITH_CREDENTIALS = [
     "ftp://user:s3cret@phi.example",
     "https://phi.example/?token=s3cret",
     "https://phi.example/#s3cret",
+    "https://owner-name.hf.space/?__sign=s3cret",
+    "owner-name.hf.space/?__theme=dark&__sign=s3cret",
 ]
 
 
@@ -115,6 +125,12 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
     assert "s3" not in str(refused.value)
     assert "cret" not in repr(refused.value)
     assert "token=..." in refused.value.advice
+
+
+def test_a_static_space_is_refused() -> None:
+    """Its files are all that it has: there is nobody to ask."""
+    with pytest.raises(InvalidSpaceName, match=r"owner-name\.static\.hf\.space is a static Space"):
+        to_address("https://owner-name.static.hf.space/index.html")
 
 
 def test_a_name_that_is_no_string_is_refused() -> None:

@@ -161,6 +161,8 @@ def check_status(status: Status) -> Iterator[Check]:
 
 def _check_quota(status: Status) -> Iterator[Check]:
     quota = status.quota
+    if status.quota_problem:
+        yield Check("quota", "note", status.quota_problem)
     if quota is None:
         return
     found = f"{quota.left:g} of {quota.total:g} GPU seconds left"

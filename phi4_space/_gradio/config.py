@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 from phi4_space._errors import UnexpectedAnswer
 from phi4_space._net.error_mapping import label, strip_markup
 from phi4_space._net.origin import is_prefix
+
+_SPACE_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+"""A name on the Hub; it becomes part of a URL there."""
 
 
 class _Part(BaseModel):
@@ -121,9 +125,13 @@ def to_config(body: object) -> Config:
         app_id=config.app_id,
         api_prefix=_prefix(config.api_prefix),
         max_file_size=config.max_file_size,
-        space_id=config.space_id,
+        space_id=_space_id(config.space_id),
         endpoints=tuple(_endpoint(part, slots) for part in config.dependencies),
     )
+
+
+def _space_id(name: str | None) -> str | None:
+    return name if name is not None and _SPACE_ID.fullmatch(name) else None
 
 
 def _prefix(written: str) -> str:

@@ -39,6 +39,13 @@ def test_all_well() -> None:
     assert verdicts(replace(UP, hardware="zero-a10g"))["hardware"] == "ok"
 
 
+def test_a_quota_that_cannot_be_read() -> None:
+    """It is worth knowing why, and keeps nobody from sending a turn."""
+    assert found(replace(UP, quota_problem="The token may not"), "quota") == Check(
+        "quota", "note", "The token may not"
+    )
+
+
 def test_one_that_is_down() -> None:
     """Of a Space that does not answer, its stage is the problem, and what it cannot tell is left out."""
     assert list(check_status(ASLEEP)) == [Check("stage", "problem", "SLEEPING: It is asleep", "Wait.")]
