@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.status import Status as LiveLine
 from rich.text import Text
 
-from phi4_space import Delta, Event, Notice, Progress, Queued, Reply, Rewritten, Started, Timing, Waking
+from phi4_space import (
+    Delta,
+    Event,
+    Notice,
+    Progress,
+    Queued,
+    Reply,
+    Rewritten,
+    Started,
+    Thought,
+    Timing,
+    Waking,
+)
 from phi4_space._cli.failures import INTERRUPTED, INVALID, Failure
 
 # Characters that a terminal obeys, or that change the order or lines of others. Joiners are kept, since
@@ -90,6 +102,8 @@ class TextDisplay:
                 self._write(text)
             case Notice():
                 self.show_notice(event)
+            case Thought():
+                pass
             case Reply():
                 self._finish(event)
             case _:

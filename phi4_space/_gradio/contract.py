@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phi4_space._sampling import Bounds
-from phi4_space._turns import Usage
+from phi4_space._turns import ReplyFile, Thought, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,8 @@ class Reading:
         finish_reason: Why the answer ended, in OpenAI's words, such as "stop" or "length".
         stopped_by: The stop string before which it ended.
         model: What the model calls itself.
+        thoughts: What was thought before it, whole as it stands, in order.
+        files: The files that it holds, in order.
     """
 
     text: str | None
@@ -82,6 +84,8 @@ class Reading:
     finish_reason: str | None = None
     stopped_by: str | None = None
     model: str | None = None
+    thoughts: tuple[Thought, ...] = ()
+    files: tuple[ReplyFile, ...] = ()
 
 
 class Contract(Protocol):
