@@ -20,7 +20,7 @@ from phi4_space._status import Takes
 
 _BOXES = frozenset({MULTIMODAL, TEXT})
 _RESPONSES = frozenset({"json", "textbox"})
-_REMEMBERED = "the session's State"
+_IN_STATE = ("the chat is in the session's State",)
 """What stands for a history that never leaves the Space."""
 
 
@@ -74,7 +74,7 @@ class ChatInterface:
         if not outputs:
             raise UnexpectedAnswer(f"{self.endpoint.name} returned nothing")
         content = answer_in_output(outputs[0])
-        return Reading(content.text, _REMEMBERED, thoughts=content.thoughts, files=content.files)
+        return Reading(content.text, [*_IN_STATE], thoughts=content.thoughts, files=content.files)
 
     @property
     def _box(self) -> Box:
