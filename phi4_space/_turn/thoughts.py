@@ -10,7 +10,7 @@ from phi4_space._turns import Thought
 
 
 class Thoughts:
-    """The thoughts of one turn, over all its attempts: those of the next replace what was passed on before."""
+    """The thoughts of one turn, over all its attempts: the next attempt replaces what was passed on."""
 
     def __init__(self) -> None:
         """No thoughts yet."""
