@@ -64,6 +64,7 @@ def test_each_shape_is_found(
     assert isinstance(found, kind)
     assert found.endpoints == (("respond",) if gradio == SIX and kind is ChatInterface else names)
     assert (found.takes.max_files, found.takes.file_types, found.takes.names) == (files, types, options)
+    assert found.takes.extra_inputs == (("Web search",) if options else ())
 
 
 @gradios
