@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_space._gradio.messages import Content, answer_in_chat, answer_in_output
+from phi4_space._net.error_mapping import label
 from phi4_space._turns import ReplyFile, Thought
 
 CHAT = [{"role": "user", "content": "hi"}]
@@ -192,4 +193,4 @@ def test_any_chat_is_read(chat: list[Any]) -> None:
         assert isinstance(content.text, str | None)
         assert all(isinstance(thought.text, str) for thought in content.thoughts)
         assert [thought.number for thought in content.thoughts] == [*range(len(content.thoughts))]
-        assert all(file.path and file.name.isprintable() for file in content.files)
+        assert all(file.path and file.name == label(file.name) for file in content.files)

@@ -332,6 +332,12 @@ def test_an_answer_without_a_chat_is_an_error(data: list[Any]) -> None:
         contract().read(data)
 
 
+@pytest.mark.parametrize("name", ["a\nb", "<b>bot</b>", "\x1b[2J", "x" * 101, " "])
+def test_a_name_that_is_not_fit_to_be_shown_is_none(name: str) -> None:
+    """A function's name stands in errors, and in what the doctor prints."""
+    assert not to_config(config(dependencies=dependencies({"id": 1, "api_name": name}))).named()
+
+
 def test_a_components_odd_properties_say_nothing() -> None:
     """Bounds that are no numbers, types that are no words, and labels that are none, are as if left out."""
     odd = {"label": 7, "minimum": True, "maximum": 1e300, "file_types": ["image", 5, ""], "visible": []}
