@@ -12,7 +12,9 @@ from inspect import cleandoc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers import Servers
 
+from phi4_space import Reply, SpaceClient
 from phi4_space._turn.answer import Answer
 from phi4_space._turn.growth import compare, end_of, is_same
 from phi4_space._turns import Delta, Rewritten
@@ -106,6 +108,22 @@ def test_indented_text_is_streamed_once(text: str, size: int) -> None:
     assert all(isinstance(event, Delta) for event in happened)
     assert bare("".join(event.text for event in happened)) == bare(text).rstrip()
     assert growing.text == snapshots[-1] == text.rstrip()
+
+
+@pytest.mark.parametrize("text", [LIST, CODE, JSON], ids=["list", "code", "json"])
+def test_indented_text_of_real_spaces_is_streamed_once(
+    text: str, gradio_python: str, servers: Servers
+) -> None:
+    """A Space that streams strings, as most do, on each Gradio."""
+    with SpaceClient(servers.url("ordinary", gradio_python)) as space:
+        *happened, reply = space.stream(prompt=text)
+
+    # What precedes the answer is the question, which the Chatbot tidied as well.
+    assert not any(isinstance(event, Rewritten) for event in happened)
+    streamed = "".join(event.text for event in happened if isinstance(event, Delta))
+    assert isinstance(reply, Reply)
+    assert reply.text == cleandoc(text)
+    assert bare(streamed) == bare(reply.text)
 
 
 WHITE = st.sampled_from(["\n", "\n", " ", "  ", "    ", "\t", "\r", "\xa0", "\u2028"])
