@@ -18,7 +18,13 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 PUBLIC_SPACE = "microsoft/phi-4-multimodal"
 _MAX_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones by a rule of its own
+_LONGEST_NAME = 193  # two names of 96 characters, as the Hub has them
 _SUFFIX = ".hf.space"
+_STATIC = ".static.hf.space"
+_BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.hf\.space(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
+"""A running Space's host as a page shows it, without a scheme; no name has three parts."""
+_VIEW = re.compile(r"[?](?:(?:__theme|view|logs)=[\w-]*(?:&|(?=#|\Z)))*(?:#[\w-]*)?\Z", re.ASCII)
+"""What a page's URL ends with where nothing but its looks are in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,11 @@ class Address:
     def referer(self) -> str:
         """The Referer that a browser on that page sends."""
         return f"{self.api_url}?__theme=light"
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether the Hub alone knows its host, since its name is longer than one may be."""
+        return any(len(label) > _MAX_LABEL for label in self.host.split("."))
 
     @property
     def host(self) -> str:
@@ -92,13 +103,15 @@ def to_address(space: str) -> Address:
             advice="Pass credentials as token=... or cookies=..., and the URL without them.",
         )
     page = _PAGE.fullmatch(text)
+    if _BARE_HOST.fullmatch(text):
+        text = f"https://{text}"
     if page or "://" not in text:
         return _from_name((page and page[1]) or text)
     return _from_url(text)
 
 
 def _from_name(name: str) -> Address:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise InvalidSpaceName(f"{name!r} is not the name of a Space")
     owner = name.partition("/")[0]
     if "." in owner or owner.lower() == "localhost":
@@ -107,15 +120,11 @@ def _from_name(name: str) -> Address:
             advice=f"For a server, pass its URL, such as http://{name}.",
         )
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if len(label) > _MAX_LABEL:
-        raise InvalidSpaceName(
-            f"The name {name!r} is too long for the Space's host name to be known",
-            advice="Pass the https://….hf.space URL that the Space's page shows under Embed this Space.",
-        )
     return Address(name=name, api_url=f"https://{label}{_SUFFIX}")
 
 
 def _from_url(text: str) -> Address:
+    text = _VIEW.sub("", text)
     if re.search(r"[?#]", text):  # checked first, since the messages below repeat the URL
         raise InvalidSpaceName(
             "A Space's URL may not contain a query or fragment",
@@ -130,6 +139,11 @@ def _from_url(text: str) -> Address:
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or not _is_plain(text):
         raise InvalidSpaceName(f"{text!r} is not an http(s) URL of a Space")
+    if host.endswith(_STATIC):
+        raise InvalidSpaceName(
+            f"{host} is a static Space, which shows a page and runs no program",
+            advice="Use a Space that runs Gradio.",
+        )
     scheme = "https" if host.endswith(_SUFFIX) else parts.scheme
     host = f"[{host}]" if ":" in host else host
     return Address(

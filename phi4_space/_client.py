@@ -34,11 +34,11 @@ from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refu
 from phi4_space._turn.run import TurnRunner
 from phi4_space._turn.saved import from_json, to_json
 from phi4_space._turn.state import SessionState
-from phi4_space._turns import Event, MediaLike, Reply, Turn, Waking
+from phi4_space._turns import Event, MediaLike, Reply, ReplyFile, Turn, Waking
 
 
 class SpaceClient(AskMethods):
-    """A Phi-4-multimodal Space: the public one, a duplicate, or your own.
+    """A Phi-4-multimodal Space: your own, or anybody's.
 
     It remembers how to reach the Space and opens nothing. It may be used from several loops, threads and
     processes; copied, compared and pickled (credentials are left out of pickles, `HF_TOKEN` is read again).
@@ -49,7 +49,8 @@ class SpaceClient(AskMethods):
         token: A Hugging Face token; `HF_TOKEN` when left out, and then sent to the Hub's own hosts only;
             `False` for none.
         token_on_loopback: Whether a token passed may go to a Space on this machine, unencrypted.
-        model: "phi-4-multimodal", or its alias "phi-4".
+        model: The model's name, "phi-4-multimodal" or its alias "phi-4"; any where the Space is not the
+            public one.
         proxy: URL of a proxy for all requests to the Space and the Hub.
         cookies: Cookies for the Space, such as a login's. A browser's are never looked at.
         zerogpu_token: A ZeroGPU session's token, for who has one; sent with the calls that make work.
@@ -65,6 +66,9 @@ class SpaceClient(AskMethods):
             `OptionIgnored`.
         endpoint: Which contract to ask by, where the Space has several: the api_name of one of its functions,
             such as "process_message"; the best when left out.
+        extra_inputs: Values of the additional inputs that the Space's page has, by their exact labels, such
+            as `{"Web search": False}`; the others keep what the page begins with.
+        prompt_prefix: What stands before each prompt, such as "@phi4 " where a Space serves several models.
         temperature: Of calls that name none, as the next six; `Options` says what each is.
         max_tokens: See `temperature`.
         top_p: See `temperature`.
@@ -101,6 +105,8 @@ class SpaceClient(AskMethods):
         max_files: int | None = None,
         strict: bool = False,
         endpoint: str | None = None,
+        extra_inputs: Mapping[str, object] | None = None,
+        prompt_prefix: str = "",
         temperature: float | None = None,
         max_tokens: int | None = None,
         top_p: float | None = None,
@@ -129,6 +135,8 @@ class SpaceClient(AskMethods):
             max_files=max_files,
             strict=strict,
             endpoint=endpoint,
+            extra_inputs=extra_inputs,
+            prompt_prefix=prompt_prefix,
             sampling={
                 "temperature": temperature,
                 "max_tokens": max_tokens,
@@ -153,8 +161,8 @@ class SpaceClient(AskMethods):
 
     @property
     def api_url(self) -> str:
-        """The root of the Space's server."""
-        return self._settings.address.api_url
+        """The root of the Space's server; of a long name, what the Hub says once it was asked."""
+        return self._runtime.server.settings.address.api_url
 
     @property
     def referer(self) -> str:
@@ -181,6 +189,16 @@ class SpaceClient(AskMethods):
     def endpoint(self) -> str | None:
         """The function that picks the contract, by its api_name; None for the best contract."""
         return self._settings.endpoint
+
+    @property
+    def extra_inputs(self) -> Mapping[str, object]:
+        """The values of additional inputs that differ from what the Space's page begins with, by label."""
+        return dict(self._settings.extra_inputs)
+
+    @property
+    def prompt_prefix(self) -> str:
+        """What stands before each prompt."""
+        return self._settings.prompt_prefix
 
     def conversation(self, *, system: str | None = None) -> Conversation:
         """A conversation that remembers its turns, on a session of its own on the Space.
@@ -246,6 +264,26 @@ class SpaceClient(AskMethods):
         """Uploads media, in one request, and returns them as `Session.predict` takes them."""
         files, server = await self._runtime.files.read(media), self._runtime.server
         return await server.upload(files, await server.instance())
+
+    async def aread_file(self, file: ReplyFile) -> bytes:
+        """Reads a file of an answer from the Space.
+
+        Args:
+            file: One of `Reply.files`.
+
+        Raises:
+            UrlRefused: It is not on the Space's own server, or not there any more.
+            LimitExceeded: It is larger than `Limits.body`.
+            InvalidOption: It is no `ReplyFile`.
+            Phi4Error: It cannot be read otherwise; the class says why.
+        """
+        if not isinstance(file, ReplyFile):
+            raise InvalidOption("file is a ReplyFile", advice="Pass one of the reply's files.")
+        return await self._runtime.server.read_file(file)
+
+    def read_file(self, file: ReplyFile) -> bytes:
+        """`aread_file` for synchronous callers."""
+        return call(lambda: self.aread_file(file))
 
     async def aclose(self) -> None:
         """Closes all connections; the next call opens new ones."""

@@ -262,6 +262,43 @@ class Rewritten:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """What a model, or a tool that it used, says before its answer; never part of the answer's text.
+
+    As an event it is what is new of a thought, to be appended to the one with the same number; in a `Reply`
+    it is the whole.
+
+    Attributes:
+        text: The text.
+        title: What the Space calls it, such as "Thinking" or "Used tool get_weather", if it has one; it may
+            change while the text grows.
+        number: Which of the answer's thoughts it is, from 0.
+        rewritten: Whether the Space replaced what it had sent of this thought, so that this event takes the
+            place of all before it with the same number; without text, it is withdrawn. False in a `Reply`.
+    """
+
+    text: str
+    title: str | None = None
+    number: int = 0
+    rewritten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFile:
+    """A file in an answer, on the Space until it is read: see `SpaceClient.aread_file`.
+
+    Attributes:
+        path: Where the Space keeps it, or its URL there.
+        name: Its name.
+        mime_type: Its media type, if the Space says so.
+    """
+
+    path: str
+    name: str
+    mime_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """When each step of a turn was reached, in seconds since it began; None for a step that was not seen.
 
@@ -323,6 +360,8 @@ class Reply:
         model: The model's name, as the Space has it where it says so.
         stopped_by: The stop string before which the text ends, if one was found.
         gradio_version: The version of the Space's Gradio.
+        thoughts: What was thought before it, in order.
+        files: The files that it holds, in order.
     """
 
     text: str
@@ -336,6 +375,8 @@ class Reply:
     model: str
     stopped_by: str | None = None
     gradio_version: str | None = None
+    thoughts: tuple[Thought, ...] = ()
+    files: tuple[ReplyFile, ...] = ()
 
     @property
     def turn(self) -> Turn:
@@ -344,5 +385,5 @@ class Reply:
         return Turn(role="assistant", text=self.text + broken, tool_calls=self.tool_calls)
 
 
-Event = Waking | Queued | Started | Progress | Notice | Delta | Rewritten | Reply
+Event = Waking | Queued | Started | Progress | Notice | Thought | Delta | Rewritten | Reply
 """What `astream` and `stream` yield; the last one, and only that, is a `Reply`."""

@@ -36,6 +36,14 @@ URLS = {
     "https://owner-name.hf.space": "https://owner-name.hf.space",
     "http://owner-name.hf.space/": "https://owner-name.hf.space",
     "http://bücher.example": "http://bücher.example",
+    "owner-name.hf.space": "https://owner-name.hf.space",
+    "Owner-Name.hf.space/": "https://owner-name.hf.space",
+    "owner-name.hf.space/?__theme=dark": "https://owner-name.hf.space",
+    "https://owner-name.hf.space/?__theme=dark": "https://owner-name.hf.space",
+    "https://owner-name.hf.space?view=api": "https://owner-name.hf.space",
+    "https://owner-name.hf.space/?__theme=light&view=api#top": "https://owner-name.hf.space",
+    "http://127.0.0.1:7860/?__theme=dark": "http://127.0.0.1:7860",
+    "http://127.0.0.1:7860/?": "http://127.0.0.1:7860",
 }
 NO_SPACES = [
     "",
@@ -69,6 +77,8 @@ WITH_CREDENTIALS = [
     "ftp://user:s3cret@phi.example",
     "https://phi.example/?token=s3cret",
     "https://phi.example/#s3cret",
+    "https://owner-name.hf.space/?__sign=s3cret",
+    "owner-name.hf.space/?__theme=dark&__sign=s3cret",
 ]
 
 
@@ -117,19 +127,25 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
     assert "token=..." in refused.value.advice
 
 
+def test_a_static_space_is_refused() -> None:
+    """Its files are all that it has: there is nobody to ask."""
+    with pytest.raises(InvalidSpaceName, match=r"owner-name\.static\.hf\.space is a static Space"):
+        to_address("https://owner-name.static.hf.space/index.html")
+
+
 def test_a_name_that_is_no_string_is_refused() -> None:
     """A mistyped argument is told by its type."""
     with pytest.raises(InvalidSpaceName, match="a string, not int"):
         to_address(4)  # type: ignore[arg-type]
 
 
-def test_a_name_too_long_for_a_host_asks_for_the_url() -> None:
-    """Longer names get a host that only the Hub knows; a guess would reach somebody else's."""
-    with pytest.raises(InvalidSpaceName) as refused:
-        to_address(f"owner/{'x' * 58}")
-
-    assert "hf.space URL" in refused.value.advice
+def test_a_name_too_long_for_a_host_is_one_that_the_hub_shortens() -> None:
+    """Longer names get a host that only the Hub knows; names that the Hub cannot have are none."""
+    assert to_address(f"owner/{'x' * 58}").is_shortened
+    assert not to_address(f"owner/{'x' * 57}").is_shortened
     assert to_address(f"owner/{'x' * 57}").api_url == f"https://owner-{'x' * 57}.hf.space"
+    with pytest.raises(InvalidSpaceName):
+        to_address(f"owner/{'x' * 200}")
 
 
 @pytest.mark.parametrize(

@@ -879,6 +879,7 @@ def test_the_status_of_a_space_that_runs() -> None:
             endpoints=("process_message", "bot_response"),
             max_file_size=1000,
             queue_size=3,
+            takes=p4.Takes(contract="two steps"),
         )
         == status
     )
@@ -964,6 +965,45 @@ def test_a_space_that_answers_is_ready_whatever_the_hub_does() -> None:
 
     assert status.ready
     assert (status.hardware, status.quota, status.queue_size) == (None, None, None)
+
+
+@pytest.mark.parametrize("space_name", [HUB_SPACE, "https://phi.example"])
+def test_a_space_that_wants_a_login_runs(space_name: str) -> None:
+    """It answers, and says that nobody is let in; the advice names the arguments that let one in."""
+    refusal = httpx.Response(401, json={"detail": "Not authenticated"})
+    space = ScriptedSpace({"config": [refusal], "runtime": [runtime("RUNNING")]})
+
+    status = asyncio.run(client(space, space_name).astatus())
+
+    assert (status.stage, status.ready) == ("RUNNING", False)
+    assert status.problem == "The server asks for a login: Not authenticated"
+    assert "cookies" in str(status.advice)
+
+
+def test_a_quota_that_the_token_may_not_read() -> None:
+    """The permission that it lacks has a name, by which one finds it on the token's page."""
+    forbidden = httpx.Response(403, json={"error": "Forbidden"})
+    space = ScriptedSpace({"runtime": [runtime("RUNNING")], "quota": [forbidden]})
+
+    status = asyncio.run(client(space, HUB_SPACE, token=SECRET).astatus())
+
+    assert status.ready
+    assert status.quota is None
+    assert "Billing > Read billing usage" in str(status.quota_problem)
+
+
+@pytest.mark.parametrize(
+    ("space_id", "asked"),
+    [("ada/phi-4", ["/api/spaces/ada/phi-4/runtime"]), ("../x", []), ("a/b/../../c", []), (None, [])],
+)
+def test_a_domain_of_its_own_tells_the_spaces_name(space_id: str | None, asked: list[str]) -> None:
+    """What the Hub knows of a Space is known there as well; what is no name is no part of a URL."""
+    space = ScriptedSpace({"runtime": [runtime("RUNNING")]}, config=config(space_id=space_id))
+
+    status = asyncio.run(client(space, "https://phi.example").astatus())
+
+    assert status.hardware == ("zero-a10g" if asked else None)
+    assert [request.url.path for request in space.requests("runtime")] == asked
 
 
 def test_a_queue_status_of_another_shape_is_left_out() -> None:

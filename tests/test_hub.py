@@ -192,6 +192,16 @@ def test_a_space_known_by_its_url_is_found_by_subdomain() -> None:
     assert len(hub.requests) == 2
 
 
+def test_a_space_found_by_subdomain_tells_its_stage_at_once() -> None:
+    """The Hub's answer holds both, so that it is asked once."""
+    hub = Answers({"/api/spaces/by-subdomain/owner-name": {"id": "owner/name", "runtime": RUNNING}})
+
+    report = hub.ask(lambda hub: hub.runtime(to_address("https://owner-name.hf.space")))
+
+    assert (report.stage, report.hardware) == ("RUNNING", "zero-a10g")
+    assert len(hub.requests) == 1
+
+
 NOT_SHOWN = [
     httpx.Response(401, json={"error": "Invalid username or password."}),
     httpx.Response(403, json={"error": "Forbidden"}),

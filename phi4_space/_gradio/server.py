@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import httpx
 
+from phi4_space._address import Address
 from phi4_space._config import Settings
-from phi4_space._errors import FileTooLarge, Phi4Error, Step, UnexpectedAnswer, UploadRefused
+from phi4_space._errors import (
+    FileTooLarge,
+    Phi4Error,
+    Step,
+    UnexpectedAnswer,
+    UnsupportedContent,
+    UploadRefused,
+)
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import Config, to_config
 from phi4_space._gradio.queue import file_data
+from phi4_space._gradio.reply_file import file_path, missing
 from phi4_space._gradio.session import Instance, Session
 from phi4_space._media.read import refuse_too_many
 from phi4_space._net.deadlines import within_total
@@ -28,7 +37,7 @@ from phi4_space._net.origin import Origin
 from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
 from phi4_space._sync.locks import LoopLock
-from phi4_space._turns import File
+from phi4_space._turns import File, ReplyFile
 
 _TRUSTED = 5.0
 """Seconds for which a Space is taken to be the same start as before, without asking.
@@ -36,6 +45,13 @@ _TRUSTED = 5.0
 After as long uvicorn closes idle connections, so that the question costs one round trip where a new
 connection is paid for already. A Space that restarts faster shows by the connections it broke.
 """
+
+_ANOTHER_SPACE = "Leave it out, or use a Space that takes it; status().takes says what one does."
+
+
+_NOT_FOUND = 404
+_NO_FILE = {403, _NOT_FOUND}
+"""Gradio answers so where a file is not there, or not one of those that may be read."""
 
 
 class _Connections:
@@ -59,12 +75,24 @@ class GradioServer:
         settings: The client's.
         open_client: Makes an HTTP client for the Space.
         clock: Seconds, never going back.
+        find_address: Asks the Hub where a Space is; None where it is not asked.
+
+    Attributes:
+        settings: The client's, with the address at which the Space was found.
+        host: The Space's server.
     """
 
     def __init__(
-        self, settings: Settings, *, open_client: Callable[[], httpx.AsyncClient], clock: Callable[[], float]
+        self,
+        settings: Settings,
+        *,
+        open_client: Callable[[], httpx.AsyncClient],
+        clock: Callable[[], float],
+        find_address: Callable[[Address], Awaitable[Address]] | None = None,
     ) -> None:
         self.settings = settings
+        self._open_client = open_client
+        self._find_address = find_address if settings.address.name else None
         self.host = Host(
             origin=Origin(settings.address.api_url),
             name=str(settings.address),
@@ -75,7 +103,7 @@ class GradioServer:
             limits=settings.limits,
         )
         self._connections = _Connections()
-        self._pool = ClientPool(partial(self.host.client, open_client, self._connections.watch))
+        self._pool = self._new_pool()
         self._clock = clock
         self._instance: Instance | None = None
         self._seen = -math.inf
@@ -113,15 +141,25 @@ class GradioServer:
             self._seen = self._clock()
             return self._instance
 
-    def check_count(self, files: Sequence[File], instance: Instance) -> None:
-        """Refuses more files than one turn may carry: as the settings say, or else as the contract takes.
+    def check_files(self, files: Sequence[File], instance: Instance) -> None:
+        """Refuses files that one turn may not carry: more than the settings say, or of a kind not taken.
 
         Raises:
-            TooManyFiles: There are more.
+            TooManyFiles: There are more than the settings allow, or else than the contract takes.
+            UnsupportedContent: The Space does not take one of them.
         """
-        most = self.settings.max_files
+        most, takes = self.settings.max_files, instance.contract.takes
         with self.host.translate_errors("upload"):
-            refuse_too_many(len(files), instance.contract.takes.max_files if most is None else most)
+            if files and takes.max_files == 0:
+                raise UnsupportedContent(
+                    f"{files[0].name} cannot be sent: the Space takes text alone", advice=_ANOTHER_SPACE
+                )
+            refuse_too_many(len(files), takes.max_files if most is None else most)
+            for file in files:
+                if not takes.takes_file(file.name, file.mime_type):
+                    what = f"{file.name} is {file.mime_type}, and the Space takes files of"
+                    types = ", ".join(takes.file_types or ())
+                    raise UnsupportedContent(f"{what} {types} alone", advice=_ANOTHER_SPACE)
 
     async def upload(self, files: Sequence[File], instance: Instance) -> list[Mapping[str, Any]]:
         """Hands files to the Space, in one request, those that it does not hold already.
@@ -155,6 +193,28 @@ class GradioServer:
                 file_data(self._uploaded[key], name=file.name, mime_type=file.mime_type, size=len(file.data))
                 for key, file in zip(digests, files, strict=True)
             ]
+
+    async def read_file(self, file: ReplyFile) -> bytes:
+        """The bytes of a file that an answer holds.
+
+        Raises:
+            UrlRefused: It is not on the Space's own server, or not there any more.
+            LimitExceeded: It is larger than `Limits.body`.
+            Phi4Error: It cannot be loaded otherwise; the class says why.
+        """
+        instance = await self.instance()
+        with (
+            self.host.translate_errors("fetch"),
+            within_total(self.settings.timeouts, "The file was not read"),
+        ):
+            path = file_path(file, self.host.origin, instance.config.api_prefix)
+            async with self._pool.borrow() as client:
+                try:
+                    return await self.host.read(client, path)
+                except Phi4Error as exc:
+                    if exc.status in _NO_FILE:
+                        raise missing(file) from exc
+                    raise
 
     @asynccontextmanager
     async def session(self, session_hash: str, instance: Instance) -> AsyncIterator[Session]:
@@ -194,10 +254,49 @@ class GradioServer:
             return self._instance
         with self.host.translate_errors("connect"):
             # In one expression: a local would show, in tracebacks, what the server said.
-            return self._to_instance(self._checked(to_config(await self.get("/config"))))
+            return self._to_instance(self._checked(to_config(await self._config())))
+
+    async def _config(self) -> Any:
+        """The JSON at /config; on the Hub's word of where that is, where the name does not tell."""
+        if self.settings.address.is_shortened:
+            await self._move()
+        try:
+            return await self.get("/config")
+        except UnexpectedAnswer as exc:
+            if exc.status != _NOT_FOUND or not await self._has_moved():
+                raise
+        return await self.get("/config")
+
+    async def _has_moved(self) -> bool:
+        """Whether the Hub has the Space elsewhere than its name says."""
+        before = self.settings.address
+        with suppress(Phi4Error):  # the server's own answer says more than that the Hub is out of reach
+            await self._move()
+        return self.settings.address != before
+
+    async def _move(self) -> None:
+        """Goes to where the Hub has the Space; asked once."""
+        if self._find_address is None:
+            return
+        address = await self._find_address(self.settings.address)
+        self._find_address = None
+        self.settings = replace(self.settings, address=address)
+        self.host = replace(self.host, origin=Origin(address.api_url), headers=self.settings.headers())
+        await self._pool.aclose()
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ClientPool:
+        """Clients that send nothing but to the Space's server; they do not keep this alive."""
+        return ClientPool(partial(self.host.client, self._open_client, self._connections.watch))
 
     def _to_instance(self, config: Config) -> Instance:
-        return Instance(config, choose(config, space=self.host.name, endpoint=self.settings.endpoint))
+        contract = choose(
+            config,
+            space=self.host.name,
+            endpoint=self.settings.endpoint,
+            extra_inputs=self.settings.extra_inputs,
+        )
+        return Instance(config, contract)
 
     def _checked(self, config: Config) -> Config:
         """The config, without credentials in what is shown: the version in replies, the prefix in URLs."""

@@ -154,7 +154,9 @@ def from_response(  # noqa: PLR0911 - a table of statuses, one row each
     message = _message(payload, body, headers)
     retry_after = _retry_after(headers)
     match status:
-        case 401 | 403:
+        case 401:
+            return AuthenticationFailed(f"The server asks for a login: {message}", status=status)
+        case 403:
             return AuthenticationFailed(f"The server refused the credentials: {message}", status=status)
         case 413:
             limit = _LIMIT.search(message)

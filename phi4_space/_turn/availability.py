@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
+from phi4_space._address import Address
 from phi4_space._errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -20,10 +22,14 @@ from phi4_space._gradio.server import GradioServer
 from phi4_space._gradio.session import Instance
 from phi4_space._hub import Hub
 from phi4_space._net.deadlines import within_total
-from phi4_space._status import Quota, Status
+from phi4_space._status import Status
 from phi4_space._turns import Waking
 
 _POLL = 3.0  # seconds between two looks at a Space that comes up
+_WANTS_LOGIN = 401
+_UNREADABLE = (
+    "The token may not read the quota; a fine-grained token needs the permission Billing > Read billing usage"
+)
 # What a Space that is down makes its host answer with; the Hub then says what is the matter.
 _MAYBE_DOWN = (AuthenticationFailed, ConnectionFailed, DeadlineExceeded, SpaceBusy, UnexpectedAnswer)
 
@@ -79,19 +85,20 @@ class Availability:
             with within_total(self._server.settings.timeouts, "The Space did not say how it stands"):
                 status = await self._status()
         except DeadlineExceeded as exc:
-            status = self._bad_status(exc, quota=None)
+            status = self._bad_status(exc)
         return self._server.host.redaction.fields(status)
 
     async def _status(self) -> Status:
         try:
             instance = await self._server.instance()
         except Phi4Error as exc:
-            return self._bad_status(await self._diagnose(exc), quota=await self._quota())
+            return replace(self._bad_status(await self._diagnose(exc)), **await self._quota(self._address))
         return replace(
-            await self._good_status(),
+            await self._good_status(self._located(instance)),
             gradio_version=instance.config.gradio_version,
             endpoints=instance.contract.endpoints,
             loading=instance.contract.takes.loading,
+            takes=instance.contract.takes,
             max_file_size=instance.config.max_file_size,
             queue_size=await self._queue_size(instance.config.api_prefix),
         )
@@ -111,7 +118,7 @@ class Availability:
 
     async def _diagnose(self, exc: Phi4Error) -> Phi4Error:
         """The Hub's word on why the Space does not answer, where the Hub has one; else the failure itself."""
-        address = self._server.settings.address
+        address = self._address
         if not address.on_hub or not isinstance(exc, _MAYBE_DOWN):
             return exc
         try:
@@ -127,31 +134,38 @@ class Availability:
         problem.__cause__ = exc
         return problem
 
-    async def _good_status(self) -> Status:
-        address = self._server.settings.address
+    @property
+    def _address(self) -> Address:
+        return self._server.settings.address
+
+    def _located(self, instance: Instance) -> Address:
+        """The Space's address with its name, which it tells itself where its domain does not."""
+        return replace(self._address, name=self._address.name or instance.config.space_id)
+
+    async def _good_status(self, address: Address) -> Status:
         stage, hardware = "RUNNING", None
-        if address.on_hub:
+        if address.on_hub or address.name:
             try:
                 runtime = await self._hub.runtime(address)
                 stage, hardware = runtime.stage, runtime.hardware
             except Phi4Error:
                 hardware = None  # the Space answers, which is what matters
         return Status(
-            space=address.api_url, stage=stage, hardware=hardware, ready=True, quota=await self._quota()
+            space=address.api_url, stage=stage, hardware=hardware, ready=True, **await self._quota(address)
         )
 
-    def _bad_status(self, problem: Phi4Error, *, quota: Quota | None) -> Status:
+    def _bad_status(self, problem: Phi4Error) -> Status:
         stage = (isinstance(problem, SpaceUnavailable) and problem.stage) or "UNREACHABLE"
         lacking = problem if isinstance(problem, ContractNotMet) else None
+        wants_login = isinstance(problem, AuthenticationFailed) and problem.status == _WANTS_LOGIN
         return Status(
-            space=self._server.settings.address.api_url,
-            stage="RUNNING" if lacking else stage,
+            space=self._address.api_url,
+            stage="RUNNING" if lacking or wants_login else stage,
             ready=False,
             problem=problem.what,
             advice=problem.advice,
             endpoints=lacking.found if lacking else (),
             missing=lacking.missing if lacking else (),
-            quota=quota,
         )
 
     async def _queue_size(self, api_prefix: str) -> int | None:
@@ -162,10 +176,13 @@ class Availability:
         size = body.get("queue_size") if isinstance(body, dict) else None
         return size if isinstance(size, int) else None
 
-    async def _quota(self) -> Quota | None:
-        if not self._server.settings.address.on_hub:
-            return None
+    async def _quota(self, address: Address) -> Mapping[str, Any]:
+        """The fields of the status about the quota, for a Space on the Hub."""
+        if not address.on_hub and not address.name:
+            return {}
         try:
-            return await self._hub.quota()
+            return {"quota": await self._hub.quota()}
+        except AuthenticationFailed:
+            return {"quota_problem": _UNREADABLE}
         except Phi4Error:
-            return None
+            return {}

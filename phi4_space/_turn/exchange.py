@@ -20,6 +20,7 @@ from phi4_space._turn.job import JobReader
 from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.retry import Decision, Facts, decide
 from phi4_space._turn.state import Payload, PreparedTurn, SessionState
+from phi4_space._turn.thoughts import Thoughts
 from phi4_space._turns import Event, Notice, Reply, Sent, Waking
 
 
@@ -33,11 +34,12 @@ class Exchange:
         turn: What is asked.
         state: Where the chat stands on the Space; it is moved on, or reset when the turn fails.
         budget: The turn's.
+        thoughts: The turn's.
         new_session_hash: Makes the name of a new session.
         new_call_id: Makes the id of a tool call.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a turn consists of, all of it by keyword
         self,
         *,
         server: GradioServer,
@@ -46,6 +48,7 @@ class Exchange:
         turn: PreparedTurn,
         state: SessionState,
         budget: TurnBudget,
+        thoughts: Thoughts,
         new_session_hash: Callable[[], str],
         new_call_id: Callable[[], str],
     ) -> None:
@@ -56,6 +59,7 @@ class Exchange:
         self._turn = turn
         self._state = state
         self._budget = budget
+        self._thoughts = thoughts
         self._new_session_hash = new_session_hash
         self._new_call_id = new_call_id
         self._decisions: list[Decision] = []
@@ -119,7 +123,9 @@ class Exchange:
                 yield found
         options = self._policy.choose(self._turn.sampling, found.contract.takes, self._turn.caller)
         payload = self._settle_session(found)
-        self._server.check_count(payload.files, found)
+        self._server.check_files(payload.files, found)
+        if payload.system:
+            options["system"] = payload.system
         async with self._server.session(state.session_hash, found) as session:
             event_id = await self._send(session, payload, options, found)
             async with aclosing(self._follow(session, found, event_id)) as events:
@@ -147,6 +153,8 @@ class Exchange:
         state.endpoints = endpoints
         if instance.contract.takes.roles:
             return self._turn.chat()
+        if instance.contract.takes.system:
+            return self._turn.instructed(remembered=state.is_known)
         return self._turn.incremental() if state.is_known else self._turn.full
 
     async def _send(
@@ -157,11 +165,27 @@ class Exchange:
             connections = server.connections
             files = await run_within(server.upload(payload.files, instance)) if payload.files else []
             self._pending = await run_within(
-                session.predict(payload.text, files=files, history=self._state.history, body=payload.body)
+                session.predict(
+                    payload.text,
+                    files=files,
+                    history=self._state.history,
+                    body=payload.body,
+                    options=options,
+                )
             )
             if self._state.is_known and server.connections > connections:
                 await self._check_start()
-        return await run_within(session.post(self._pending, options))
+        connections = server.connections
+        event_id = await run_within(session.post(self._pending, options))
+        if self._state.is_known and server.connections > connections:
+            is_same = False
+            try:
+                await self._check_start()
+                is_same = True
+            finally:
+                if not is_same:
+                    await session.cancel(event_id)
+        return event_id
 
     async def _check_start(self) -> None:
         """Asks whether the Space restarted, where a connection that was thought to be open was not."""
@@ -174,7 +198,9 @@ class Exchange:
         self, session: Session, instance: Instance, event_id: str
     ) -> AsyncGenerator[Event, None]:
         """Reads the job until its end or a stop string, and cancels it when left before its end."""
-        reader = JobReader(instance.contract, self._answer, self._budget, self._settings.limits)
+        reader = JobReader(
+            instance.contract, self._answer, self._budget, self._settings.limits, self._thoughts
+        )
         event: WireEvent | None = None
         try:
             async with aclosing(session.get(event_id)) as wire_events:
@@ -189,7 +215,9 @@ class Exchange:
         finally:
             if not isinstance(event, Finished | Failed | Cancelled | SessionLost):
                 await session.cancel(event_id)
-        self._end = reader.end
+        for _ in self._answer.settle():
+            await self._budget.run_within(checkpoint())
+        self._end, self._files = reader.end, reader.files
         self._budget.count_tokens(reader.end.usage)
         if self._answer.stopped_by is None:
             self._state.commit(reader.end.history)
@@ -206,10 +234,12 @@ class Exchange:
             finish_reason=self._finish_reason(),
             timing=self._budget.timing(),
             sent=sent,
-            space=self._settings.address.api_url,
+            space=self._server.settings.address.api_url,
             model=self._end.model or self._settings.model,
             stopped_by=self._stopped_by(),
             gradio_version=instance.config.gradio_version,
+            thoughts=self._thoughts.whole,
+            files=self._files,
         )
 
     def _stopped_by(self) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from phi4_space._caller import Caller
 from phi4_space._errors import Phi4Error
@@ -18,8 +19,10 @@ from phi4_space._turn.budget import TurnBudget
 from phi4_space._turn.exchange import Exchange
 from phi4_space._turn.files import FileReader
 from phi4_space._turn.option_policy import OptionPolicy
-from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_prepared, to_request
+from phi4_space._turn.prepared import to_prepared
+from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_request
 from phi4_space._turn.state import SessionState
+from phi4_space._turn.thoughts import Thoughts
 from phi4_space._turns import Event, Reply, Rewritten, Turn
 
 
@@ -113,8 +116,9 @@ class TurnRunner:
     ) -> AsyncGenerator[Event, None]:
         """The turn, whose answer is checked, and asked for once more."""
         budget = TurnBudget(self._settings.timeouts, self._settings.limits, self._clock)
-        check = AnswerCheck(request, self._settings.limits)
-        async with aclosing(self._ask(request, state, budget, check, history, new_turns)) as events:
+        thoughts, check = Thoughts(), AnswerCheck(request, self._settings.limits)
+        ask = partial(self._ask, request, state, budget, thoughts)
+        async with aclosing(ask(check, history, new_turns)) as events:
             async for event in events:
                 yield event
         if (rejection := check.rejection()) is not None:
@@ -123,7 +127,7 @@ class TurnRunner:
             history = (*history, *new_turns, LoadedTurn(check.reply.turn))
             new_turns = (LoadedTurn(Turn(role="user", text=rejection.feedback)),)
             check = AnswerCheck(request, self._settings.limits)
-            async with aclosing(self._ask(request, state, budget, check, history, new_turns)) as events:
+            async with aclosing(ask(check, history, new_turns)) as events:
                 async for event in events:
                     yield event
             rejection = check.rejection()
@@ -137,6 +141,7 @@ class TurnRunner:
         request: Request,
         state: SessionState,
         budget: TurnBudget,
+        thoughts: Thoughts,
         check: AnswerCheck,
         history: Sequence[LoadedTurn],
         new_turns: Sequence[LoadedTurn],
@@ -146,9 +151,16 @@ class TurnRunner:
             server=self._server,
             availability=self._availability,
             policy=self._policy,
-            turn=to_prepared(history, new_turns, request, style=self._settings.prompt_style),
+            turn=to_prepared(
+                history,
+                new_turns,
+                request,
+                style=self._settings.prompt_style,
+                prefix=self._settings.prompt_prefix,
+            ),
             state=state,
             budget=budget,
+            thoughts=thoughts,
             new_session_hash=self._new_session_hash,
             new_call_id=self._new_call_id,
         )

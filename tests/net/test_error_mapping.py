@@ -217,7 +217,7 @@ STATUSES: list[tuple[int, bytes, dict[str, str], type[Phi4Error], str]] = [
         body({"detail": {"error": "Not authenticated", "auth_message": None}}),
         JSON,
         AuthenticationFailed,
-        "credentials: Not authenticated",
+        "login: Not authenticated",
     ),
     (401, b"<html>Sign in</html>", HTML, AuthenticationFailed, "a web page"),
     (403, body({"error": "Forbidden"}), JSON, AuthenticationFailed, "credentials: Forbidden"),
