@@ -11,7 +11,7 @@ import parrot
 from PIL import Image
 
 Message = dict[str, Any]
-GRADIO = int(gr.__version__.partition(".")[0])
+GRADIO = int(str(gr.__version__).partition(".")[0])
 # Gradio 5 has to be told; 6 knows no other way.
 AS_MESSAGES: dict[str, Any] = {"type": "messages"} if GRADIO < 6 else {}
 PICTURE = "green.png"  # in the app's folder

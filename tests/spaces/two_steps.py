@@ -9,9 +9,11 @@ import gradio as gr
 import parrot
 
 Message = dict[str, Any]
+Page = Any  # gr.Blocks, as its untyped `with` gives it
 History = list[Message]
-GRADIO = int(gr.__version__.partition(".")[0])
+GRADIO = int(str(gr.__version__).partition(".")[0])
 AS_MESSAGES: dict[str, Any] = {"type": "messages"} if GRADIO < 6 else {}
+AS_PAIRS: dict[str, Any] = {"type": "tuples"}
 PICTURE = "green.png"  # in the app's folder
 
 
@@ -29,7 +31,8 @@ def _asked(history: History) -> tuple[str, list[str], int]:
         entry["role"] == "user" and (at == 0 or history[at - 1]["role"] == "assistant")
         for at, entry in enumerate(history)
     )
-    text, files = "", []
+    text = ""
+    files: list[str] = []
     for entry in reversed(history):
         if entry["role"] != "user":
             break
@@ -69,7 +72,7 @@ def _page(
     answer: Callable[..., Any],
     submit: Callable[..., Any] = add_message,
     **box: Any,
-) -> gr.Blocks:
+) -> Page:
     with gr.Blocks() as demo:
         chatbot = gr.Chatbot(elem_id="chatbot", **AS_MESSAGES)
         chat_input = gr.MultimodalTextbox(
@@ -81,17 +84,17 @@ def _page(
     return demo
 
 
-def demo() -> gr.Blocks:
+def demo() -> Page:
     """Gradio's multimodal demo, on the Hub: all functions are queued, and none answers without the queue."""
     return _page(bot, file_count="multiple").queue(api_open=False)
 
 
-def pictures() -> gr.Blocks:
+def pictures() -> Page:
     """Takes one image a turn."""
     return _page(bot, file_count="single", file_types=["image"])
 
 
-def generator() -> gr.Blocks:
+def generator() -> Page:
     """Shows the question first, then empties the box: its first function yields twice."""
 
     def user(history: History, message: Message) -> Iterator[tuple[History, Any]]:
@@ -101,7 +104,7 @@ def generator() -> gr.Blocks:
     return _page(bot, user, file_count="multiple")
 
 
-def settings() -> gr.Blocks:
+def settings() -> Page:
     """The answer's function takes a system prompt and sliders beside the chat."""
 
     def respond(history: History, system: str, temperature: float, length: int) -> Iterator[History]:
@@ -124,7 +127,7 @@ def settings() -> gr.Blocks:
     return page
 
 
-def user_and_bot() -> gr.Blocks:
+def user_and_bot() -> Page:
     """A plain Textbox, and the two functions of Gradio's first chatbot demo."""
 
     def user(user_message: str, history: History) -> tuple[str, History]:
@@ -139,7 +142,7 @@ def user_and_bot() -> gr.Blocks:
     return page
 
 
-def several() -> gr.Blocks:
+def several() -> Page:
     """Answers in several messages: a thought, words, and a last word."""
 
     def bot(history: History) -> Iterator[History]:
@@ -158,7 +161,7 @@ def several() -> gr.Blocks:
     return _page(bot, file_count="multiple")
 
 
-def illustrator() -> gr.Blocks:
+def illustrator() -> Page:
     """Answers with words and a file; asked for nothing but a picture, with a file alone."""
 
     def bot(history: History) -> History:
@@ -171,7 +174,7 @@ def illustrator() -> gr.Blocks:
     return _page(bot)
 
 
-def two_chatbots() -> gr.Blocks:
+def two_chatbots() -> Page:
     """Two models side by side, each with a Chatbot of its own."""
 
     def ask_both(message: Message, left: History, right: History) -> tuple[Any, History, History]:
@@ -196,7 +199,7 @@ def two_chatbots() -> gr.Blocks:
     return page
 
 
-def tuples() -> gr.Blocks:
+def tuples() -> Page:
     """A Chatbot of pairs, as Gradio had it before messages. Gradio 6 has none."""
 
     def add_message(history: list[Any], message: Message) -> tuple[list[Any], Any]:
@@ -205,7 +208,7 @@ def tuples() -> gr.Blocks:
 
     def bot(history: list[Any]) -> Iterator[list[Any]]:
         question, _ = history[-1]
-        files = []
+        files: list[str] = []
         for said, _ in reversed(history[:-1]):
             if isinstance(said, str):
                 break
@@ -216,7 +219,7 @@ def tuples() -> gr.Blocks:
             yield history
 
     with gr.Blocks() as page:
-        chatbot = gr.Chatbot(type="tuples")
+        chatbot = gr.Chatbot(**AS_PAIRS)
         message = gr.MultimodalTextbox(file_count="multiple")
         message.submit(add_message, [chatbot, message], [chatbot, message]).then(bot, chatbot, chatbot)
     return page
