@@ -156,7 +156,7 @@ async def test_settings_out_of_bounds(plain: Stage) -> None:
 @pytest.mark.app("assistant")
 async def test_settings_that_are_not_there(plain: Stage) -> None:
     """An option that the Space has no input for is warned of, with those that it has."""
-    takes = "system, max_tokens, temperature, top_p, top_k, repetition_penalty"
+    takes = "system, temperature, max_tokens, top_p, top_k, repetition_penalty"
     async with plain.client() as space:
         with pytest.warns(p4.OptionIgnored, match=f"seed.*this Space takes {takes}"):
             await space.areply("Hi.", seed=7)
@@ -376,7 +376,7 @@ async def test_settings_of_two_steps(plain: Stage) -> None:
 async def test_user_and_bot(plain: Stage) -> None:
     """A plain Textbox takes words, and files are refused before anything is sent."""
     async with plain.client() as space:
-        with pytest.raises(p4.TooManyFiles):
+        with pytest.raises(p4.UnsupportedContent, match="text alone"):
             await space.areply("Look.", media=[RED])
         answer = await space.areply("Hi.")
 
