@@ -34,7 +34,7 @@ from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refu
 from phi4_space._turn.run import TurnRunner
 from phi4_space._turn.saved import from_json, to_json
 from phi4_space._turn.state import SessionState
-from phi4_space._turns import Event, MediaLike, Reply, Turn, Waking
+from phi4_space._turns import Event, MediaLike, Reply, ReplyFile, Turn, Waking
 
 
 class SpaceClient(AskMethods):
@@ -246,6 +246,26 @@ class SpaceClient(AskMethods):
         """Uploads media, in one request, and returns them as `Session.predict` takes them."""
         files, server = await self._runtime.files.read(media), self._runtime.server
         return await server.upload(files, await server.instance())
+
+    async def aread_file(self, file: ReplyFile) -> bytes:
+        """Reads a file of an answer from the Space.
+
+        Args:
+            file: One of `Reply.files`.
+
+        Raises:
+            UrlRefused: It is not on the Space's own server, or not there any more.
+            LimitExceeded: It is larger than `Limits.body`.
+            InvalidOption: It is no `ReplyFile`.
+            Phi4Error: It cannot be read otherwise; the class says why.
+        """
+        if not isinstance(file, ReplyFile):
+            raise InvalidOption("file is a ReplyFile", advice="Pass one of the reply's files.")
+        return await self._runtime.server.read_file(file)
+
+    def read_file(self, file: ReplyFile) -> bytes:
+        """`aread_file` for synchronous callers."""
+        return call(lambda: self.aread_file(file))
 
     async def aclose(self) -> None:
         """Closes all connections; the next call opens new ones."""

@@ -170,7 +170,10 @@ class UnsupportedContent(InvalidInput):
 
 
 class UrlRefused(InvalidInput):
-    """A media URL that the fetch policy does not allow, or that could not be loaded."""
+    """A media URL that the fetch policy does not allow, or that could not be loaded.
+
+    Also a file of an answer that is not on its Space's own server, or not there any more.
+    """
 
     usual_advice = "Download it yourself and pass its bytes."
 

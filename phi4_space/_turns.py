@@ -270,13 +270,17 @@ class Thought:
 
     Attributes:
         text: The text.
-        title: What the Space calls it, such as "Thinking" or "Used tool get_weather", if it has a name.
+        title: What the Space calls it, such as "Thinking" or "Used tool get_weather", if it has one; it may
+            change while the text grows.
         number: Which of the answer's thoughts it is, from 0.
+        rewritten: Whether the Space replaced what it had sent of this thought, so that this event takes the
+            place of all before it with the same number; without text, it is withdrawn. False in a `Reply`.
     """
 
     text: str
     title: str | None = None
     number: int = 0
+    rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

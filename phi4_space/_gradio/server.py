@@ -20,6 +20,7 @@ from phi4_space._errors import FileTooLarge, Phi4Error, Step, UnexpectedAnswer, 
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import Config, to_config
 from phi4_space._gradio.queue import file_data
+from phi4_space._gradio.reply_file import file_path, missing
 from phi4_space._gradio.session import Instance, Session
 from phi4_space._media.read import refuse_too_many
 from phi4_space._net.deadlines import within_total
@@ -28,7 +29,7 @@ from phi4_space._net.origin import Origin
 from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
 from phi4_space._sync.locks import LoopLock
-from phi4_space._turns import File
+from phi4_space._turns import File, ReplyFile
 
 _TRUSTED = 5.0
 """Seconds for which a Space is taken to be the same start as before, without asking.
@@ -36,6 +37,10 @@ _TRUSTED = 5.0
 After as long uvicorn closes idle connections, so that the question costs one round trip where a new
 connection is paid for already. A Space that restarts faster shows by the connections it broke.
 """
+
+
+_NO_FILE = {403, 404}
+"""Gradio answers so where a file is not there, or not one of those that may be read."""
 
 
 class _Connections:
@@ -155,6 +160,28 @@ class GradioServer:
                 file_data(self._uploaded[key], name=file.name, mime_type=file.mime_type, size=len(file.data))
                 for key, file in zip(digests, files, strict=True)
             ]
+
+    async def read_file(self, file: ReplyFile) -> bytes:
+        """The bytes of a file that an answer holds.
+
+        Raises:
+            UrlRefused: It is not on the Space's own server, or not there any more.
+            LimitExceeded: It is larger than `Limits.body`.
+            Phi4Error: It cannot be loaded otherwise; the class says why.
+        """
+        instance = await self.instance()
+        with (
+            self.host.translate_errors("fetch"),
+            within_total(self.settings.timeouts, "The file was not read"),
+        ):
+            path = file_path(file, self.host.origin, instance.config.api_prefix)
+            async with self._pool.borrow() as client:
+                try:
+                    return await self.host.read(client, path)
+                except Phi4Error as exc:
+                    if exc.status in _NO_FILE:
+                        raise missing(file) from exc
+                    raise
 
     @asynccontextmanager
     async def session(self, session_hash: str, instance: Instance) -> AsyncIterator[Session]:

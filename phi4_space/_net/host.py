@@ -109,14 +109,27 @@ class Host:
             files=files,
             timeout=to_httpx(self.timeouts, read=self.timeouts.request),
         )
-        with within_request(self.timeouts) as on_chunk_sent:
-            response = await self._send(client, request, on_chunk_sent)
-            try:
-                body = await self._body(response)
-            finally:
-                await response.aclose()
-        check(response, body)
+        response, body = await self._receive(client, request)
         return _from_content(response, body, self.limits)
+
+    async def read(self, client: httpx.AsyncClient, path: str) -> bytes:
+        """Requests a file, and returns its bytes.
+
+        Args:
+            client: Sends the request; made by `client`.
+            path: The path on the server, each segment behind a slash.
+
+        Raises:
+            Phi4Error: The response is not a success, too late or too large; the class says which.
+        """
+        request = client.build_request(
+            "GET",
+            self.origin.url(path),
+            headers={**self.headers, **HEADERS},
+            timeout=to_httpx(self.timeouts, read=self.timeouts.request),
+        )
+        _, body = await self._receive(client, request)
+        return body
 
     async def listen(
         self, client: httpx.AsyncClient, path: str, *, params: Mapping[str, str]
@@ -150,6 +163,18 @@ class Host:
         finally:
             with suppress(httpx.HTTPError):
                 await response.aclose()
+
+    async def _receive(
+        self, client: httpx.AsyncClient, request: httpx.Request
+    ) -> tuple[httpx.Response, bytes]:
+        with within_request(self.timeouts) as on_chunk_sent:
+            response = await self._send(client, request, on_chunk_sent)
+            try:
+                body = await self._body(response)
+            finally:
+                await response.aclose()
+        check(response, body)
+        return response, body
 
     async def _send(
         self, client: httpx.AsyncClient, request: httpx.Request, on_chunk_sent: Callable[[], None]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_reader import AnswerPiece, CallReader
 from phi4_space._prompt.stop import StopReader
+from phi4_space._turn.growth import compare, is_same
 from phi4_space._turns import BrokenCall, Delta, Rewritten, ToolCall
 
 _STEP = 16_384
@@ -53,29 +54,47 @@ class Answer:
         """What was to be a call so far, and cannot be read as one."""
         return tuple(self._broken_calls)
 
-    def steps(self, snapshot: str) -> Iterator[str]:
-        """Cuts a snapshot into those that would have come before it, had the answer grown in smaller pieces.
+    def read(self, snapshot: str) -> Generator[Sequence[Delta | Rewritten], None, None]:
+        """Takes the whole answer as it stands, and yields what is new, in parts that take a moment each.
 
-        To read one takes a moment. Where a Space sends much at once, others get a turn between them.
-        """
-        known = len(self._snapshot) if snapshot.startswith(self._snapshot) else 0
-        for end in range(known + _STEP, len(snapshot), _STEP):
-            yield snapshot[:end]
-        yield snapshot
-
-    def read(self, snapshot: str) -> list[Delta | Rewritten]:
-        """Takes the whole answer as it stands, and returns what is new.
+        Where a Space sends much at once, others get a turn between them. A text of which only indentation
+        changed goes on where it was: what was passed on stays, and `settle` puts it right at the end.
 
         Args:
             snapshot: The text so far; usually the last one with more at its end.
         """
-        before = self.text
+        before, start = self.text, len(self._snapshot)
         if not snapshot.startswith(self._snapshot):
-            self._start_reading()
-        new_text = snapshot[len(self._snapshot) :]
-        self._take(self._stops.feed(self._reader.feed(new_text)))
+            position = yield from compare(self._snapshot, snapshot)
+            if position is None:
+                self._start_reading()
+            else:
+                self._is_indented_anew = True
+            start = position or 0
         self._snapshot = snapshot
-        return self._changes(before)
+        for end in (*range(start + _STEP, len(snapshot), _STEP), len(snapshot)):
+            self._take(self._stops.feed(self._reader.feed(snapshot[start:end])))
+            yield self._changes(before)
+            before, start = self.text, end
+
+    def settle(self) -> Iterator[None]:
+        """Reads the last snapshot as a whole, at the end, if indentation changed meanwhile.
+
+        Text and calls are then those of that snapshot, provided that it says the same as what was passed on;
+        where it does not, as where a stop string begins with a line's indentation, they stay as they are.
+
+        Yields:
+            Nothing, after each moment of work.
+        """
+        if not self._is_indented_anew:
+            return
+        whole = Answer(self._tools, self._new_call_id, stop=self._stop, limits=self._limits)
+        for _ in whole.read(self._snapshot):
+            yield
+        whole.close()
+        if whole.stopped_by == self.stopped_by and is_same(whole.text, self.text):
+            self.text = whole.text
+            self._tool_calls, self._broken_calls = [*whole.tool_calls], [*whole.broken_calls]
 
     def close(self) -> list[Delta | Rewritten]:
         """Ends the answer, and returns what was still held back."""
@@ -86,6 +105,7 @@ class Answer:
     def _start_reading(self) -> None:
         self.text = ""
         self._snapshot = ""
+        self._is_indented_anew = False
         self._tool_calls: list[ToolCall] = []
         self._broken_calls: list[BrokenCall] = []
         self._reader = CallReader(self._tools, new_id=self._new_call_id, limits=self._limits)

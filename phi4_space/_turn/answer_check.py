@@ -11,6 +11,7 @@ from phi4_space._errors import Phi4Error, ResponseFormatNotMet, ToolChoiceNotMet
 from phi4_space._limits import Limits
 from phi4_space._prompt.json_answer import JsonReader, correct_json
 from phi4_space._prompt.tools import argument_error, correct_call
+from phi4_space._turn.growth import end_of
 from phi4_space._turn.request import Request
 from phi4_space._turns import Delta, Event, Reply, Rewritten
 
@@ -58,6 +59,8 @@ class AnswerCheck:
         match event:
             case Reply():
                 self.reply = event
+                if self._reader is not None and self._reader.full_text != event.text:
+                    self._reader = self._new_reader(event.text)  # indented otherwise than the deltas
                 return []
             case Delta() | Rewritten() if self._request.must_call:
                 self._held.append(event)  # an answer in prose is no answer then
@@ -65,8 +68,8 @@ class AnswerCheck:
             case Delta(text):
                 return self._append(text if self._reader is None else self._reader.feed(text))
             case Rewritten(text):
-                self._reader = self._new_reader()
-                return self._replace(text if self._reader is None else self._reader.feed(text))
+                self._reader = self._new_reader(text)
+                return self._replace(text if self._reader is None else self._reader.text)
             case _:
                 return [event]
 
@@ -91,17 +94,22 @@ class AnswerCheck:
             return [*self._replace(self.reply.text), self.reply]  # words beside a call are not to be JSON
         return [replace(self.reply, text=self._reader.text)]
 
-    def _new_reader(self) -> JsonReader | None:
+    def _new_reader(self, text: str = "") -> JsonReader | None:
+        """A reader that has read a text, if the answer is to be JSON."""
         wanted = self._request.response_format
-        return JsonReader(wanted) if wanted is not None and not self._request.must_call else None
+        if wanted is None or self._request.must_call:
+            return None
+        reader = JsonReader(wanted)
+        reader.feed(text)
+        return reader
 
     def _append(self, text: str) -> list[Event]:
         self.visible += text
         return [Delta(text)] if text else []
 
     def _replace(self, text: str) -> list[Event]:
-        if text.startswith(self.visible):
-            return self._append(text[len(self.visible) :])
+        if (end := end_of(self.visible, text)) is not None:
+            return self._append(text[end:])
         self.visible = text
         return [Rewritten(text)]
 

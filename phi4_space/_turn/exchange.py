@@ -20,6 +20,7 @@ from phi4_space._turn.job import JobReader
 from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.retry import Decision, Facts, decide
 from phi4_space._turn.state import Payload, PreparedTurn, SessionState
+from phi4_space._turn.thoughts import Thoughts
 from phi4_space._turns import Event, Notice, Reply, Sent, Waking
 
 
@@ -33,11 +34,12 @@ class Exchange:
         turn: What is asked.
         state: Where the chat stands on the Space; it is moved on, or reset when the turn fails.
         budget: The turn's.
+        thoughts: The turn's.
         new_session_hash: Makes the name of a new session.
         new_call_id: Makes the id of a tool call.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a turn consists of, all of it by keyword
         self,
         *,
         server: GradioServer,
@@ -46,6 +48,7 @@ class Exchange:
         turn: PreparedTurn,
         state: SessionState,
         budget: TurnBudget,
+        thoughts: Thoughts,
         new_session_hash: Callable[[], str],
         new_call_id: Callable[[], str],
     ) -> None:
@@ -56,6 +59,7 @@ class Exchange:
         self._turn = turn
         self._state = state
         self._budget = budget
+        self._thoughts = thoughts
         self._new_session_hash = new_session_hash
         self._new_call_id = new_call_id
         self._decisions: list[Decision] = []
@@ -174,7 +178,9 @@ class Exchange:
         self, session: Session, instance: Instance, event_id: str
     ) -> AsyncGenerator[Event, None]:
         """Reads the job until its end or a stop string, and cancels it when left before its end."""
-        reader = JobReader(instance.contract, self._answer, self._budget, self._settings.limits)
+        reader = JobReader(
+            instance.contract, self._answer, self._budget, self._settings.limits, self._thoughts
+        )
         event: WireEvent | None = None
         try:
             async with aclosing(session.get(event_id)) as wire_events:
@@ -189,7 +195,9 @@ class Exchange:
         finally:
             if not isinstance(event, Finished | Failed | Cancelled | SessionLost):
                 await session.cancel(event_id)
-        self._end = reader.end
+        for _ in self._answer.settle():
+            await self._budget.run_within(checkpoint())
+        self._end, self._files = reader.end, reader.files
         self._budget.count_tokens(reader.end.usage)
         if self._answer.stopped_by is None:
             self._state.commit(reader.end.history)
@@ -210,6 +218,8 @@ class Exchange:
             model=self._end.model or self._settings.model,
             stopped_by=self._stopped_by(),
             gradio_version=instance.config.gradio_version,
+            thoughts=self._thoughts.whole,
+            files=self._files,
         )
 
     def _stopped_by(self) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from phi4_space._errors import LimitExceeded, StreamLost, TurnCancelled, UnexpectedAnswer
 from phi4_space._gradio.contract import Contract, Reading
@@ -12,7 +11,8 @@ from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler
 from phi4_space._turn.answer import Answer
 from phi4_space._turn.budget import TurnBudget
-from phi4_space._turns import Event, Notice, Progress, Queued, Started
+from phi4_space._turn.thoughts import Thoughts
+from phi4_space._turns import Event, Notice, Progress, Queued, ReplyFile, Started
 
 
 class JobReader:
@@ -23,15 +23,21 @@ class JobReader:
         answer: Takes the answer as it grows.
         budget: The turn's.
         limits: How long the answer may be.
+        thoughts: Takes its thoughts as they grow.
 
     Attributes:
         end: What the job's outputs held at its end; nothing before.
+        files: The files that they held last.
     """
 
-    def __init__(self, contract: Contract, answer: Answer, budget: TurnBudget, limits: Limits) -> None:
+    def __init__(
+        self, contract: Contract, answer: Answer, budget: TurnBudget, limits: Limits, thoughts: Thoughts
+    ) -> None:
         self.end = Reading(None)
+        self.files: tuple[ReplyFile, ...] = ()
         self._contract = contract
         self._answer = answer
+        self._thoughts = thoughts
         self._budget = budget
         self._limits = limits
 
@@ -52,27 +58,28 @@ class JobReader:
                 self._budget.count_notice()
                 yield [event]
             case Snapshot(outputs):
-                yield from self._grow(self._contract.read(outputs).text or "")
+                yield from self._grow(self._contract.read(outputs))
             case Finished(outputs):
-                yield from self._finish(outputs)
+                yield from self._finish(self._contract.read(outputs))
             case _:
                 yield _end_badly(event)
 
-    def _grow(self, text: str) -> Iterator[Sequence[Event]]:
-        if len(text) > self._limits.answer:
+    def _grow(self, reading: Reading) -> Iterator[Sequence[Event]]:
+        text, thoughts = reading.text or "", reading.thoughts
+        if len(text) + sum(len(one.text) + len(one.title or "") for one in thoughts) > self._limits.answer:
             what = f"The answer has more than {self._limits.answer} characters"
             raise LimitExceeded(what, which="answer", limit=self._limits.answer)
-        for step in self._answer.steps(text):
-            events = self._answer.read(step)
+        self.files = reading.files
+        yield self._thoughts.read(thoughts)
+        for events in self._answer.read(text):
             if events:
                 self._budget.mark("first_text")
             yield events
 
-    def _finish(self, outputs: Sequence[Any]) -> Iterator[Sequence[Event]]:
-        reading = self._contract.read(outputs)
-        if reading.text is None:
+    def _finish(self, reading: Reading) -> Iterator[Sequence[Event]]:
+        if reading.text is None and not reading.files:
             raise UnexpectedAnswer("The Space ended the turn without an answer")
-        yield from self._grow(reading.text)
+        yield from self._grow(reading)
         self.end = reading
         yield self._answer.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from phi4_space._caller import Caller
 from phi4_space._errors import Phi4Error
@@ -20,6 +21,7 @@ from phi4_space._turn.files import FileReader
 from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_prepared, to_request
 from phi4_space._turn.state import SessionState
+from phi4_space._turn.thoughts import Thoughts
 from phi4_space._turns import Event, Reply, Rewritten, Turn
 
 
@@ -113,8 +115,9 @@ class TurnRunner:
     ) -> AsyncGenerator[Event, None]:
         """The turn, whose answer is checked, and asked for once more."""
         budget = TurnBudget(self._settings.timeouts, self._settings.limits, self._clock)
-        check = AnswerCheck(request, self._settings.limits)
-        async with aclosing(self._ask(request, state, budget, check, history, new_turns)) as events:
+        thoughts, check = Thoughts(), AnswerCheck(request, self._settings.limits)
+        ask = partial(self._ask, request, state, budget, thoughts)
+        async with aclosing(ask(check, history, new_turns)) as events:
             async for event in events:
                 yield event
         if (rejection := check.rejection()) is not None:
@@ -123,7 +126,7 @@ class TurnRunner:
             history = (*history, *new_turns, LoadedTurn(check.reply.turn))
             new_turns = (LoadedTurn(Turn(role="user", text=rejection.feedback)),)
             check = AnswerCheck(request, self._settings.limits)
-            async with aclosing(self._ask(request, state, budget, check, history, new_turns)) as events:
+            async with aclosing(ask(check, history, new_turns)) as events:
                 async for event in events:
                     yield event
             rejection = check.rejection()
@@ -137,6 +140,7 @@ class TurnRunner:
         request: Request,
         state: SessionState,
         budget: TurnBudget,
+        thoughts: Thoughts,
         check: AnswerCheck,
         history: Sequence[LoadedTurn],
         new_turns: Sequence[LoadedTurn],
@@ -149,6 +153,7 @@ class TurnRunner:
             turn=to_prepared(history, new_turns, request, style=self._settings.prompt_style),
             state=state,
             budget=budget,
+            thoughts=thoughts,
             new_session_hash=self._new_session_hash,
             new_call_id=self._new_call_id,
         )

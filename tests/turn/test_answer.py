@@ -30,9 +30,17 @@ def joined(changes: Iterable[Delta | Rewritten]) -> str:
     return text
 
 
+def look(growing: Answer, snapshot: str) -> News:
+    """What is new of an answer that grew to a snapshot."""
+    return [event for part in growing.read(snapshot) for event in part]
+
+
 def read(growing: Answer, snapshots: Iterable[str]) -> News:
     """All news of an answer, its end included."""
-    return [event for snapshot in snapshots for event in growing.read(snapshot)] + growing.close()
+    changes = [event for snapshot in snapshots for event in look(growing, snapshot)] + growing.close()
+    for _ in growing.settle():
+        pass
+    return changes
 
 
 def meant(finished: Answer) -> list[tuple[str, dict[str, object]]]:
@@ -83,7 +91,7 @@ def test_a_broken_call_is_kept_and_never_shown() -> None:
     (broken,) = growing.broken_calls
     assert broken.text == f"{CALL[:-20]}<|/tool_call|>"
     assert "JSON is invalid" in broken.reason
-    assert growing.read("No call.") == [Rewritten("No call.")]
+    assert look(growing, "No call.") == [Rewritten("No call.")]
     assert growing.broken_calls == ()
 
 
@@ -91,7 +99,7 @@ def test_text_held_back_for_nothing_is_shown_at_the_end() -> None:
     """What began like a call and is none comes out with the answer's end, as it was written."""
     growing = answer("weather")
 
-    assert growing.read("x <|tool_ca") == [Delta("x ")]
+    assert look(growing, "x <|tool_ca") == [Delta("x ")]
     assert growing.close() == [Delta("<|tool_ca")]
     assert growing.text == "x <|tool_ca"
     assert growing.tool_calls == ()
@@ -101,7 +109,9 @@ def test_without_tools_nothing_is_held_back() -> None:
     """Where no tool is on offer, every character is shown as it comes."""
     growing = answer()
 
-    assert [growing.read(CALL[:end]) for end in range(1, len(CALL) + 1)] == [[Delta(piece)] for piece in CALL]
+    assert [look(growing, CALL[:end]) for end in range(1, len(CALL) + 1)] == [
+        [Delta(piece)] for piece in CALL
+    ]
     assert growing.close() == []
 
 
@@ -109,11 +119,11 @@ def test_calls_taken_back_do_not_count() -> None:
     """A rewrite starts the answer anew, its calls too; a call that stays gets an id of its own again."""
     growing = answer("weather")
 
-    growing.read(CALL)
+    look(growing, CALL)
     assert [call.id for call in growing.tool_calls] == ["call-1"]
-    growing.read(f"Wait. {CALL}")
+    look(growing, f"Wait. {CALL}")
     assert [call.id for call in growing.tool_calls] == ["call-2"]
-    assert growing.read("No call.") == [Rewritten("No call.")]
+    assert look(growing, "No call.") == [Rewritten("No call.")]
     assert growing.tool_calls == ()
 
 
@@ -121,8 +131,8 @@ def test_a_rewrite_of_what_was_never_shown_is_none() -> None:
     """Held-back text that changes was seen by nobody, so what follows is a delta."""
     growing = answer("weather")
 
-    assert growing.read("x <|tool_ca") == [Delta("x ")]
-    assert growing.read("x or y") == [Delta("or y")]
+    assert look(growing, "x <|tool_ca") == [Delta("x ")]
+    assert look(growing, "x or y") == [Delta("or y")]
 
 
 @pytest.mark.parametrize(
@@ -215,5 +225,5 @@ def test_what_was_shown_is_never_more_than_there_is(text: str, tools: tuple[str,
     so_far = ""
 
     for end in range(len(text) + 1):
-        so_far += joined(growing.read(text[:end]))
+        so_far += joined(look(growing, text[:end]))
         assert so_far == growing.text
