@@ -161,6 +161,36 @@ async def test_file_that_the_space_does_not_hand_out(apps: Apps) -> None:
             await space.aread_file(file)
 
 
+@pytest.mark.xfail(strict=True, reason="a component's relative path is taken for words")
+async def test_picture_as_a_component(apps: Apps) -> None:
+    """A component alone, of a file beside the app, is a file."""
+    async with apps.client("gallery") as space:
+        answer = await space.areply("a picture")
+        (file,) = answer.files
+        assert await space.aread_file(file) == GREEN
+
+    assert answer.text == ""
+
+
+@pytest.mark.xfail(strict=True, reason="what Gradio makes of a picture that is no file is taken for words")
+async def test_picture_that_is_not_sent(apps: Apps) -> None:
+    """A picture that Gradio keeps, drawn by the app, is an error that says so, not an answer."""
+    async with apps.client("painter") as space:
+        with pytest.raises(p4.Phi4Error):
+            await space.areply("drawing")
+
+
+@pytest.mark.xfail(strict=True, reason="a component that Gradio does not send is dropped silently")
+async def test_picture_below_a_caption(apps: Apps) -> None:
+    """Of a picture in a list Gradio sends nothing but its class; a notice says that, beside the words."""
+    async with apps.client("painter") as space:
+        events = [event async for event in space.astream("caption")]
+
+    assert isinstance(events[-1], p4.Reply)
+    assert events[-1].text == "A green square."
+    assert any(isinstance(event, p4.Notice) for event in events)
+
+
 async def test_login(apps: Apps) -> None:
     """A Space behind a login says so, and answers who brings the login's cookies."""
     url = apps.url("locked")
@@ -219,7 +249,7 @@ def test_command(apps: Apps, name: str, doctor: str) -> None:
 
     assert (asked.exit_code, found.exit_code) == (0, 0)
     assert asked.stdout.startswith("Turn 1: you said 'Hi.'")
-    (contract,) = (line for line in found.stdout.splitlines() if line.startswith("contract"))
+    (contract,) = (line for line in found.stdout.splitlines() if line.startswith("ok      contract"))
     assert doctor in contract
 
 

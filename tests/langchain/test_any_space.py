@@ -80,7 +80,7 @@ def test_files_and_settings(chat: Callable[..., ChatPhi4]) -> None:
     """Images, audio, options and the system message reach the Space where they belong, and nothing warns."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        answer = chat(temperature=0.2, max_tokens=64, top_p=0.5, strict=True).invoke(
+        answer = chat(temperature=0.2, max_tokens=64, top_p=0.5).invoke(
             [SystemMessage("Be kind."), picture_and_sound("Look.")]
         )
 

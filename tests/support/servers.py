@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -61,9 +62,12 @@ def plain_apps(python: str) -> Iterator[Callable[[str], str]]:
         What launches one by its name, and returns its URL.
     """
     program = [python, "-W", "ignore", str(ROOT / "tests/spaces/plain.py")]
-    with subprocess.Popen(  # noqa: S603 - our own program
-        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryFile("a+") as log,  # errors are printed there, which some apps make on demand
+        subprocess.Popen(  # noqa: S603 - our own program
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
         names, urls = process.stdin, process.stdout
@@ -73,7 +77,8 @@ def plain_apps(python: str) -> Iterator[Callable[[str], str]]:
             for line in urls:  # Gradio may print lines of its own
                 if line.startswith(f"{name} http"):
                     return line.split()[1]
-            raise AssertionError(f"{name} did not start; see what the process printed on stderr")
+            log.seek(0)
+            raise AssertionError(f"{name} did not start:\n{log.read()}")
 
         yield launch
         process.terminate()
