@@ -1,8 +1,11 @@
 """One answer, as a message or as chunks. Knows events and core's messages; no model, no I/O.
 
 A chunk's shape matters, since what does not fit is merged wrongly without an error: text comes first and
-calls last, never both in one chunk; each call has a whole number of its own, above that of the text; and
-what may occur only once, names and numbers, is in the last chunk.
+calls last, never both in one chunk; each call has a whole number of its own, above those of what came before;
+and what may occur only once, names and numbers, is in the last chunk.
+
+Thoughts are where core looks for them, in `additional_kwargs["reasoning_content"]`: it makes a `reasoning`
+block of that, and `content` remains a string.
 """
 
 from __future__ import annotations
@@ -28,9 +31,11 @@ from phi4_space import (
     Reply,
     Rewritten,
     StreamLost,
+    Thought,
     UnexpectedAnswer,
     Waking,
 )
+from phi4_space.interop import end_of
 
 _PROVIDER = "phi4"
 _MARK = "<|tool_call|>"
@@ -84,6 +89,7 @@ class ReplyCollector:
         """The answer as `_generate` returns it."""
         message = AIMessage(
             content=self.reply.text,
+            additional_kwargs=_reasoning(_GAP.join(one.text for one in self.reply.thoughts if one.text)),
             tool_calls=[
                 tool_call(name=call.name, args=dict(call.arguments), id=call.id)
                 for call in self.reply.tool_calls
@@ -106,6 +112,8 @@ class ReplyCollector:
             "event_id": reply.sent.event_id,
             "attempts": reply.sent.attempts,
             "timing": asdict(reply.timing),
+            "thoughts": [{"title": one.title, "text": one.text} for one in reply.thoughts] or None,
+            "reply_files": [asdict(file) for file in reply.files] or None,
             **self._events,
         }
         return {name: value for name, value in metadata.items() if value is not None}
@@ -125,7 +133,9 @@ class ChunkBuilder:
 
     A chunk cannot be withdrawn. Where the Space replaces text that was streamed, the new text follows
     whole after an empty line, and the last chunk's metadata has it as `final_text`; where the answer was to
-    have a format, nothing may follow, and an error is raised.
+    have a format, nothing may follow, and an error is raised. Text of which only indentation changed goes on,
+    and is `final_text` as well. Thoughts follow each other after an empty line, replaced ones too, and the
+    last chunk's metadata has them as they were at the end.
 
     Args:
         collector: The answer's events; each is added there first.
@@ -138,6 +148,9 @@ class ChunkBuilder:
         self._text = ""  # the answer as the Space has it, as far as it was streamed
         self._gap = ""
         self._rewritten = False
+        self._thought: int | None = None  # the number of the one that was streamed last
+        self._kind = ""
+        self._kinds = 0  # how often the kind of what is streamed changed; core numbers its blocks so
 
     def add(self, event: Event) -> Iterator[ChatGenerationChunk]:
         """The chunks that an event makes; the last of all come with the reply.
@@ -148,6 +161,8 @@ class ChunkBuilder:
         match event:
             case Delta():
                 yield from self._append(event.text)
+            case Thought():
+                yield from self._think(event)
             case Rewritten():
                 yield from self._append_rest_of(event.text)
             case Reply():
@@ -158,13 +173,27 @@ class ChunkBuilder:
 
     def _append(self, text: str) -> Iterator[ChatGenerationChunk]:
         if text:
+            self._begin("text")
             yield _chunk(self._gap + text)
             self._text, self._gap = self._text + text, ""
 
     def _append_rest_of(self, text: str) -> Iterator[ChatGenerationChunk]:
-        if not text.startswith(self._text):
+        end = end_of(self._text, text)
+        if end is None:
             self._rewrite()
-        yield from self._append(text[len(self._text) :])
+        yield from self._append(text[end or 0 :])
+
+    def _think(self, thought: Thought) -> Iterator[ChatGenerationChunk]:
+        if thought.text:
+            self._begin("reasoning")
+            is_another = thought.rewritten or thought.number != self._thought
+            gap = _GAP if is_another and self._thought is not None else ""
+            yield _chunk(thought=gap + thought.text)
+            self._thought = thought.number
+
+    def _begin(self, kind: str) -> None:
+        self._kinds += kind != self._kind
+        self._kind = kind
 
     def _rewrite(self) -> None:
         if self._formatted:
@@ -179,7 +208,7 @@ class ChunkBuilder:
         for call in self._calls(reply):
             yield _chunk(calls=[call])
         metadata = self._collector.metadata()
-        if self._rewritten:
+        if self._rewritten or self._text != reply.text:
             metadata["final_text"] = reply.text
         yield _chunk(metadata=metadata, usage=self._collector.usage(), position="last")
 
@@ -189,16 +218,16 @@ class ChunkBuilder:
             for call in reply.tool_calls
         ]
         unparsed = [(None, call["args"], call["id"]) for call in _invalid_calls(reply)]
-        first = 1 if self._text or self._rewritten else 0  # the text, if there is one, is block 0
         return [
             tool_call_chunk(name=name, args=args, id=id_, index=index)
-            for index, (name, args, id_) in enumerate([*parsed, *unparsed], first)
+            for index, (name, args, id_) in enumerate([*parsed, *unparsed], self._kinds)
         ]
 
 
 def _chunk(
     text: str = "",
     *,
+    thought: str = "",
     calls: Sequence[ToolCallChunk] = (),
     metadata: dict[str, Any] | None = None,
     usage: UsageMetadata | None = None,
@@ -206,12 +235,18 @@ def _chunk(
 ) -> ChatGenerationChunk:
     message = AIMessageChunk(
         content=text,
+        additional_kwargs=_reasoning(thought),
         tool_call_chunks=list(calls),
         response_metadata={"model_provider": _PROVIDER, **(metadata or {})},
         usage_metadata=usage,
         chunk_position=position,
     )
     return ChatGenerationChunk(message=message)
+
+
+def _reasoning(text: str) -> dict[str, str]:
+    """Additional arguments of a message with thoughts."""
+    return {"reasoning_content": text} if text else {}
 
 
 def _invalid_calls(reply: Reply) -> list[InvalidToolCall]:

@@ -2,14 +2,17 @@
 
 Each response of a stream holds the whole answer so far as its message, and what is new as its delta. Joined,
 the deltas are the answer. Where the Space replaces text they cannot be: the message is right then, and the
-delta is the whole new text, unless it continues the old.
+delta is the whole new text, unless it continues the old, apart from its indentation.
+
+Thoughts are blocks of the message, and what is new of them is `additional_kwargs["thinking_delta"]`, where
+core's agents look for it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, closing
 from typing import Any, TypeVar
 
@@ -20,15 +23,30 @@ from llama_index.core.base.llms.types import (
     ContentBlock,
     MessageRole,
     TextBlock,
+    ThinkingBlock,
     ToolCallBlock,
 )
 
 from llama_index_phi4._callbacks import EventSink
 from llama_index_phi4._options import Call
 from llama_index_phi4._tools import to_blocks
-from phi4_space import Delta, Event, Notice, Progress, Queued, Reply, Rewritten, SpaceClient, ToolCall, Usage
+from phi4_space import (
+    Delta,
+    Event,
+    Notice,
+    Progress,
+    Queued,
+    Reply,
+    Rewritten,
+    SpaceClient,
+    Thought,
+    ToolCall,
+    Usage,
+)
+from phi4_space.interop import end_of
 
 T = TypeVar("T")
+_GAP = "\n\n"
 
 
 def ask(client: SpaceClient, call: Call, *, to: Callable[[ChatResponse], T]) -> Generator[T, None, None]:
@@ -87,6 +105,8 @@ class ResponseBuilder:
     def __init__(self, space: str, *, parallel: bool = True) -> None:
         self._parallel = parallel
         self._text = ""
+        self._thoughts: dict[int, Thought] = {}
+        self._thought: int | None = None  # the number of the one that grew last
         self._raw: dict[str, Any] = {"space": space}
 
     def add(self, event: Event) -> ChatResponse | None:
@@ -99,6 +119,8 @@ class ResponseBuilder:
                 return self._grown(self._text + text)
             case Rewritten(text):
                 return self._grown(text)
+            case Thought():
+                return self._thinking(event)
             case Reply():
                 return self._ended(event)
             case Queued():
@@ -110,20 +132,34 @@ class ResponseBuilder:
         return None
 
     def _grown(self, text: str, calls: tuple[ToolCall, ...] = ()) -> ChatResponse:
-        delta = "" if self._text.startswith(text) else text.removeprefix(self._text)
+        delta = "" if self._text.startswith(text) else text[end_of(self._text, text) or 0 :]
         self._text = text
         blocks = to_blocks(calls)
         return ChatResponse(
             message=ChatMessage(
                 role=MessageRole.ASSISTANT,
-                blocks=_blocks(text, blocks),
+                blocks=_blocks(text, self._thoughts, blocks),
                 additional_kwargs={"tool_calls": _mirrored(blocks)} if blocks else {},
             ),
             delta=delta,
             raw=dict(self._raw),
         )
 
+    def _thinking(self, event: Thought) -> ChatResponse | None:
+        known = None if event.rewritten else self._thoughts.pop(event.number, None)
+        whole = event if known is None else dataclasses.replace(event, text=known.text + event.text)
+        self._thoughts[event.number] = whole
+        if not event.text:
+            return None
+        is_another = event.rewritten or event.number != self._thought
+        gap = _GAP if is_another and self._thought is not None else ""
+        self._thought = event.number
+        response = self._grown(self._text)
+        response.additional_kwargs = {"thinking_delta": gap + event.text}
+        return response
+
     def _ended(self, reply: Reply) -> ChatResponse:
+        self._thoughts = {thought.number: thought for thought in reply.thoughts}
         calls = reply.tool_calls if self._parallel else reply.tool_calls[:1]
         self._raw |= {
             "model": reply.model,
@@ -135,6 +171,8 @@ class ResponseBuilder:
         }
         if reply.stopped_by is not None:
             self._raw["stopped_by"] = reply.stopped_by
+        if reply.files:
+            self._raw["reply_files"] = [dataclasses.asdict(file) for file in reply.files]
         if left_out := reply.tool_calls[len(calls) :]:
             self._raw["calls_left_out"] = [call.name for call in left_out]
         if reply.broken_calls:
@@ -164,10 +202,16 @@ def to_completion_response(response: ChatResponse) -> CompletionResponse:
     )
 
 
-def _blocks(text: str, calls: list[ToolCallBlock]) -> list[ContentBlock]:
+def _blocks(text: str, thoughts: Mapping[int, Thought], calls: list[ToolCallBlock]) -> list[ContentBlock]:
     # There is always a block, and text comes first: core looks at the first.
     texts: list[ContentBlock] = [TextBlock(text=text)] if text or not calls else []
-    return [*texts, *calls]
+    known = [thoughts[number] for number in sorted(thoughts)]
+    return [*texts, *(_block(thought) for thought in known if thought.text or thought.title), *calls]
+
+
+def _block(thought: Thought) -> ThinkingBlock:
+    named = {} if thought.title is None else {"title": thought.title}
+    return ThinkingBlock(content=thought.text, additional_information=named)
 
 
 def _mirrored(calls: list[ToolCallBlock]) -> list[dict[str, Any]]:

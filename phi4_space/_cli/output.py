@@ -70,12 +70,15 @@ class TextDisplay:
         self._live: LiveLine | None = None
         self._status = ""
         self._in_line = False  # whether the last line of the answer is not ended yet
+        self._in_thought = False  # whether that of a thought is not
+        self._thought: int | None = None  # the number of the one that was shown last
 
     def show_status(self, status: str) -> None:
         """Shows what is being done now."""
         if status == self._status:
             return
         self._status = status
+        self._end_thought()
         if not self._stderr.is_terminal:
             self._stderr.print(Text(_one_line(status)))
         elif self._live is None:
@@ -86,8 +89,7 @@ class TextDisplay:
 
     def show_notice(self, notice: Notice) -> None:
         """Shows a message that stays on the screen."""
-        if sys.stdout.isatty():  # elsewhere nothing is added to the answer
-            self._end_line()
+        self._begin_aside()
         title = f"{notice.title}: " if notice.title else ""
         self._stderr.print(Text(visible(f"{title}{notice.text}"), style=_LEVELS.get(notice.level, "")))
 
@@ -103,7 +105,7 @@ class TextDisplay:
             case Notice():
                 self.show_notice(event)
             case Thought():
-                pass
+                self._think(event)
             case Reply():
                 self._finish(event)
             case _:
@@ -128,20 +130,49 @@ class TextDisplay:
     def close(self) -> None:
         """Clears the status line and ends the current line."""
         self._clear()
+        self._end_thought()
         self._end_line()
+        self._thought = None
 
     def _write(self, text: str) -> None:
         self._clear()
+        self._end_thought()
         self._in_line = not text.endswith("\n")  # set first, in case writing is interrupted
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
 
     def _finish(self, reply: Reply) -> None:
         self.close()
-        if not reply.text:
+        if not reply.text and not reply.files:
             self.show_notice(Notice("The answer is empty.", "warning"))
+        for file in reply.files:
+            kind = f" ({file.mime_type})" if file.mime_type else ""
+            self.show_notice(Notice(_one_line(f"{file.name}{kind}, at {file.path}"), title="File"))
         if self._timed and self._stderr.is_terminal:
             self._stderr.print(Text(describe_timing(reply.timing), style="dim"))
+
+    def _think(self, thought: Thought) -> None:
+        """Shows what is new of a thought, on standard error, and its title before it."""
+        self._clear()
+        is_another = thought.rewritten or thought.number != self._thought
+        if is_another or (self._in_line and sys.stdout.isatty()):
+            self._begin_aside()
+        title = f"{_one_line(thought.title)}\n" if is_another and thought.title else ""
+        self._thought = thought.number
+        if text := f"{title}{visible(thought.text)}":
+            self._stderr.print(Text(text, style="dim"), end="", soft_wrap=True)
+            self._in_thought = not text.endswith("\n")
+
+    def _begin_aside(self) -> None:
+        """Ends the current line of a thought; at a terminal that of the answer, too."""
+        self._end_thought()
+        if sys.stdout.isatty():  # elsewhere nothing is added to the answer
+            self._end_line()
+
+    def _end_thought(self) -> None:
+        if self._in_thought:
+            self._stderr.print()
+            self._in_thought = False
 
     def _end_line(self) -> None:
         """Ends the current line of the answer, if there is one."""

@@ -12,10 +12,12 @@ this.
 | `options` | sampling options, stop strings, and arguments that nobody reads |
 | `messages` | roles, and the arguments of tool calls |
 | `errors` | where in a caller's data something was wrong |
+| `_turn.growth` | where in a text that grew an earlier one ends |
 """
 
 from phi4_space._media.data_uri import DataUri, decode_base64, from_base64, is_data_uri, read_data_uri
 from phi4_space._media.local_file import read_local_file
+from phi4_space._turn.growth import end_of
 from phi4_space._turns import Role
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
 from phi4_space.interop.errors import error_text, errors_at, short_repr
@@ -40,6 +42,7 @@ __all__ = [
     "decode_base64",
     "document_bytes",
     "document_heading",
+    "end_of",
     "error_text",
     "errors_at",
     "from_base64",

@@ -8,13 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_space import Delta, Notice, Progress, Queued, Reply, Rewritten, Sent, Started, Timing, Waking
+from phi4_space import (
+    Delta,
+    Notice,
+    Progress,
+    Queued,
+    Reply,
+    ReplyFile,
+    Rewritten,
+    Sent,
+    Started,
+    Thought,
+    Timing,
+    Waking,
+)
 from phi4_space._cli.failures import Failure
 from phi4_space._cli.output import JsonDisplay, TextDisplay, describe, describe_timing, visible
 
 
-def reply(text: str) -> Reply:
-    return Reply(text=text, sent=Sent("hi"), space="http://127.0.0.1:1", model="phi-4-multimodal")
+def reply(text: str, *files: ReplyFile) -> Reply:
+    return Reply(
+        text=text, sent=Sent("hi"), space="http://127.0.0.1:1", model="phi-4-multimodal", files=files
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,6 +115,61 @@ def test_rewritten(capsys: pytest.CaptureFixture[str]) -> None:
     assert "replaced its answer" in err
 
 
+def test_thoughts(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are on standard error alone, under their titles, and each begins on a line of its own."""
+    display = TextDisplay()
+    happened = [
+        *(Started(), Thought("Let me", "Thinking"), Thought(" see.", "Thinking"), Thought("", "Thought")),
+        *(Delta("It is"), Thought("\nWell", "Thought"), Thought(".", "Thought")),
+        *(Thought("", "Used\n a tool", 1), Thought("42\n", number=1), Queued(0, 1), Delta(" so.")),
+        *(Thought("No, \x1b[31myes.", rewritten=True), Notice("Careful"), Thought("", rewritten=True)),
+    ]
+    for event in [*happened, reply("It is so.")]:
+        display.show_event(event)
+
+    out, err = capsys.readouterr()
+    assert out == "It is so.\n"
+    assert err.splitlines() == [
+        *("The Space is working", "Thinking", "Let me see.", "", "Well.", "Used  a tool", "42"),
+        *("No, [31myes.", "Careful"),
+    ]
+
+
+def test_thoughts_of_the_next_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    """They have their titles again; a turn that fails ends the line of its thought."""
+    display = TextDisplay()
+    display.show_event(Thought("a", "Thinking"))
+    display.show_failure(Failure(error="QueueFull", what="Full"))
+    display.show_event(Thought("b", "Thinking"))
+    display.close()
+
+    assert capsys.readouterr().err.splitlines() == ["Thinking", "a", "Error: Full.", "Thinking", "b"]
+
+
+def test_thoughts_at_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are dim there, and an answer that is interrupted by one goes on below it."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    display = TextDisplay(timed=False)
+
+    for event in (Thought("Let"), Thought(" me"), Delta("It"), Thought(" see"), Delta(" is"), reply("It is")):
+        display.show_event(event)
+
+    out, err = capsys.readouterr()
+    assert out == "It\n is\n"
+    assert err == "\x1b[2mLet\x1b[0m\x1b[2m me\x1b[0m\n\x1b[2m see\x1b[0m\n"
+
+
+def test_files(capsys: pytest.CaptureFixture[str]) -> None:
+    """The files of an answer are named on standard error, and an answer of files alone is not empty."""
+    files = ReplyFile("/srv/a\nb.png", "a\nb.png", "image/png"), ReplyFile("/srv/c", "c")
+
+    TextDisplay().show_event(reply("", *files))
+
+    assert capsys.readouterr() == ("", "File: a b.png (image/png), at /srv/a b.png\nFile: c, at /srv/c\n")
+
+
 def test_empty_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """An empty answer is said to be one."""
     TextDisplay().show_event(reply(""))
@@ -124,12 +194,16 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     lines.show_status("Asking")
     lines.show_notice(Notice("Careful", "warning"))
     lines.show_event(Delta("Hi\n\u2028"))
-    lines.show_event(reply("Hi"))
+    lines.show_event(Thought("Hm", "Thinking", 1))
+    lines.show_event(reply("Hi", ReplyFile("/srv/c", "c")))
     lines.show_failure(Failure(error="QueueFull", what="Full", exit_code=4))
     out, err = capsys.readouterr()
     events = [json.loads(line) for line in out.splitlines()]
-    assert [one["event"] for one in events] == ["notice", "delta", "reply", "error"]
+    assert [one["event"] for one in events] == ["notice", "delta", "thought", "reply", "error"]
     assert events[1]["text"] == "Hi\n\u2028"
-    assert events[2]["timing"]["done"] == 0.0
-    assert (events[3]["error"], events[3]["exit_code"]) == ("QueueFull", 4)
+    assert events[3]["timing"]["done"] == 0.0
+    thought = {"event": "thought", "text": "Hm", "title": "Thinking", "number": 1, "rewritten": False}
+    assert events[2] == thought
+    assert events[3]["files"] == [{"path": "/srv/c", "name": "c", "mime_type": None}]
+    assert (events[4]["error"], events[4]["exit_code"]) == ("QueueFull", 4)
     assert err == ""
