@@ -215,6 +215,17 @@ async def test_thoughts(plain: Stage) -> None:
     assert reply(events).thoughts == (p4.Thought(thought, "Thinking"),)
 
 
+@pytest.mark.app("pondering")
+async def test_thoughts_that_gradio_holds_back(plain: Stage) -> None:
+    """What was sent of a thought only at the end is in the reply, and in the events once."""
+    async with plain.client() as space:
+        events = await ask(space, "Hi.")
+
+    pieces = [event.text for event in events if isinstance(event, p4.Thought)]
+    assert "".join(pieces) == reply(events).thoughts[0].text == "First I read it. Then I answer."
+    assert reply(events).text == "Turn 1: you said 'Hi.'"
+
+
 @pytest.mark.app("messages")
 async def test_messages(plain: Stage) -> None:
     """An answer in two messages is both, in order."""

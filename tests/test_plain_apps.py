@@ -104,9 +104,10 @@ def test_picture(visit: Open, files: list[Any]) -> None:
         chat(client, {"text": "", "files": [hum]}, function="describe")
 
 
-def test_thinker(visit: Open) -> None:
+@pytest.mark.parametrize(("app", "function"), [("thinker", "think"), ("pondering", "ponder")])
+def test_thoughts(visit: Open, app: str, function: str) -> None:
     """A thought stands in a message of its own before the answer."""
-    thought, answer = chat(visit("thinker"), "Hi.", function="think")
+    thought, answer = chat(visit(app), "Hi.", function=function)
     assert (thought["metadata"]["title"], words(thought)) == ("Thinking", "First I read it. Then I answer.")
     assert words(answer) == "Turn 1: you said 'Hi.'"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 import parrot
@@ -107,18 +107,35 @@ def picture() -> gr.Blocks:
 def thinker() -> gr.Blocks:
     """Thinks aloud in a box of its own, then answers below it."""
 
-    def think(message: str, _history: list[Message]) -> Iterator[list[gr.ChatMessage]]:
-        thought = gr.ChatMessage(
-            role="assistant", content="", metadata={"title": "Thinking", "status": "pending"}
+    def thought(text: str, status: Literal["pending", "done"]) -> gr.ChatMessage:
+        return gr.ChatMessage(
+            role="assistant", content=text, metadata={"title": "Thinking", "status": status}
         )
-        for grown in parrot.pieces("First I read it. Then I answer."):
-            thought.content = grown
-            yield [thought]
-        thought.metadata = {"title": "Thinking", "status": "done"}
+
+    def think(message: str, _history: list[Message]) -> Iterator[list[gr.ChatMessage]]:
+        aloud = "First I read it. Then I answer."
+        for grown in parrot.pieces(aloud):
+            yield [thought(grown, "pending")]
         for grown in parrot.pieces(parrot.answer(message)):
-            yield [thought, gr.ChatMessage(role="assistant", content=grown)]
+            yield [thought(aloud, "done"), gr.ChatMessage(role="assistant", content=grown)]
 
     return gr.ChatInterface(think, **AS_MESSAGES)
+
+
+def pondering() -> gr.Blocks:
+    """Changes and yields one thought again and again, as Gradio's guide does: Gradio sees no change in it."""
+
+    def ponder(message: str, _history: list[Message]) -> Iterator[Any]:
+        response = gr.ChatMessage(content="", metadata={"title": "Thinking", "id": 0, "status": "pending"})
+        yield response
+        for grown in parrot.pieces("First I read it. Then I answer."):
+            response.content = grown
+            yield response
+        response.metadata["status"] = "done"
+        yield response
+        yield [response, gr.ChatMessage(content=parrot.answer(message))]
+
+    return gr.ChatInterface(ponder, **AS_MESSAGES)
 
 
 def messages() -> gr.Blocks:

@@ -52,7 +52,13 @@ def _free_port() -> int:
 
 _USUAL = (
     *(chat_interfaces.assistant, chat_interfaces.dino, chat_interfaces.words, chat_interfaces.picture),
-    *(chat_interfaces.thinker, chat_interfaces.messages, chat_interfaces.painter, chat_interfaces.tabs),
+    *(
+        chat_interfaces.thinker,
+        chat_interfaces.pondering,
+        chat_interfaces.messages,
+        chat_interfaces.painter,
+        chat_interfaces.tabs,
+    ),
     *(chat_interfaces.slow, chat_interfaces.failing),
     *(two_steps.demo, two_steps.pictures, two_steps.generator, two_steps.settings, two_steps.user_and_bot),
     *(two_steps.several, two_steps.illustrator, two_steps.two_chatbots, two_steps.tuples),
