@@ -57,6 +57,8 @@ _PROFILE = ModelProfile(
     tool_call_streaming=True,
 )
 
+_OF_THE_CONTRACT = ("prompt_style", "endpoint", "extra_inputs", "prompt_prefix")
+
 
 def _secret(token: str | SecretStr | Literal[False] | None) -> SecretStr | Literal[False] | None:
     return SecretStr(token) if isinstance(token, str) else token
@@ -82,6 +84,8 @@ class ConfiguredChatModel(BaseChatModel):
     prompt_style: PromptStyle = "transcript"
     strict: StrictBool = False
     endpoint: str | None = None
+    extra_inputs: dict[str, Any] | None = None
+    prompt_prefix: str = ""
 
     _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
 
@@ -108,6 +112,7 @@ class ConfiguredChatModel(BaseChatModel):
         client = self._client()
         self.space, self.model = client.space, client.model
         self.prompt_style, self.endpoint = client.prompt_style, client.endpoint
+        self.extra_inputs, self.prompt_prefix = {**client.extra_inputs} or None, client.prompt_prefix
         self._own = self._own and (self._settings(), client)  # these settings were intended from the start
         return self
 
@@ -118,7 +123,7 @@ class ConfiguredChatModel(BaseChatModel):
 
     def _refuse_client_settings(self, client: SpaceClient) -> None:
         fields = type(self).model_fields
-        of_client = {name: getattr(client, name) for name in ("space", "model", "prompt_style", "endpoint")}
+        of_client = {name: getattr(client, name) for name in ("space", "model", *_OF_THE_CONTRACT)}
         repeated = [
             name
             for name in (*of_client, "token", "timeout", "max_retries", "max_files")
@@ -155,6 +160,8 @@ class ConfiguredChatModel(BaseChatModel):
             "prompt_style": self.prompt_style,
             "strict": self.strict,
             "endpoint": self.endpoint,
+            "extra_inputs": self.extra_inputs,
+            "prompt_prefix": self.prompt_prefix,
         }
 
     def _sampling_defaults(self) -> Mapping[str, object]:
@@ -190,7 +197,7 @@ class ConfiguredChatModel(BaseChatModel):
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
-        of_space = ("space", "endpoint", "model", "prompt_style", "max_files")
+        of_space = ("space", "model", *_OF_THE_CONTRACT, "max_files")
         of_answer = ("stop", "temperature", "max_tokens", "top_p")
         own = {name: getattr(self, name) for name in of_space + of_answer}
         return own if self.client is None else {**own, "client_options": self.client.options}

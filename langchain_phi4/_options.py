@@ -67,7 +67,11 @@ class Call:
 
 
 def to_options(
-    kwargs: Mapping[str, Any], *, stop: str | Sequence[str] | None, defaults: Mapping[str, object]
+    kwargs: Mapping[str, Any],
+    *,
+    stop: str | Sequence[str] | None,
+    defaults: Mapping[str, object],
+    model: str = MODEL,
 ) -> Options:
     """The client's options for a call.
 
@@ -75,12 +79,13 @@ def to_options(
         kwargs: The call's keyword arguments, those that were bound to the model among them.
         stop: The string or strings before which the answer ends.
         defaults: The model's own sampling options; those of the call override them.
+        model: The model's name, which a call may repeat.
 
     Raises:
         InvalidOption: An argument makes no sense, or is not known.
     """
     refuse_unknown(kwargs, [*_OURS, *SAMPLING_OPTIONS, *_OTHERS], what="A call of ChatPhi4")
-    _check_model(kwargs.get("model"))
+    _check_model(kwargs.get("model"), model)
     options = sampling_options(merge_options(defaults, kwargs))
     specs = to_specs(kwargs.get("tools") or ())
     choice = to_choice(kwargs.get("tool_choice"), specs)
@@ -93,9 +98,9 @@ def to_options(
     return options
 
 
-def _check_model(name: object) -> None:
-    if name is not None and name not in (MODEL, *MODEL_ALIASES):
+def _check_model(name: object, model: str) -> None:
+    names = (model, *(MODEL_ALIASES if model == MODEL else ()))
+    if name is not None and name not in names:
         raise InvalidOption(
-            f"There is no model {short_repr(name)} here",
-            advice=f"Use one of: {', '.join([MODEL, *MODEL_ALIASES])}.",
+            f"There is no model {short_repr(name)} here", advice=f"Use one of: {', '.join(names)}."
         )

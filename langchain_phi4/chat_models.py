@@ -237,7 +237,10 @@ class ChatPhi4(ConfiguredChatModel):
         return Call(
             turns=to_turns(messages),
             options=to_options(
-                kwargs, stop=self.stop if stop is None else stop, defaults=self._sampling_defaults()
+                kwargs,
+                stop=self.stop if stop is None else stop,
+                defaults=self._sampling_defaults(),
+                model=self.model,
             ),
             collector=ReplyCollector(one_call=kwargs.get("parallel_tool_calls") is False),
             sink=self._sink if run is None else EventSink.of_run(run),

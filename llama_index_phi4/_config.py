@@ -31,6 +31,7 @@ from phi4_space.interop import check_options, merge_options, refuse_unknown, to_
 T = TypeVar("T")
 _OF_THE_CLIENT = (
     *("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict", "endpoint"),
+    *("extra_inputs", "prompt_prefix"),
 )
 
 
@@ -78,6 +79,10 @@ class ConfiguredLLM(FunctionCallingLLM):
     prompt_style: PromptStyle = Field(default="transcript", description="How turns become one prompt.")
     strict: StrictBool = Field(default=False, description="Whether options of no effect are errors.")
     endpoint: str | None = Field(default=None, description="Which of the Space's contracts to ask by.")
+    extra_inputs: dict[str, Any] | None = Field(
+        default=None, description="Values of the Space's additional inputs, by their labels."
+    )
+    prompt_prefix: str = Field(default="", description="What stands before each prompt.")
     context_window: StrictInt = Field(
         default=131072, gt=0, description="Tokens of prompt and answer together."
     )

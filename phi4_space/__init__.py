@@ -47,8 +47,8 @@ from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._runtime import Environment
-from phi4_space._sampling import SAMPLING_OPTIONS
-from phi4_space._status import Quota, Status
+from phi4_space._sampling import SAMPLING_OPTIONS, Bounds
+from phi4_space._status import Quota, Status, Takes
 from phi4_space._timeouts import Timeouts
 from phi4_space._turn.request import Message, Options
 from phi4_space._turns import (
@@ -80,6 +80,7 @@ __all__ = [
     "SAMPLING_OPTIONS",
     "AuthenticationFailed",
     "BlockingCallRefused",
+    "Bounds",
     "BrokenCall",
     "ConnectionFailed",
     "ContractNotMet",
@@ -131,6 +132,7 @@ __all__ = [
     "Started",
     "Status",
     "StreamLost",
+    "Takes",
     "Thought",
     "Timeouts",
     "Timing",

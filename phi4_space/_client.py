@@ -49,7 +49,8 @@ class SpaceClient(AskMethods):
         token: A Hugging Face token; `HF_TOKEN` when left out, and then sent to the Hub's own hosts only;
             `False` for none.
         token_on_loopback: Whether a token passed may go to a Space on this machine, unencrypted.
-        model: "phi-4-multimodal", or its alias "phi-4".
+        model: The model's name, "phi-4-multimodal" or its alias "phi-4"; any where the Space is not the
+            public one.
         proxy: URL of a proxy for all requests to the Space and the Hub.
         cookies: Cookies for the Space, such as a login's. A browser's are never looked at.
         zerogpu_token: A ZeroGPU session's token, for who has one; sent with the calls that make work.
@@ -65,6 +66,9 @@ class SpaceClient(AskMethods):
             `OptionIgnored`.
         endpoint: Which contract to ask by, where the Space has several: the api_name of one of its functions,
             such as "process_message"; the best when left out.
+        extra_inputs: Values of the additional inputs that the Space's page has, by their exact labels, such
+            as `{"Web search": False}`; the others keep what the page begins with.
+        prompt_prefix: What stands before each prompt, such as "@phi4 " where a Space serves several models.
         temperature: Of calls that name none, as the next six; `Options` says what each is.
         max_tokens: See `temperature`.
         top_p: See `temperature`.
@@ -101,6 +105,8 @@ class SpaceClient(AskMethods):
         max_files: int | None = None,
         strict: bool = False,
         endpoint: str | None = None,
+        extra_inputs: Mapping[str, object] | None = None,
+        prompt_prefix: str = "",
         temperature: float | None = None,
         max_tokens: int | None = None,
         top_p: float | None = None,
@@ -129,6 +135,8 @@ class SpaceClient(AskMethods):
             max_files=max_files,
             strict=strict,
             endpoint=endpoint,
+            extra_inputs=extra_inputs,
+            prompt_prefix=prompt_prefix,
             sampling={
                 "temperature": temperature,
                 "max_tokens": max_tokens,
@@ -181,6 +189,16 @@ class SpaceClient(AskMethods):
     def endpoint(self) -> str | None:
         """The function that picks the contract, by its api_name; None for the best contract."""
         return self._settings.endpoint
+
+    @property
+    def extra_inputs(self) -> Mapping[str, object]:
+        """The values of additional inputs that differ from what the Space's page begins with, by label."""
+        return dict(self._settings.extra_inputs)
+
+    @property
+    def prompt_prefix(self) -> str:
+        """What stands before each prompt."""
+        return self._settings.prompt_prefix
 
     def conversation(self, *, system: str | None = None) -> Conversation:
         """A conversation that remembers its turns, on a session of its own on the Space.

@@ -6,6 +6,7 @@ Knows no sockets. Settings are values: comparable, copyable, and picklable once 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ _PRINTABLE = re.compile(r"[ -~]+")
 _USERINFO = re.compile(r"//([^/:@]*)(?::(.*))?@")
 _COOKIE = re.compile(r"[ -:<-~]*")
 _API_NAME = re.compile(r"[\w-]+")
+_LONGEST_MODEL = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Settings:
         max_files: How many files one turn may carry; None for as many as the Space's page takes.
         strict: Whether options that the Space does not take are refused.
         endpoint: A function that has to belong to the contract by which the Space is asked, by its api_name.
+        extra_inputs: Values of the Space's additional inputs, by their exact labels.
+        prompt_prefix: What stands before each prompt.
         sampling: The sampling options of calls that say nothing of them, by name.
         stop: The strings before which answers end, where a call names none.
     """
@@ -81,6 +85,8 @@ class Settings:
     max_files: int | None
     strict: bool
     endpoint: str | None = None
+    extra_inputs: Mapping[str, object] = field(default_factory=dict)
+    prompt_prefix: str = ""
     sampling: Mapping[str, object] = field(default_factory=dict)
     stop: tuple[str, ...] = ()
 
@@ -185,6 +191,8 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     sampling: Mapping[str, object],
     stop: str | Sequence[str] | None,
     endpoint: str | None = None,
+    extra_inputs: Mapping[str, object] | None = None,
+    prompt_prefix: str = "",
 ) -> Settings:
     """Checks what a client was given, and fills in the environment's part.
 
@@ -196,12 +204,13 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         raise InvalidOption(f'prompt_style is "transcript" or "template", not {prompt_style!r}')
     if timeouts is None or (isinstance(timeouts, int | float) and not isinstance(timeouts, bool)):
         timeouts = Timeouts(total=timeouts)
+    address = to_address(configured_space() if space is None else space)
     return Settings(
-        address=to_address(configured_space() if space is None else space),
+        address=address,
         token=ambient_token() if token is None else _secret("token", token),
         token_is_ambient=token is None,
         token_on_loopback=_of_kind("token_on_loopback", token_on_loopback, bool),
-        model=to_model(_of_kind("model", model, str)),
+        model=to_model(_of_kind("model", model, str), address),
         proxy=_of_kind("proxy", proxy or "", str) or None,
         cookies=_cookies(cookies or {}),
         zerogpu_token=_secret("zerogpu_token", zerogpu_token),
@@ -214,19 +223,23 @@ def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
         max_files=None if max_files is None else _number("max_files", max_files),
         strict=_of_kind("strict", strict, bool),
         endpoint=_to_endpoint(endpoint),
+        extra_inputs=_to_extra_inputs({} if extra_inputs is None else extra_inputs),
+        prompt_prefix=_of_kind("prompt_prefix", prompt_prefix, str),
         sampling=to_sampling(sampling),
         stop=() if stop is None else to_stop(stop),
     )
 
 
-def to_model(name: str) -> str:
-    """The model's own name for a name or alias.
+def to_model(name: str, address: Address) -> str:
+    """The model's own name for a name or alias; any name of a model, where the Space is not the public one.
 
     Raises:
-        InvalidOption: It is another model's.
+        InvalidOption: It is another model's, or no name.
     """
     model = MODEL_ALIASES.get(name, name)
-    if model != MODEL:
+    if not model.strip() or not model.isprintable() or len(model) > _LONGEST_MODEL:
+        raise InvalidOption(f"model is a name of at most {_LONGEST_MODEL} characters that can be printed")
+    if model != MODEL and address == to_address(PUBLIC_SPACE):
         known = ", ".join([MODEL, *MODEL_ALIASES])
         # It may be a token in the wrong place, and is not repeated.
         raise InvalidOption("There is no model of that name here", advice=f"Use one of: {known}.")
@@ -274,6 +287,15 @@ def _to_endpoint(name: object) -> str | None:
             advice="Use space=, the name of a Space or the URL of a running one, to say who is asked.",
         )
     return text
+
+
+def _to_extra_inputs(values: object) -> dict[str, object]:
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise InvalidOption("extra_inputs is a mapping of labels to values, such as {'Web search': False}")
+    try:
+        return dict(json.loads(json.dumps(dict(values), allow_nan=False)))
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidOption("extra_inputs holds a value that cannot be written as JSON") from None
 
 
 def _of_kind(name: str, value: object, kind: type[T]) -> T:

@@ -25,7 +25,7 @@
     ├── QuotaExceeded           the GPU seconds of this account are used up
     ├── GpuAborted              the GPU task was aborted
     ├── AuthenticationFailed    the token or login was refused
-    ├── ContractNotMet          it is not a Phi-4 Space that this client knows
+    ├── ContractNotMet          it is not a chat Space that this client knows
     ├── UploadRefused           the Space did not accept the files
     │   └── UploadLost              the Space no longer has a file that was uploaded
     ├── SpaceError              the Space's own code failed
@@ -327,14 +327,17 @@ class AuthenticationFailed(Phi4Error):
 
 
 class ContractNotMet(Phi4Error):
-    """It is not a Phi-4 Space that this client knows.
+    """It is not a chat Space that this client knows, or has several chats.
 
     Attributes:
         missing: The endpoints that the Space lacks.
         found: The endpoints that it has.
     """
 
-    usual_advice = 'Use a Space with process_message and bot_response, or run your own with "phi4 serve".'
+    usual_advice = (
+        'Use another Space, such as one with a gr.ChatInterface, or run your own: "phi4 serve" does on your '
+        'machine, and "phi4 deploy" on Hugging Face.'
+    )
 
     def __init__(
         self,
@@ -342,9 +345,10 @@ class ContractNotMet(Phi4Error):
         *,
         missing: tuple[str, ...] = (),
         found: tuple[str, ...] = (),
+        advice: str | None = None,
         status: int | None = None,
     ) -> None:
-        super().__init__(what, status=status)
+        super().__init__(what, advice=advice, status=status)
         self.missing = missing
         self.found = found
 

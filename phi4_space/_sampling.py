@@ -30,8 +30,9 @@ class Bounds:
     def __str__(self) -> str:
         """What it may be, to go behind "is"."""
         kind = "a whole number" if self.whole else "a number"
-        start = f"{'greater than' if self.exclusive_low else 'from'} {self.low:g}"
-        return f"{kind} {start}" if math.isinf(self.high) else f"{kind} {start} to {self.high:g}"
+        start = f" {'greater than' if self.exclusive_low else 'from'} {_plain(self.low)}"
+        end = f" to {_plain(self.high)}"
+        return "".join([kind, start * math.isfinite(self.low), end * math.isfinite(self.high)])
 
     def check(self, name: str, value: object) -> float:
         """The number, as one of Python's own.
@@ -107,6 +108,10 @@ def to_sampling(options: Mapping[str, object]) -> dict[str, object]:
     return {
         name: BOUNDS[name].check(name, value) if name in BOUNDS else value for name, value in given.items()
     }
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if math.isfinite(number) and number == int(number) else f"{number:g}"
 
 
 def _shown(value: object) -> str:

@@ -879,6 +879,7 @@ def test_the_status_of_a_space_that_runs() -> None:
             endpoints=("process_message", "bot_response"),
             max_file_size=1000,
             queue_size=3,
+            takes=p4.Takes(contract="two steps"),
         )
         == status
     )

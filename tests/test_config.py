@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from phi4_space._address import PUBLIC_SPACE, to_address
 from phi4_space._config import MODEL, VERSION, Settings, ambient_token, to_model, to_settings
 from phi4_space._errors import InvalidOption, InvalidSpaceName
 from phi4_space._limits import Limits
@@ -256,7 +257,7 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"timeouts": math.nan}, "total"),
     ({"fetch": None}, "fetch"),
     ({"fetch": True}, "fetch"),
-    ({"model": "gpt-4"}, "phi-4-multimodal, phi-4"),
+    ({"space": PUBLIC_SPACE, "model": "gpt-4"}, "phi-4-multimodal, phi-4"),
     ({"model": None}, "model"),
     ({"model": []}, "model"),
     ({"token": 5}, "token"),
@@ -313,10 +314,37 @@ def test_what_is_taken_can_be_sent(token: str, uuid: str, cookie: str) -> None:
         assert value.isprintable()
 
 
-def test_a_model_has_one_name_and_an_alias() -> None:
+def test_the_public_spaces_model_has_one_name_and_an_alias() -> None:
     """The alias means the model, and another model's name says which there are."""
-    assert to_model("phi-4") == to_model(MODEL) == MODEL
+    public = to_address(PUBLIC_SPACE)
+
+    assert to_model("phi-4", public) == to_model(MODEL, public) == MODEL
     with pytest.raises(InvalidOption) as refused:
-        to_model("phi-3")
+        to_model("phi-3", public)
 
     assert refused.value.advice == "Use one of: phi-4-multimodal, phi-4."
+
+
+def test_another_space_may_serve_any_model() -> None:
+    """Its name is the caller's to know; what cannot be printed, or shown at all, is none."""
+    other = to_address("ada/chat")
+
+    assert [to_model(name, other) for name in ("phi-4", "Qwen/Qwen 2.5")] == [MODEL, "Qwen/Qwen 2.5"]
+    for name in ("", " ", "a\nb", "x" * 201):
+        with pytest.raises(InvalidOption, match="at most 200 characters"):
+            to_model(name, other)
+
+
+def test_extra_inputs_are_json_by_label() -> None:
+    """They are kept as a copy; what is no mapping, or holds what JSON cannot, is refused by name."""
+    switches = {"Web search": [False]}
+    given = settings(extra_inputs=switches).extra_inputs
+    switches["Web search"].append(True)
+
+    assert given == {"Web search": [False]}
+    values: list[Any] = [[], {1: 2}, {"a": object()}, {"a": math.nan}, {"a": b""}]
+    for value in values:
+        with pytest.raises(InvalidOption, match="extra_inputs"):
+            settings(extra_inputs=value)
+    with pytest.raises(InvalidOption, match="prompt_prefix"):
+        settings(prompt_prefix=1)

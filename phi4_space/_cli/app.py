@@ -63,6 +63,22 @@ EndpointOption = Annotated[
         help="The function to ask, where a Space has several.",
     ),
 ]
+ExtraInputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extra-input",
+        metavar="LABEL=VALUE",
+        help="A value for one more input of the Space's page, by its label; may be repeated.",
+    ),
+]
+PrefixOption = Annotated[
+    str,
+    typer.Option(
+        "--prompt-prefix",
+        metavar="TEXT",
+        help="Text before each prompt, such as '@phi4 ' where a Space wants it.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 
 
@@ -142,6 +158,8 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
     timeout: TimeoutOption = None,
     prompt_style: StyleOption = "transcript",
     endpoint: EndpointOption = None,
+    extra_input: ExtraInputOption = None,
+    prompt_prefix: PrefixOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Ask one question, and stream the answer.
@@ -151,7 +169,13 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
     """
     display: Display = JsonDisplay() if as_json else TextDisplay()
     options = SpaceOptions(
-        space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style, endpoint=endpoint
+        space=space,
+        embedded=embedded,
+        timeout=timeout,
+        prompt_style=prompt_style,
+        endpoint=endpoint,
+        extra_inputs=tuple(extra_input or ()),
+        prompt_prefix=prompt_prefix,
     )
     with exit_on_error(display), connect(options, display) as client:
         if rest:
@@ -169,7 +193,7 @@ def ask(  # noqa: PLR0913 - options, all of them by keyword
 
 
 @app.command()
-def chat(
+def chat(  # noqa: PLR0913 - options, all of them by keyword
     *,
     resume: Annotated[
         str | None,
@@ -181,6 +205,8 @@ def chat(
     timeout: TimeoutOption = None,
     prompt_style: StyleOption = "transcript",
     endpoint: EndpointOption = None,
+    extra_input: ExtraInputOption = None,
+    prompt_prefix: PrefixOption = "",
 ) -> None:
     """Have a conversation.
 
@@ -189,7 +215,13 @@ def chat(
     """
     display = TextDisplay()
     options = SpaceOptions(
-        space=space, embedded=embedded, timeout=timeout, prompt_style=prompt_style, endpoint=endpoint
+        space=space,
+        embedded=embedded,
+        timeout=timeout,
+        prompt_style=prompt_style,
+        endpoint=endpoint,
+        extra_inputs=tuple(extra_input or ()),
+        prompt_prefix=prompt_prefix,
     )
     with exit_on_error(display), ExitStack() as stack:
         if resume is not None and system is not None:
@@ -223,6 +255,7 @@ def doctor(
         typer.Option("--wake", metavar="SECONDS", min=0, help="Wait so long for a Space that is not up."),
     ] = 0.0,
     endpoint: EndpointOption = None,
+    extra_input: ExtraInputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check what is wrong with a Space, and what to do about it.
@@ -231,7 +264,8 @@ def doctor(
     """
     display: Display = JsonDisplay() if as_json else TextDisplay()
     with exit_on_error(display):
-        findings = diagnose(SpaceOptions(space=space, endpoint=endpoint), wake=wake, display=display)
+        options = SpaceOptions(space=space, endpoint=endpoint, extra_inputs=tuple(extra_input or ()))
+        findings = diagnose(options, wake=wake, display=display)
     if as_json:
         print_json(findings.to_json())
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from phi4_space import InvalidInput, Notice, PromptStyle, SpaceClient, Timeouts
+from phi4_space._cli.arguments import to_extra_inputs
 from phi4_space._cli.output import Display
 from phi4_space._config import ambient_token, token_for
 
@@ -22,6 +23,8 @@ class SpaceOptions:
         timeout: Seconds that a turn may take in all; None for the client's default.
         prompt_style: How several turns are written as one prompt, where the Space takes one.
         endpoint: Which contract to ask by, by the name of one of its functions; None for the best.
+        extra_inputs: Values of the Space's additional inputs, each as "LABEL=VALUE".
+        prompt_prefix: What stands before each prompt.
     """
 
     space: str | None = None
@@ -29,6 +32,8 @@ class SpaceOptions:
     timeout: float | None = None
     prompt_style: PromptStyle = "transcript"
     endpoint: str | None = None
+    extra_inputs: tuple[str, ...] = ()
+    prompt_prefix: str = ""
 
     def client(self, space: str | None = None, *, token: Literal[False] | None = None) -> SpaceClient:
         """Makes a client for the Space.
@@ -45,6 +50,8 @@ class SpaceOptions:
             timeouts=timeouts,
             prompt_style=self.prompt_style,
             endpoint=self.endpoint,
+            extra_inputs=to_extra_inputs(self.extra_inputs),
+            prompt_prefix=self.prompt_prefix,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import textwrap
@@ -16,11 +17,13 @@ from rich.text import Text
 from phi4_space import InvalidInput, SpaceClient, Status, __version__
 from phi4_space._cli.connection import SpaceOptions
 from phi4_space._cli.output import Display, console, describe, visible
+from phi4_space._turns import Kind
 
 Verdict = Literal["ok", "problem", "note"]
 
 
 _COLUMNS = (8, 9)
+_KINDS: dict[Kind, str] = {"image": "images", "audio": "audio"}
 _STYLES: dict[Verdict, str] = {"ok": "green", "problem": "bold red", "note": "yellow"}
 
 
@@ -62,7 +65,7 @@ class Findings:
 
     def to_json(self) -> dict[str, Any]:
         """The results as JSON, for programs."""
-        return {"ready": self.exit_code == 0, **asdict(self)}
+        return {"ready": self.exit_code == 0, **_finite(asdict(self))}
 
     def print(self) -> None:
         """Prints the results to standard output, one line for each check."""
@@ -147,7 +150,7 @@ def check_status(status: Status) -> Iterator[Check]:
         yield Check("contract", "problem", problem, advice)
         return
     yield Check("gradio", "ok", status.gradio_version or "unknown")
-    yield Check("contract", "ok", ", ".join(status.endpoints))
+    yield Check("contract", "ok", _describe_contract(status))
     if status.loading:
         yield Check("model", "note", status.loading, "A turn waits until it is ready.")
     limit = status.max_file_size
@@ -157,6 +160,22 @@ def check_status(status: Status) -> Iterator[Check]:
             "queue", "ok", "empty" if status.queue_size == 0 else f"{status.queue_size} waiting or running"
         )
     yield from _check_quota(status)
+
+
+def _describe_contract(status: Status) -> str:
+    """Such as "chat (gr.ChatInterface): images; one file; takes system, max_tokens"."""
+    names, takes = ", ".join(filter(None, status.endpoints)), status.takes
+    if takes is None:
+        return names
+    parts = [" and ".join(_KINDS[kind] for kind in takes.kinds) or "text alone"]
+    if takes.kinds:
+        parts.append(_count(takes.max_files))
+    parts.append(f"takes {', '.join(takes.names) or 'no options'}")
+    return f"{names} ({takes.contract}): {'; '.join(parts)}"
+
+
+def _count(files: int | None) -> str:
+    return "any number of files" if files is None else "one file" if files == 1 else f"up to {files} files"
 
 
 def _check_quota(status: Status) -> Iterator[Check]:
@@ -174,6 +193,19 @@ def _check_quota(status: Status) -> Iterator[Check]:
         on_zerogpu = (status.hardware or "").startswith("zero")
         advice = 'Wait until then, or run a Space of your own with "phi4 serve".'
         yield Check("quota", "problem" if on_zerogpu else "note", found, advice)
+
+
+def _finite(value: Any) -> Any:
+    """A JSON value whose numbers without an end are null."""
+    match value:
+        case dict():
+            return {name: _finite(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_finite(one) for one in value]
+        case float() if math.isinf(value):
+            return None
+        case _:
+            return value
 
 
 def _indented(text: str, out: Console) -> str:

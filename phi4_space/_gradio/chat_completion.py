@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
+from phi4_space._gradio.additional_inputs import refuse_extra
 from phi4_space._gradio.config import Config, Endpoint
-from phi4_space._gradio.contract import Call, Reading, Submission, Takes
+from phi4_space._gradio.contract import Call, Reading, Submission, Wanted
 from phi4_space._net.error_mapping import label
 from phi4_space._sampling import BOUNDS
+from phi4_space._status import Takes
 from phi4_space._turns import Usage
 
 NAME = "chat_completion"
@@ -41,6 +43,7 @@ class ChatCompletion:
         names, files = says.get("options"), says.get("files")
         names = names if isinstance(names, list) else [*BOUNDS]
         return Takes(
+            contract="whole chats",
             max_files=files if isinstance(files, int) and files >= 0 else None,
             options={name: bounds for name, bounds in BOUNDS.items() if name in names},
             roles=True,
@@ -56,6 +59,11 @@ class ChatCompletion:
     def fn_index(self) -> int:
         """See `Contract.fn_index`."""
         return self.endpoint.fn_index
+
+    def with_extra(self, values: Mapping[str, object]) -> ChatCompletion:
+        """It has no additional inputs."""
+        refuse_extra(values)
+        return self
 
     def first(self, submission: Submission) -> None:
         """There is no such step."""
@@ -90,23 +98,23 @@ class ChatCompletion:
                 raise UnexpectedAnswer(f"{NAME} did not return a text and a summary")
 
 
-def find_chat_completion(config: Config, *, space: str) -> ChatCompletion:
-    """Finds the function in a Space's /config.
+def find_chat_completion(config: Config, wanted: Wanted) -> list[ChatCompletion]:
+    """Finds the function in a Space's /config, if it is there.
 
     Args:
         config: What the Space says of itself.
-        space: "owner/name" or URL of the Space.
+        wanted: What the client asks for.
 
     Raises:
-        ContractNotMet: It is not there, or takes something else.
+        ContractNotMet: It takes something else.
     """
     endpoint = config.named().get(NAME)
     if endpoint is None:
-        raise ContractNotMet(f"{space} has no {NAME}", missing=(NAME,))
+        return []
     kinds = [tuple(slot.kind for slot in slots) for slots in (endpoint.inputs, endpoint.outputs)]
     if kinds != [_INPUTS, _OUTPUTS]:
-        raise ContractNotMet(f"{NAME} of {space} takes or returns something else", missing=(NAME,))
-    return ChatCompletion(endpoint)
+        raise ContractNotMet(f"{NAME} of {wanted.space} takes or returns something else", missing=(NAME,))
+    return [ChatCompletion(endpoint)]
 
 
 def _loading(status: object) -> str | None:

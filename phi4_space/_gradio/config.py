@@ -15,6 +15,8 @@ from phi4_space._net.origin import is_prefix
 
 _SPACE_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 """A name on the Hub; it becomes part of a URL there."""
+_LARGEST = 2.0**63  # of a number that a component is bounded by
+_MOST_FILE_TYPES = 100
 
 
 class _Part(BaseModel):
@@ -28,10 +30,19 @@ class _Component(_Part):
     props: dict[str, Any] = {}
 
 
+class _Types(_Part):
+    generator: bool = False
+
+
 class _Dependency(_Part):
     id: int
     api_name: str | bool | None = None
+    api_visibility: object = None
+    show_api: object = None
     backend_fn: bool = True
+    queue: bool | None = None
+    types: _Types = _Types()
+    trigger_after: int | None = None
     targets: list[Any] = []
     inputs: Annotated[list[int], FailFast()] = []
     outputs: Annotated[list[int], FailFast()] = []
@@ -55,11 +66,24 @@ class Slot:
         kind: Its component's type, such as "chatbot".
         default: Its component's own value.
         file_count: How many files its component takes, in Gradio's word, such as "single".
+        number: Its component's number, which may change with each start of the app; None where there is none.
+        label: What the page calls it; None where it has no label.
+        file_types: Which files its component takes, in Gradio's words, such as "image" and ".pdf"; None for
+            all.
+        minimum: The least that its component takes, of a number.
+        maximum: The most that its component takes, of a number.
+        is_visible: Whether the page shows it.
     """
 
     kind: str
     default: Any = None
     file_count: object = None
+    number: int | None = None
+    label: str | None = None
+    file_types: tuple[str, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    is_visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +91,16 @@ class Endpoint:
     """A function of the app.
 
     Attributes:
-        name: Its api_name; empty where it has none, or runs in the browser.
+        name: Its api_name; empty where it has none.
         fn_index: Its number, which may change with each start of the app.
         inputs: What it takes, in order.
         outputs: What it returns, in order.
         trigger_id: The page's component whose event calls it, if one does.
+        is_queued: Whether it waits in the queue.
+        is_generator: Whether it returns its outputs piece by piece.
+        is_private: Whether the app's author keeps it from programs.
+        is_documented: Whether the app's page on its API shows it.
+        after: The number of the function behind which it is called, if there is one.
     """
 
     name: str
@@ -79,6 +108,16 @@ class Endpoint:
     inputs: tuple[Slot, ...]
     outputs: tuple[Slot, ...]
     trigger_id: int | None = None
+    is_queued: bool = False
+    is_generator: bool = False
+    is_private: bool = False
+    is_documented: bool = True
+    after: int | None = None
+
+    @property
+    def must_join(self) -> bool:
+        """Whether it cannot be called but by the queue: it waits there, or its end is seen there alone."""
+        return self.is_queued or self.is_generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +130,7 @@ class Config:
         api_prefix: What stands before all paths but `/config`: "", or plain segments, each behind a slash.
         max_file_size: Bytes that a file may have, None for no limit.
         space_id: "owner/name", if the app runs on the Hub.
-        endpoints: Its functions.
+        endpoints: Its functions, without those that run in the browser.
     """
 
     gradio_version: str
@@ -126,7 +165,7 @@ def to_config(body: object) -> Config:
         api_prefix=_prefix(config.api_prefix),
         max_file_size=config.max_file_size,
         space_id=_space_id(config.space_id),
-        endpoints=tuple(_endpoint(part, slots) for part in config.dependencies),
+        endpoints=tuple(_endpoint(part, slots) for part in config.dependencies if part.backend_fn),
     )
 
 
@@ -145,18 +184,52 @@ def _prefix(written: str) -> str:
 
 
 def _slot(component: _Component) -> Slot:
-    return Slot(component.type, component.props.get("value"), component.props.get("file_count"))
+    props = component.props
+    return Slot(
+        component.type,
+        props.get("value"),
+        props.get("file_count"),
+        number=component.id,
+        label=_label(props.get("label")),
+        file_types=_file_types(props.get("file_types")),
+        minimum=_number(props.get("minimum")),
+        maximum=_number(props.get("maximum")),
+        is_visible=props.get("visible", True) is True,
+    )
+
+
+def _label(value: object) -> str | None:
+    return label(value) if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < _LARGEST else None  # NaN is not less than anything
+
+
+def _file_types(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list) or not value:
+        return None
+    return tuple(filter(None, (_label(one) for one in value[:_MOST_FILE_TYPES]))) or None
 
 
 def _endpoint(dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
     unknown = Slot("unknown")
-    name = dependency.api_name if isinstance(dependency.api_name, str) and dependency.backend_fn else ""
+    # An author who gives no name means nobody to call it: JSON's false on Gradio 5, the word on 6.
+    has_none = dependency.api_name in {False, "false"}
+    name = dependency.api_name if isinstance(dependency.api_name, str) and not has_none else ""
     return Endpoint(
         name,
         dependency.id,
         inputs=tuple(slots.get(number, unknown) for number in dependency.inputs),
         outputs=tuple(slots.get(number, unknown) for number in dependency.outputs),
         trigger_id=_trigger(dependency),
+        is_queued=dependency.queue is True,
+        is_generator=dependency.types.generator,
+        is_private=has_none or dependency.api_visibility == "private",
+        is_documented=dependency.show_api is not False and dependency.api_visibility in (None, "public"),
+        after=dependency.trigger_after,
     )
 
 

@@ -9,25 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from phi4_space._sampling import Bounds
+from phi4_space._gradio.config import Endpoint
+from phi4_space._status import Takes
 from phi4_space._turns import ReplyFile, Thought, Usage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Takes:
-    """What a Space takes in one turn.
-
-    Attributes:
-        max_files: How many files, None for no limit.
-        options: The sampling options that it honours, and what each may be.
-        roles: Whether it takes turns with their roles, so that no prompt has to be made of them.
-        loading: What its model still does before it answers a turn; None where it is ready, or does not say.
-    """
-
-    max_files: int | None = None
-    options: Mapping[str, Bounds] = field(default_factory=dict)
-    roles: bool = False
-    loading: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +22,13 @@ class Call:
         fn_index: The function's number.
         data: Its inputs, in order.
         trigger_id: The page's component that would make the call, if one would.
+        must_join: Whether it cannot be made but by the queue.
     """
 
     fn_index: int
     data: list[Any]
     trigger_id: int | None = None
+    must_join: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +40,14 @@ class Submission:
         files: Uploaded files, as handlers take them.
         history: The chat so far, as `Contract.read` returned it last; None on a new session.
         body: The turns with their roles, as JSON; None where all there is is the prompt.
+        options: As `Contract.ask` gets them.
     """
 
     text: str
     files: Sequence[Mapping[str, Any]] = ()
     history: Any = None
     body: Mapping[str, Any] | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +76,25 @@ class Reading:
     files: tuple[ReplyFile, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a client asks of a Space's contract.
+
+    Attributes:
+        space: "owner/name" or URL of the Space.
+        endpoint: A function that has to belong to the contract, by its api_name; None where any will do.
+    """
+
+    space: str
+    endpoint: str | None = None
+
+    def may_use(self, *endpoints: Endpoint) -> bool:
+        """Whether functions may be called: those that are kept from programs only where they are named."""
+        return not any(one.is_private for one in endpoints) or any(
+            one.name == self.endpoint for one in endpoints if one.name
+        )
+
+
 class Contract(Protocol):
     """One kind of Space. What it hands out as `pending` and `history` is nobody else's business."""
 
@@ -102,6 +109,16 @@ class Contract(Protocol):
     @property
     def fn_index(self) -> int:
         """The number of the function whose job waits in the queue, by which it is cancelled."""
+
+    def with_extra(self, values: Mapping[str, object]) -> Contract:
+        """The same, with values for additional inputs in place of those that the page begins with.
+
+        Args:
+            values: The values, by the inputs' exact labels.
+
+        Raises:
+            InvalidOption: There is no such input, or not with this value.
+        """
 
     def first(self, submission: Submission) -> Call | None:
         """The call that files the turn before the queue is joined; None where there is no such step."""
@@ -122,7 +139,8 @@ class Contract(Protocol):
 
         Args:
             pending: What `pending` returned, unchanged.
-            options: The sampling options that are set; only such as `takes` names.
+            options: The sampling options that are set, only such as `takes` names; and as "system" the text
+                for its place, where it has one.
         """
 
     def read(self, outputs: Sequence[Any]) -> Reading:

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
-from phi4_space._errors import LimitExceeded, UnexpectedAnswer
+from phi4_space._errors import LimitExceeded, Phi4Error, StreamLost, TurnCancelled, UnexpectedAnswer
 from phi4_space._gradio.diffs import Outputs
 from phi4_space._json import parse
 from phi4_space._limits import Limits
-from phi4_space._net.error_mapping import label, strip_markup
+from phi4_space._net.error_mapping import from_handler, label, strip_markup
 from phi4_space._turns import Notice, Progress, Queued, Started
 
 
@@ -250,6 +250,19 @@ def _progress(unit: _ProgressUnit) -> Progress:
 def _notice(message: _Log) -> Notice:
     level = message.level if message.level in _LEVELS else "info"
     return Notice(strip_markup(message.log), level, label(message.title))
+
+
+def failure_of(event: WireEvent) -> Phi4Error | None:
+    """The error of an event that ends a job badly; None for any other."""
+    match event:
+        case Failed(text, title):
+            return from_handler(text, title)
+        case Cancelled():
+            return TurnCancelled("The turn was cancelled on the Space")
+        case SessionLost(text):
+            return StreamLost(f"The Space does not know the session: {text}")
+        case _:
+            return None
 
 
 def call_body(

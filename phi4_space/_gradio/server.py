@@ -16,7 +16,14 @@ from typing import Any
 import httpx
 
 from phi4_space._config import Settings
-from phi4_space._errors import FileTooLarge, Phi4Error, Step, UnexpectedAnswer, UploadRefused
+from phi4_space._errors import (
+    FileTooLarge,
+    Phi4Error,
+    Step,
+    UnexpectedAnswer,
+    UnsupportedContent,
+    UploadRefused,
+)
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import Config, to_config
 from phi4_space._gradio.queue import file_data
@@ -37,6 +44,8 @@ _TRUSTED = 5.0
 After as long uvicorn closes idle connections, so that the question costs one round trip where a new
 connection is paid for already. A Space that restarts faster shows by the connections it broke.
 """
+
+_ANOTHER_SPACE = "Leave it out, or use a Space that takes it; status().takes says what one does."
 
 
 _NO_FILE = {403, 404}
@@ -118,15 +127,25 @@ class GradioServer:
             self._seen = self._clock()
             return self._instance
 
-    def check_count(self, files: Sequence[File], instance: Instance) -> None:
-        """Refuses more files than one turn may carry: as the settings say, or else as the contract takes.
+    def check_files(self, files: Sequence[File], instance: Instance) -> None:
+        """Refuses files that one turn may not carry: more than the settings say, or of a kind not taken.
 
         Raises:
-            TooManyFiles: There are more.
+            TooManyFiles: There are more than the settings allow, or else than the contract takes.
+            UnsupportedContent: The Space does not take one of them.
         """
-        most = self.settings.max_files
+        most, takes = self.settings.max_files, instance.contract.takes
         with self.host.translate_errors("upload"):
-            refuse_too_many(len(files), instance.contract.takes.max_files if most is None else most)
+            if files and takes.max_files == 0:
+                raise UnsupportedContent(
+                    f"{files[0].name} cannot be sent: the Space takes text alone", advice=_ANOTHER_SPACE
+                )
+            refuse_too_many(len(files), takes.max_files if most is None else most)
+            for file in files:
+                if not takes.takes_file(file.name, file.mime_type):
+                    what = f"{file.name} is {file.mime_type}, and the Space takes files of"
+                    types = ", ".join(takes.file_types or ())
+                    raise UnsupportedContent(f"{what} {types} alone", advice=_ANOTHER_SPACE)
 
     async def upload(self, files: Sequence[File], instance: Instance) -> list[Mapping[str, Any]]:
         """Hands files to the Space, in one request, those that it does not hold already.
@@ -224,7 +243,13 @@ class GradioServer:
             return self._to_instance(self._checked(to_config(await self.get("/config"))))
 
     def _to_instance(self, config: Config) -> Instance:
-        return Instance(config, choose(config, space=self.host.name, endpoint=self.settings.endpoint))
+        contract = choose(
+            config,
+            space=self.host.name,
+            endpoint=self.settings.endpoint,
+            extra_inputs=self.settings.extra_inputs,
+        )
+        return Instance(config, contract)
 
     def _checked(self, config: Config) -> Config:
         """The config, without credentials in what is shown: the version in replies, the prefix in URLs."""

@@ -25,9 +25,11 @@ from phi4_space._gradio.queue import (
     Failed,
     Finished,
     QueueReader,
+    SessionLost,
     WireEvent,
     call_body,
     cancel_body,
+    failure_of,
 )
 from phi4_space._net.deadlines import Deadline
 from phi4_space._net.host import Host
@@ -83,6 +85,7 @@ class Session:
         files: Sequence[Mapping[str, Any]] = (),
         history: Any = None,
         body: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> Any:
         """Files the user's turn, where the contract has such a step.
 
@@ -94,26 +97,25 @@ class Session:
             history: The chat so far, as the Space returned it last.
             body: The turns with their roles, for a contract that takes them; it is asked with the prompt
                 alone when left out.
+            options: As `post` gets them.
 
         Returns:
             What `post` takes, unchanged: the chat with the turn in it, as the Space returned it.
         """
-        submission = Submission(text, files, history, body)
+        submission = Submission(text, files, history, body, options or {})
         call = self._contract.first(submission)
         if call is None:
             return self._contract.pending(submission, None)
         with self._host.translate_errors("predict"):
             # In one expression: a local would show, in tracebacks, what the server said.
-            return self._contract.pending(
-                submission, _field(await self._call("run/predict", call), "data", list)
-            )
+            return self._contract.pending(submission, await self._outputs(call))
 
     async def post(self, pending: Any, options: Mapping[str, object] | None = None) -> str:
         """Joins the queue. Cancelled meanwhile, it cancels the job that may stand there by then.
 
         Args:
             pending: What `predict` returned.
-            options: Sampling options, for a Space that takes them.
+            options: Sampling options, for a Space that takes them, and as "system" the text for its place.
 
         Returns:
             The job's event_id.
@@ -121,15 +123,7 @@ class Session:
         Raises:
             QueueFull: The queue takes nobody; the session is as it was, and may post again.
         """
-        joining = asyncio.ensure_future(self._join(pending, options or {}))
-        try:
-            return await asyncio.shield(joining)
-        except asyncio.CancelledError:
-            # Nobody else will ever know the job's name, and a job that nobody listens to runs to its end.
-            with anyio.move_on_after(_CANCEL_WITHIN, shield=True), contextlib.suppress(Phi4Error):
-                await self.cancel(await joining)
-            joining.cancel()
-            raise
+        return await self._join(self._contract.ask(pending, options or {}))
 
     async def get(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
         """Reads the queue until the job's end, then to the stream's, so that the connection can serve again.
@@ -152,18 +146,51 @@ class Session:
                     return
                 yield self._host.redaction.fields(event)
 
-    async def cancel(self, event_id: str) -> None:
+    async def cancel(self, event_id: str, *, fn_index: int | None = None) -> None:
         """Cancels the job, as far as the server can; tries once, quietly and within 3 s.
 
         Call it after the stream was left: older Gradios do not cancel a queued job while it is read.
+
+        Args:
+            event_id: What `post` returned.
+            fn_index: The job's function; the one that answers when left out.
         """
-        body = cancel_body(self._contract.fn_index, self.session_hash, event_id)
+        number = self._contract.fn_index if fn_index is None else fn_index
+        body = cancel_body(number, self.session_hash, event_id)
         quietly = contextlib.suppress(Phi4Error)
         with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._host.translate_errors("get"):
             await self._host.ask(self._client, "POST", self._path("cancel"), json=body)
 
-    async def _join(self, pending: Any, options: Mapping[str, object]) -> str:
-        call = self._contract.ask(pending, options)
+    async def _outputs(self, call: Call) -> list[Any]:
+        """What a function returns that is called before the queue is joined for the answer."""
+        if not call.must_join:
+            return list(_field(await self._call("run/predict", call), "data", list))
+        event_id = await self._join(call)
+        event: WireEvent | None = None
+        try:
+            async with aclosing(self.get(event_id)) as events:
+                while not isinstance(event, Finished):
+                    event = await anext(events)
+                    if (failure := failure_of(event)) is not None:
+                        raise failure
+        finally:
+            if not isinstance(event, Finished | Failed | Cancelled | SessionLost):
+                await self.cancel(event_id, fn_index=call.fn_index)
+        return [*event.data]
+
+    async def _join(self, call: Call) -> str:
+        """Joins the queue. Cancelled meanwhile, it cancels the job that may stand there by then."""
+        joining = asyncio.ensure_future(self._event_id(call))
+        try:
+            return await asyncio.shield(joining)
+        except asyncio.CancelledError:
+            # Nobody else will ever know the job's name, and a job that nobody listens to runs to its end.
+            with anyio.move_on_after(_CANCEL_WITHIN, shield=True), contextlib.suppress(Phi4Error):
+                await self.cancel(await joining, fn_index=call.fn_index)
+            joining.cancel()
+            raise
+
+    async def _event_id(self, call: Call) -> str:
         with self._host.translate_errors("post"):
             return str(_field(await self._call("queue/join", call), "event_id", str))
 

@@ -83,6 +83,23 @@ def compose(
     return "".join(written) + form.last
 
 
+def compose_system(
+    turns: Sequence[Turn], *, tools: Sequence[ToolSpec] = (), tool_choice: str = "auto"
+) -> str:
+    """Writes system turns, and the tools, as one text that stands in a place of its own.
+
+    Args:
+        turns: The system turns, without media.
+        tools: The tools that the model may call.
+        tool_choice: "auto", "none", "required" or the name of a tool.
+
+    Raises:
+        InvalidOption: A turn, the tools or the choice are invalid.
+    """
+    texts = guarded([turn.text for turn in _checked(turns) if turn.text.strip()], (TOKENS,))
+    return "\n".join(filter(None, [*texts, render(tools, choice=tool_choice)]))
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
     """How a style writes turns.

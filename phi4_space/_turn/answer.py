@@ -22,7 +22,16 @@ class Answer:
         new_call_id: Makes the id of a tool call.
         stop: Words before which the text ends; they count in text alone, not in what is a tool call.
         limits: What the JSON of a call may hold.
+
+    Attributes:
+        text: The text so far.
     """
+
+    text: str
+    _tool_calls: list[ToolCall]
+    _broken_calls: list[BrokenCall]
+    _reader: CallReader
+    _stops: StopReader[ToolCall | BrokenCall]
 
     def __init__(
         self,
@@ -106,10 +115,10 @@ class Answer:
         self.text = ""
         self._snapshot = ""
         self._is_indented_anew = False
-        self._tool_calls: list[ToolCall] = []
-        self._broken_calls: list[BrokenCall] = []
+        self._tool_calls = []
+        self._broken_calls = []
         self._reader = CallReader(self._tools, new_id=self._new_call_id, limits=self._limits)
-        self._stops = StopReader[ToolCall | BrokenCall](self._stop)
+        self._stops = StopReader(self._stop)
 
     def _take(self, pieces: Sequence[AnswerPiece]) -> None:
         texts = [self.text]

@@ -98,6 +98,7 @@ class Availability:
             gradio_version=instance.config.gradio_version,
             endpoints=instance.contract.endpoints,
             loading=instance.contract.takes.loading,
+            takes=instance.contract.takes,
             max_file_size=instance.config.max_file_size,
             queue_size=await self._queue_size(instance.config.api_prefix),
         )

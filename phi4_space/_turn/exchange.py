@@ -123,7 +123,9 @@ class Exchange:
                 yield found
         options = self._policy.choose(self._turn.sampling, found.contract.takes, self._turn.caller)
         payload = self._settle_session(found)
-        self._server.check_count(payload.files, found)
+        self._server.check_files(payload.files, found)
+        if payload.system:
+            options["system"] = payload.system
         async with self._server.session(state.session_hash, found) as session:
             event_id = await self._send(session, payload, options, found)
             async with aclosing(self._follow(session, found, event_id)) as events:
@@ -151,6 +153,8 @@ class Exchange:
         state.endpoints = endpoints
         if instance.contract.takes.roles:
             return self._turn.chat()
+        if instance.contract.takes.system:
+            return self._turn.instructed(remembered=state.is_known)
         return self._turn.incremental() if state.is_known else self._turn.full
 
     async def _send(
@@ -161,7 +165,13 @@ class Exchange:
             connections = server.connections
             files = await run_within(server.upload(payload.files, instance)) if payload.files else []
             self._pending = await run_within(
-                session.predict(payload.text, files=files, history=self._state.history, body=payload.body)
+                session.predict(
+                    payload.text,
+                    files=files,
+                    history=self._state.history,
+                    body=payload.body,
+                    options=options,
+                )
             )
             if self._state.is_known and server.connections > connections:
                 await self._check_start()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from phi4_space._caller import Caller
 from phi4_space._errors import InvalidOption
-from phi4_space._gradio.contract import Takes
+from phi4_space._status import Takes
 
 _ADVICE = (
     "Leave it out, or have a Space of your own set it for all of its turns. SpaceClient(strict=True) makes "
@@ -39,12 +39,17 @@ class OptionPolicy:
         ignored = [name for name in options if name not in takes.options]
         if self._strict and ignored:
             raise InvalidOption(
-                f"{', '.join(ignored)}: the Space takes no such option",
+                f"{', '.join(ignored)}: {_instead(takes)}",
                 advice="Leave it out, or have a Space of your own set it for all of its turns.",
             )
         for name in ignored:
             if name not in self._warned:
-                caller.warn(f"{name} is ignored: the Space takes no such option. {_ADVICE}")
+                caller.warn(f"{name} is ignored: {_instead(takes)}. {_ADVICE}")
                 self._warned.add(name)  # only then, where warnings are errors
         taken = {name: value for name, value in options.items() if name in takes.options}
         return {name: takes.options[name].check(name, value) for name, value in taken.items()}
+
+
+def _instead(takes: Takes) -> str:
+    """What a Space takes that does not take an option."""
+    return f"this Space takes {', '.join(takes.names)}" if takes.names else "the Space takes no such option"

@@ -1,23 +1,18 @@
-"""A call's message and options, checked, and the prompt made of them. Knows turns and prompts; no I/O."""
+"""A call's message and options, checked. Knows turns; no prompts, no I/O."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, TypedDict
 
 from phi4_space._caller import Caller
 from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
-from phi4_space._prompt.chat_body import to_chat_body
-from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.json_answer import ResponseFormat, is_schema
 from phi4_space._prompt.stop import to_stop
 from phi4_space._sampling import NAMES, to_sampling
-from phi4_space._turn.state import Payload, PreparedTurn
 from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn
 
 Message = str | Turn | Sequence[Turn]
@@ -224,58 +219,3 @@ def _with_media(turns: tuple[Turn, ...], things: Sequence[MediaLike]) -> tuple[T
             return (*before, replace(last, media=(*last.media, *media), offsets=offsets))
         case _:
             return (*turns, Turn(role="user", media=media))
-
-
-def to_prepared(
-    history: Sequence[LoadedTurn], new_turns: Sequence[LoadedTurn], request: Request, *, style: PromptStyle
-) -> PreparedTurn:
-    """What to send, to a session that knows nothing and to one that knows the turns before."""
-
-    def payload(turns: Sequence[LoadedTurn], *, remembered: bool) -> Payload:
-        if request.verbatim is not None:
-            return Payload(request.verbatim, tuple(file for turn in new_turns for file in turn.files))
-        files = tuple(file for turn in turns for file in turn.files)
-        prompt = compose(
-            _instructed([one.turn for one in turns], request.response_format),
-            tools=request.tools,
-            tool_choice=request.tool_choice,
-            style=style,
-            kinds=[file.kind for file in files],
-            remembered=remembered,
-        )
-        return Payload(prompt, files)
-
-    def chat() -> Payload:
-        if request.verbatim is not None:
-            return payload(new_turns, remembered=False)
-        turns = [*history, *new_turns]
-        unique: dict[str, File] = {}
-        for file in (file for turn in turns for file in turn.files):
-            unique.setdefault(file.digest, file)
-        numbers = {digest: number for number, digest in enumerate(unique)}
-        body = to_chat_body(
-            [one.turn for one in turns],
-            [(file.kind, numbers[file.digest]) for turn in turns for file in turn.files],
-            tools=request.tools,
-            tool_choice=request.tool_choice,
-            response_format=request.response_format,
-            stop=request.stop,
-        )
-        return Payload(json.dumps(body, ensure_ascii=False), tuple(unique.values()), body)
-
-    return PreparedTurn(
-        full=payload([*history, *new_turns], remembered=False),
-        incremental=partial(payload, new_turns, remembered=True),
-        chat=chat,
-        tools=tuple(tool.name for tool in request.tools),
-        stop=request.stop,
-        sampling=request.sampling,
-        caller=request.caller,
-    )
-
-
-def _instructed(turns: Sequence[Turn], wanted: ResponseFormat | None) -> list[Turn]:
-    """The turns, the first system turns being followed by what the answer is to be."""
-    start = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    instruction = [] if wanted is None else [Turn(role="system", text=wanted.instruction)]
-    return [*turns[:start], *instruction, *turns[start:]]

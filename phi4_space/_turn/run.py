@@ -19,7 +19,8 @@ from phi4_space._turn.budget import TurnBudget
 from phi4_space._turn.exchange import Exchange
 from phi4_space._turn.files import FileReader
 from phi4_space._turn.option_policy import OptionPolicy
-from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_prepared, to_request
+from phi4_space._turn.prepared import to_prepared
+from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_request
 from phi4_space._turn.state import SessionState
 from phi4_space._turn.thoughts import Thoughts
 from phi4_space._turns import Event, Reply, Rewritten, Turn
@@ -150,7 +151,13 @@ class TurnRunner:
             server=self._server,
             availability=self._availability,
             policy=self._policy,
-            turn=to_prepared(history, new_turns, request, style=self._settings.prompt_style),
+            turn=to_prepared(
+                history,
+                new_turns,
+                request,
+                style=self._settings.prompt_style,
+                prefix=self._settings.prompt_prefix,
+            ),
             state=state,
             budget=budget,
             thoughts=thoughts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from phi4_space._caller import Caller
 from phi4_space._turns import File
@@ -18,11 +18,20 @@ class Payload:
         text: The prompt; of turns with their roles, the JSON.
         files: The files, in order.
         body: The turns with their roles, as JSON; None where all there is is the prompt.
+        system: What the model is told about its part, where that is not in the prompt.
     """
 
     text: str
     files: tuple[File, ...] = ()
     body: Mapping[str, Any] | None = None
+    system: str = ""
+
+
+class Instructed(Protocol):
+    """Makes what is sent to a Space that has a place of its own for the system text."""
+
+    def __call__(self, *, remembered: bool) -> Payload:
+        """The payload; `remembered` is whether the session knows the turns before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,7 @@ class PreparedTurn:
     Attributes:
         full: The whole conversation, for a session that knows nothing of it.
         incremental: Makes the prompt of what is new, for a session that knows the rest.
+        instructed: Makes either, for a Space that has a place of its own for the system text.
         chat: Makes the whole conversation's JSON, for a Space that takes turns with their roles.
         tools: The names of the tools on offer.
         stop: The strings before which the answer's text ends.
@@ -41,6 +51,7 @@ class PreparedTurn:
 
     full: Payload
     incremental: Callable[[], Payload]
+    instructed: Instructed
     chat: Callable[[], Payload]
     tools: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()

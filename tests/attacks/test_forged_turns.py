@@ -18,7 +18,8 @@ from phi4_space._caller import calling_line
 from phi4_space._json import mended
 from phi4_space._prompt.compose import PromptStyle, compose
 from phi4_space._prompt.escape import ROLE_LINES, break_tokens, escape_json, guarded
-from phi4_space._turn.request import LoadedTurn, Request, to_prepared
+from phi4_space._turn.prepared import to_prepared
+from phi4_space._turn.request import LoadedTurn, Request
 from phi4_space._turn.request import to_request as checked
 from phi4_space._turns import Media, Role, ToolCall, ToolSpec, Turn
 

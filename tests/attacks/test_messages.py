@@ -24,8 +24,8 @@ import phi4_space as p4
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import to_config
 from phi4_space._gradio.contract import Submission
+from phi4_space._gradio.messages import answer_in_chat, answer_in_output
 from phi4_space._gradio.queue import Failed, Finished, QueueReader, Snapshot, WireEvent
-from phi4_space._gradio.two_step import answer_text
 from phi4_space._json import parse
 from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler, from_response, label, strip_markup
@@ -117,9 +117,9 @@ def test_any_message_of_the_queue(stream: list[Any]) -> None:
                 assert isinstance(from_handler(text, title), p4.Phi4Error)
             case Snapshot(data) | Finished(data):
                 json.dumps([*data], ensure_ascii=False, allow_nan=False).encode()
-                assert isinstance(
-                    answer_text(data[0] if data and isinstance(data[0], list) else []), str | None
-                )
+                first = data[0] if data else None
+                assert isinstance(answer_in_output(first).text, str | None)
+                assert isinstance(answer_in_chat(first if isinstance(first, list) else []).text, str | None)
 
 
 class Lines(Stream):

@@ -169,6 +169,7 @@ def test_others_get_their_turn_between_messages() -> None:
         [HEARTBEAT] * 500,
         [generating("x"), *[more("y")] * 500],
         [generating("x"), replaced("z" * 2_000_000)],
+        [generating("x" + "\n y" * 300_000), replaced("x" + "\n  y" * 300_000)],
     ],
 )
 def test_the_deadline_holds_against_work(messages: list[Any]) -> None:
@@ -187,24 +188,20 @@ def test_the_deadline_holds_against_work(messages: list[Any]) -> None:
 
 
 def test_the_steps_of_a_snapshot_are_the_answer() -> None:
-    """Read one after the other, or as one, they tell the same text."""
-    text = "a" * 50_000
+    """Read one after the other, they tell the text of the last snapshot, in pieces of a bounded length."""
+    long = "a" * 50_000
+    snapshots = ["a", long, f"{long}b", "c" * 50_000, ""]
+    answer, text, counts = Answer((), lambda: "id"), "", []
 
-    def read(snapshots: list[str], *, in_steps: bool) -> tuple[str, int]:
-        answer, text, count = Answer((), lambda: "id"), "", 0
-        for snapshot in snapshots:
-            for step in answer.steps(snapshot) if in_steps else [snapshot]:
-                for event in answer.read(step):
-                    count += 1
-                    assert isinstance(event, Delta | Rewritten)
-                    text = text + event.text if isinstance(event, Delta) else event.text
-        return text, count
+    for snapshot in snapshots:
+        happened = [event for step in answer.read(snapshot) for event in step]
+        for event in happened:
+            assert len(event.text) <= 16_384
+            text = text + event.text if isinstance(event, Delta) else event.text
+        counts.append(len(happened))
+        assert text == answer.text == snapshot
 
-    snapshots = ["a", text, text + "b", "c" * 50_000, ""]
-
-    for end in range(1, len(snapshots) + 1):
-        assert read(snapshots[:end], in_steps=True)[0] == read(snapshots[:end], in_steps=False)[0]
-    assert read(snapshots[:2], in_steps=True)[1] == 5
+    assert counts == [1, 4, 1, 4, 1]
 
 
 LONG = "x" * 2_000_000

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from phi4_space import (
     Delta,
+    Event,
     Notice,
     Progress,
     Queued,
@@ -118,7 +119,7 @@ def test_rewritten(capsys: pytest.CaptureFixture[str]) -> None:
 def test_thoughts(capsys: pytest.CaptureFixture[str]) -> None:
     """They are on standard error alone, under their titles, and each begins on a line of its own."""
     display = TextDisplay()
-    happened = [
+    happened: list[Event] = [
         *(Started(), Thought("Let me", "Thinking"), Thought(" see.", "Thinking"), Thought("", "Thought")),
         *(Delta("It is"), Thought("\nWell", "Thought"), Thought(".", "Thought")),
         *(Thought("", "Used\n a tool", 1), Thought("42\n", number=1), Queued(0, 1), Delta(" so.")),

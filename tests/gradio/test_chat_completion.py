@@ -11,7 +11,7 @@ from phi4_space._errors import ContractNotMet, UnexpectedAnswer
 from phi4_space._gradio.chat_completion import ChatCompletion, find_chat_completion
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import to_config
-from phi4_space._gradio.contract import Call, Reading, Submission
+from phi4_space._gradio.contract import Call, Reading, Submission, Wanted
 from phi4_space._gradio.two_step import TwoStep
 from phi4_space._turns import Usage
 
@@ -22,7 +22,9 @@ FILE = {"path": "/up/0", "meta": {"_type": "gradio.FileData"}}
 
 def found(**changes: Any) -> ChatCompletion:
     """The contract of a scripted /config."""
-    return find_chat_completion(to_config(completion_config(**changes)), space=SPACE)
+    contracts = find_chat_completion(to_config(completion_config(**changes)), Wanted(space=SPACE))
+    assert len(contracts) == 1
+    return contracts[0]
 
 
 def saying(takes: object) -> ChatCompletion:
@@ -42,7 +44,6 @@ def test_it_is_found_by_name() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"dependencies": []},
         {"dependencies": [{**DEPENDENCY, "inputs": [21]}]},
         {"dependencies": [{**DEPENDENCY, "inputs": [22, 21]}]},
         {"dependencies": [{**DEPENDENCY, "outputs": [24, 23]}]},

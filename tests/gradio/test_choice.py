@@ -14,7 +14,7 @@ import phi4_space as p4
 from phi4_space._gradio import choice
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import to_config
-from phi4_space._gradio.two_step import TwoStep, find_two_step
+from phi4_space._gradio.two_step import TwoStep, find_named_steps
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 
@@ -22,7 +22,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 @pytest.fixture(autouse=True)
 def two_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that a second contract takes."""
-    monkeypatch.setattr(choice, "CONTRACTS", (find_one_step, find_two_step))
+    monkeypatch.setattr(choice, "CONTRACTS", (find_one_step, find_named_steps))
 
 
 def space(*texts: str) -> ScriptedSpace:
@@ -85,7 +85,7 @@ def test_a_strict_client_refuses_only_what_the_space_does_not_take() -> None:
     one = client(space("a"), strict=True)
 
     assert one.reply("hi", temperature=0.5).text == "a"
-    with pytest.raises(p4.InvalidOption, match="seed: the Space takes no such option"):
+    with pytest.raises(p4.InvalidOption, match="seed: this Space takes temperature, max_tokens"):
         one.reply("hi", seed=1)
 
 
@@ -108,11 +108,11 @@ def test_another_contracts_history_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     both = [*config()["dependencies"], *one_step_config()["dependencies"]]
     parts = [*config()["components"], *one_step_config()["components"]]
     server = ScriptedSpace(config=config(dependencies=both, components=parts))
-    monkeypatch.setattr(choice, "CONTRACTS", (find_two_step,))
+    monkeypatch.setattr(choice, "CONTRACTS", (find_named_steps,))
     chat = client(server).conversation()
     chat.reply("I like blue.")
 
-    monkeypatch.setattr(choice, "CONTRACTS", (find_one_step, find_two_step))
+    monkeypatch.setattr(choice, "CONTRACTS", (find_one_step, find_named_steps))
     server.script["data"] = [events(ESTIMATION, STARTS, answered("Blue."))]
     p4.Conversation.from_json(chat.to_json(), space=client(server)).reply("What do I like?")
 

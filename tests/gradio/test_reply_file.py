@@ -13,6 +13,7 @@ import phi4_space as p4
 from phi4_server import running_space
 from phi4_space._gradio.reply_file import file_path
 from phi4_space._net.origin import Origin
+from phi4_space.session import Finished
 
 PREFIX = "/gradio_api"
 OWN = f"{URL}/gradio_api/file="
@@ -184,9 +185,9 @@ async def test_files_of_real_spaces_are_read(gradio_python: str) -> None:
     with running_space([gradio_python, str(ROOT / "tests/spaces/keeper.py")]) as url:
         async with p4.SpaceClient(url) as space, space.asession() as session:
             pending = await session.predict("\n".join(NAMES))
-            async for event in session.get(await session.post(pending)):
-                last = event
-            files = [written(entry["content"]) for entry in last.data[0][1:]]
+            happened = [event async for event in session.get(await session.post(pending))]
+            assert isinstance(happened[-1], Finished)
+            files = [written(entry["content"]) for entry in happened[-1].data[0][1:]]
             for name, file in zip(NAMES, files, strict=True):
                 for path in (file["path"], file["url"]):
                     assert await space.aread_file(p4.ReplyFile(path, name)) == f"This is {name}.".encode()

@@ -14,7 +14,7 @@ from phi4_space._errors import ContractNotMet, UnexpectedAnswer
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import Config, Slot, to_config
 from phi4_space._gradio.contract import Submission
-from phi4_space._gradio.two_step import TwoStep, answer_text, find_two_step
+from phi4_space._gradio.two_step import TwoStep
 
 SPACE = "owner/name"
 # What /config says of the same app on two Gradios, cut to the fields that matter, with their own numbers.
@@ -69,7 +69,9 @@ def dependencies(*parts: dict[str, Any]) -> list[dict[str, Any]]:
 
 def to_contract(body: object, *, space: str = SPACE) -> TwoStep:
     """The contract in a /config."""
-    return find_two_step(to_config(body), space=space)
+    found = choose(to_config(body), space=space)
+    assert isinstance(found, TwoStep)
+    return found
 
 
 def contract(**changes: Any) -> TwoStep:
@@ -92,9 +94,9 @@ def test_the_endpoints_are_found_by_name(text: str) -> None:
     found = to_contract(json.loads(text))
 
     chat, box, state = (
-        Slot("chatbot", []),
+        Slot("chatbot", [], number=3),
         found.submit.inputs[1],
-        Slot("state", ["the page's own"]),
+        Slot("state", ["the page's own"], number=2),
     )
     assert (found.submit.name, found.submit.fn_index) == ("process_message", 1)
     assert (found.answer.name, found.answer.fn_index) == ("bot_response", 2)
@@ -173,7 +175,7 @@ def test_the_trigger_is_told_where_there_is_one(targets: list[Any], trigger_id: 
         ([ANSWER], ("process_message",), ("bot_response",)),
         ([], ("process_message", "bot_response"), ()),
         ([{"id": 0, "api_name": "chat"}, {"id": 1, "api_name": "add"}, SUBMIT], ("bot_response",),
-         ("add", "chat", "process_message")),
+         ("chat", "add", "process_message")),
         # a handler that runs in the browser cannot be called
         ([SUBMIT, {**ANSWER, "backend_fn": False}], ("bot_response",), ("process_message",)),
         # a private one has no name: JSON's false on Gradio 5, the word on 6
@@ -190,7 +192,7 @@ def test_a_missing_endpoint_names_those_that_are_there(
 
     assert (failure.value.missing, failure.value.found) == (missing, found)
     assert all(name in str(failure.value) for name in missing + found)
-    assert found or "no named endpoints" in str(failure.value)
+    assert found or "no public endpoints" in str(failure.value)
 
 
 NUMBERED = dependencies(
@@ -318,50 +320,6 @@ def test_an_answer_without_a_chat_is_an_error(data: list[Any]) -> None:
         contract().read(data)
 
 
-FILE = {"file": {"path": "/data/x.png", "meta": {"_type": "gradio.FileData"}}, "alt_text": None}
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        # Gradio 5
-        ("Hello\u2028 wörld 🌍", "Hello\u2028 wörld 🌍"),
-        ("", ""),
-        (FILE, ""),
-        ({"component": "plot", "value": {}}, ""),
-        # Gradio 6
-        ([{"text": "Hello", "type": "text"}], "Hello"),
-        (
-            [{"text": "Hel", "type": "text"}, {**FILE, "type": "file"}, {"text": "lo", "type": "text"}],
-            "Hello",
-        ),
-        ([], ""),
-        (["Hel", "lo"], "Hello"),
-        (None, ""),
-        ([{"text": None, "type": "text"}], ""),
-    ],
-)
-def test_the_answer_is_the_assistants_last_entry(content: object, text: str) -> None:
-    """Its words are read from a string or from blocks; a file in it carries none."""
-    assert answer_text([*CHAT, {"role": "assistant", "content": content, "metadata": None}]) == text
-
-
-@pytest.mark.parametrize(
-    "history",
-    [
-        [],
-        CHAT,
-        [{"role": "assistant", "content": "before"}, *CHAT],
-        ["odd"],
-        [["hi", "tuples"]],
-        [{"role": "assistant"}],
-    ],
-)
-def test_there_is_no_answer_while_the_assistant_is_silent(history: list[Any]) -> None:
-    """Until the assistant's entry stands last there is no answer, which is not the same as an empty one."""
-    assert answer_text(history) is None
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -378,9 +336,3 @@ def test_any_config_is_read_or_refused(body: dict[str, Any]) -> None:
     """Whatever a server says at /config, a contract comes of it or an error with a name; never a crash."""
     with pytest.raises((ContractNotMet, UnexpectedAnswer)):
         choose(to_config(body), space=SPACE)
-
-
-@given(json_values)
-def test_any_chat_is_read(history: Any) -> None:
-    """Whatever a handler returns as its chat, the answer in it is text or none."""
-    assert isinstance(answer_text(history), str | None)

@@ -170,6 +170,8 @@ def test_a_model_is_read_back_when_allowed() -> None:
         max_retries=1,
         prompt_style="template",
         endpoint="process_message",
+        extra_inputs={"Web search": False},
+        prompt_prefix="@phi4 ",
     )
 
     other = back(model)
@@ -247,12 +249,16 @@ def test_credentials_and_clients_are_left_out_of_dumps() -> None:
         {"stop": ["x"]},
         {"prompt_style": "template"},
         {"endpoint": "process_message"},
+        {"extra_inputs": {"Web search": False}},
+        {"prompt_prefix": "@phi4 "},
+        {"model": "phi-4-mini"},
         {"max_files": 3},
         {"temperature": 0.5},
         {"max_tokens": 3},
         {"client": client(ScriptedSpace())},
         {"client": client(ScriptedSpace(), prompt_style="template")},
         {"client": client(ScriptedSpace(), endpoint="process_message")},
+        {"client": client(ScriptedSpace(), extra_inputs={"Web search": False})},
     ],
 )
 def test_what_changes_the_answer_changes_the_key(change: dict[str, Any]) -> None:

@@ -198,7 +198,7 @@ def test_agents_go_on_with_thoughts(monkeypatch: pytest.MonkeyPatch) -> None:
         thinks(answer("Blue.", "It says blue.")),
     )
 
-    result = create_agent(chat(space), [look]).invoke({"messages": [("user", "What colour?")]})
+    result = create_agent(chat(space), [look]).invoke({"messages": [HumanMessage("What colour?")]})
 
     _, calling, _, last = result["messages"]
     assert [block["type"] for block in calling.content_blocks] == ["reasoning", "tool_call"]

@@ -184,6 +184,8 @@ def test_fields_configure_the_client() -> None:
         prompt_style="template",
         strict=True,
         endpoint="process_message",
+        extra_inputs={"Web search": False},
+        prompt_prefix="@phi4 ",
     )
     same = partial(
         SpaceClient,
@@ -194,6 +196,8 @@ def test_fields_configure_the_client() -> None:
         prompt_style="template",
         strict=True,
         endpoint="process_message",
+        extra_inputs={"Web search": False},
+        prompt_prefix="@phi4 ",
     )
 
     assert same(timeouts=7.0) == llm._to_client()

@@ -35,6 +35,8 @@ FIELDS: dict[str, Any] = {
     "prompt_style": "template",
     "strict": True,
     "endpoint": "process_message",
+    "extra_inputs": {"Web search": False},
+    "prompt_prefix": "@phi4 ",
     "context_window": 8192,
     "num_output": 256,
     "stop": ["END"],

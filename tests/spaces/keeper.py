@@ -29,7 +29,8 @@ def bot_response(history: list[Any], state: Any) -> Any:
 
 
 with gr.Blocks() as app:
-    box = gr.Chatbot(**({"type": "messages"} if gr.__version__.startswith("5.") else {}))
+    typed: dict[str, Any] = {"type": "messages"} if gr.__version__.startswith("5.") else {}
+    box = gr.Chatbot(**typed)
     words = gr.MultimodalTextbox()
     memory = gr.State()
     words.submit(

@@ -8,10 +8,12 @@ from typing import Any
 
 from scripted import config, job
 
-from phi4_space._errors import ContractNotMet, UnexpectedAnswer
+from phi4_space._errors import UnexpectedAnswer
+from phi4_space._gradio.additional_inputs import refuse_extra
 from phi4_space._gradio.config import Config, Endpoint
-from phi4_space._gradio.contract import Call, Reading, Submission, Takes
+from phi4_space._gradio.contract import Call, Reading, Submission, Wanted
 from phi4_space._sampling import Bounds
+from phi4_space._status import Takes
 
 COMPONENTS = [
     {"id": 5, "type": "multimodaltextbox", "props": {}},
@@ -41,6 +43,10 @@ class OneStep:
     def fn_index(self) -> int:
         return self.answer.fn_index
 
+    def with_extra(self, values: Mapping[str, object]) -> OneStep:
+        refuse_extra(values)
+        return self
+
     def first(self, submission: Submission) -> None:
         """There is no such step."""
 
@@ -61,11 +67,11 @@ class OneStep:
                 raise UnexpectedAnswer("answer returned no text")
 
 
-def find_one_step(config: Config, *, space: str) -> OneStep:
+def find_one_step(config: Config, wanted: Wanted) -> list[OneStep]:
     """Finds the function in a /config."""
-    if (endpoint := config.named().get("answer")) is None:
-        raise ContractNotMet(f"{space} has no answer")
-    return OneStep(endpoint)
+    del wanted  # it has one function alone
+    endpoint = config.named().get("answer")
+    return [] if endpoint is None else [OneStep(endpoint)]
 
 
 def one_step_config(**changes: Any) -> dict[str, Any]:

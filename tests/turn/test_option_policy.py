@@ -14,8 +14,8 @@ import pytest
 
 from phi4_space._caller import Caller, calling_line
 from phi4_space._errors import InvalidOption, OptionIgnored, Phi4Error
-from phi4_space._gradio.contract import Takes
 from phi4_space._sampling import Bounds
+from phi4_space._status import Takes
 from phi4_space._turn.option_policy import OptionPolicy
 
 NONE = Takes()
