@@ -73,8 +73,8 @@ def test_cassette_is_clean(path: Path) -> None:
 
 
 def test_cassettes_are_few_enough_to_keep() -> None:
-    """All cassettes together stay under 5 MB."""
-    assert sum(path.stat().st_size for path in ALL) < 5_000_000
+    """All cassettes together stay under 5.5 MB."""
+    assert sum(path.stat().st_size for path in ALL) < 5_500_000
 
 
 # --- how they play --------------------------------------------------------------------------------------

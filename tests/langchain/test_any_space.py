@@ -147,4 +147,4 @@ def test_files_of_an_answer(chat: Callable[..., ChatPhi4]) -> None:
     """A file in an answer is in the message's metadata."""
     answer = chat().invoke("a picture")
     assert answer.text == "A green square."
-    assert [file["name"] for file in answer.response_metadata["files"]] == ["green.png"]
+    assert [file["name"] for file in answer.response_metadata["reply_files"]] == ["green.png"]

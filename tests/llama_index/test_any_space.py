@@ -101,13 +101,13 @@ def test_settings_that_are_not_there(phi4: Callable[..., Phi4]) -> None:
 
 @pytest.mark.app("thinker")
 async def test_thoughts(phi4: Callable[..., Phi4]) -> None:
-    """A thought is a ThinkingBlock before the text, streamed or not."""
+    """A thought is a ThinkingBlock beside the text, streamed or not."""
     llm = phi4()
     whole = await llm.achat(said("Hi."))
     streamed = [response async for response in await llm.astream_chat(said("Hi."))]
 
     for response in (whole, streamed[-1]):
-        thinking, text = response.message.blocks
+        text, thinking = response.message.blocks
         assert isinstance(thinking, ThinkingBlock)
         assert isinstance(text, TextBlock)
         assert (thinking.content, text.text) == ("First I read it. Then I answer.", "Turn 1: you said 'Hi.'")
@@ -146,7 +146,8 @@ def test_structured_output(phi4: Callable[..., Phi4]) -> None:
 
 @pytest.mark.app("illustrator")
 def test_files_of_an_answer(phi4: Callable[..., Phi4]) -> None:
-    """A file in an answer is in the message's metadata."""
+    """A file in an answer is named beside it."""
     answer = phi4().chat(said("a picture"))
+    assert isinstance(answer.raw, dict)
     assert answer.message.content == "A green square."
-    assert "green.png" in str(answer.message.additional_kwargs["files"])
+    assert [file["name"] for file in answer.raw["reply_files"]] == ["green.png"]
