@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,14 @@ import anyio
 import httpx
 import pytest
 from gradio_client import Client
-from servers import ROOT, Servers
-from stage import Stage
+from proxy import proxied
+from servers import ROOT, Servers, plain_apps
+from stage import Clock, Stage
 from typer.testing import CliRunner
 
 import phi4_space as p4
+from langchain_phi4 import ChatPhi4
+from llama_index_phi4 import Phi4
 from phi4_space._cli.app import app as phi4
 
 pytestmark = pytest.mark.anyio
@@ -140,6 +143,45 @@ async def test_twenty_at_a_time(apps: Apps, name: str) -> None:
         [f"Turn {at}: you said '{number} {word}'" for at, word in ((1, "one"), (2, "two"))]
         for number in range(20)
     ]
+
+
+@pytest.mark.parametrize("framework", ["langchain", "llama_index"])
+async def test_frameworks_leave_and_ask_at_the_same_time(apps: Apps, framework: str) -> None:
+    """A stream that is left frees the Space, and twenty questions at a time have their own answers."""
+    async with apps.client("slow") as slow, apps.client("words") as words:
+        if framework == "langchain":
+            streamed = ChatPhi4(client=slow).astream("30")
+            answers = ChatPhi4(client=words).abatch([str(number) for number in range(20)])
+        else:
+            streamed = await Phi4(client=slow).astream_complete("30")
+            model = Phi4(client=words)
+            answers = asyncio.gather(*(model.acomplete(str(number)) for number in range(20)))
+        async with aclosing(streamed) as chunks:
+            await anext(chunk async for chunk in chunks if chunk.text)
+        with anyio.fail_after(NOW):
+            after = await slow.areply("Hi.")
+        texts = [answer.text for answer in await answers]
+
+    assert after.text == "Turn 1: you said 'Hi.'"
+    assert texts == [f"Turn 1: you said '{number}'" for number in range(20)]
+
+
+async def test_restart_between_two_turns(apps: Apps) -> None:
+    """A Space that was started again has forgotten its sessions, and is told everything that was said."""
+    clock = Clock()
+    with ExitStack() as running:
+        first = running.enter_context(plain_apps(apps.python))("words")
+        async with proxied(first) as door, Stage(door.url, endpoint=None, clock=clock).client() as space:
+            chat = space.conversation()
+            before = await chat.areply("one")
+            await anyio.to_thread.run_sync(running.close)
+            door.target = apps.url("words")
+            clock.now += 60
+            after = await chat.areply("two")
+
+    assert after.sent.session_hash != before.sent.session_hash
+    assert after.sent.prompt == f"User: one\nAssistant: {before.text}\nUser: two\nAssistant:"
+    assert after.text.startswith("Turn 1: ")
 
 
 # --- files, logins, pairs ---------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from scripted import (
 
 import phi4_space as p4
 from phi4_space._turn.answer import Answer
-from phi4_space._turns import Delta, Rewritten
+from phi4_space._turns import Delta
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 

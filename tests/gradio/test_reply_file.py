@@ -7,10 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from scripted import URL, ScriptedSpace, config
-from servers import ROOT
+from servers import Servers
 
 import phi4_space as p4
-from phi4_server import running_space
 from phi4_space._gradio.reply_file import file_path
 from phi4_space._net.origin import Origin
 from phi4_space.session import Finished
@@ -67,6 +66,7 @@ def test_a_file_is_requested_by_its_path(path: str, requested: str) -> None:
         "file:///srv/cat.png",
         "data:image/png;base64,AAAA",
         "http://[",
+        "http://space.test:port/cat.png",
         "/srv/../etc/passwd",
         "../cat.png",
         "/srv//cat.png",
@@ -178,18 +178,17 @@ def written(content: Any) -> dict[str, Any]:
 
 
 @pytest.mark.anyio
-async def test_files_of_real_spaces_are_read(gradio_python: str) -> None:
+async def test_files_of_real_spaces_are_read(gradio_python: str, servers: Servers) -> None:
     """Names with blanks, letters of any script and signs of URLs, by path and by URL; what is not a file of
     the Space's answers stays unread.
     """
-    with running_space([gradio_python, str(ROOT / "tests/spaces/keeper.py")]) as url:
-        async with p4.SpaceClient(url) as space, space.asession() as session:
-            pending = await session.predict("\n".join(NAMES))
-            happened = [event async for event in session.get(await session.post(pending))]
-            assert isinstance(happened[-1], Finished)
-            files = [written(entry["content"]) for entry in happened[-1].data[0][1:]]
-            for name, file in zip(NAMES, files, strict=True):
-                for path in (file["path"], file["url"]):
-                    assert await space.aread_file(p4.ReplyFile(path, name)) == f"This is {name}.".encode()
-            with pytest.raises(p4.UrlRefused, match="must not be read"):
-                await space.aread_file(p4.ReplyFile("/etc/passwd", "passwd"))
+    async with p4.SpaceClient(servers.url("ordinary", gradio_python)) as space, space.asession() as session:
+        pending = await session.predict("\n".join(["FILES", *NAMES]))
+        happened = [event async for event in session.get(await session.post(pending))]
+        assert isinstance(happened[-1], Finished)
+        files = [written(entry["content"]) for entry in happened[-1].data[0][1:]]
+        for name, file in zip(NAMES, files, strict=True):
+            for path in (file["path"], file["url"]):
+                assert await space.aread_file(p4.ReplyFile(path, name)) == f"This is {name}.".encode()
+        with pytest.raises(p4.UrlRefused, match="must not be read"):
+            await space.aread_file(p4.ReplyFile("/etc/passwd", "passwd"))

@@ -20,9 +20,11 @@ KINDS = {
     "answering": "-m phi4_server --model offline",
     "faulty": "tests/spaces/faulty.py --at-once 1 --max-queue 2 --max-file-size 100kb",
     "whole": "tests/spaces/faulty.py --whole --hide-errors",
+    "ordinary": "tests/spaces/ordinary.py",
 }
-"""What each kind is run with: the offline model; one that fails on demand, one turn at a time; and one that
-answers several at the same time, in one piece, and keeps its failures to itself.
+"""What each kind is run with: the offline model; one that fails on demand, one turn at a time; one that
+answers several at the same time, in one piece, and keeps its failures to itself; and one whose author took no
+care.
 
 Any other kind is a plain Gradio app, one of `tests/spaces/plain.py`.
 """

@@ -12,7 +12,9 @@ from inspect import cleandoc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers import Servers
 
+from phi4_space import Reply, SpaceClient
 from phi4_space._turn.answer import Answer
 from phi4_space._turn.growth import compare, end_of, is_same
 from phi4_space._turns import Delta, Rewritten
@@ -108,14 +110,31 @@ def test_indented_text_is_streamed_once(text: str, size: int) -> None:
     assert growing.text == snapshots[-1] == text.rstrip()
 
 
+@pytest.mark.parametrize("text", [LIST, CODE, JSON], ids=["list", "code", "json"])
+def test_indented_text_of_real_spaces_is_streamed_once(
+    text: str, gradio_python: str, servers: Servers
+) -> None:
+    """A Space that streams strings, as most do, on each Gradio."""
+    with SpaceClient(servers.url("ordinary", gradio_python)) as space:
+        *happened, reply = space.stream(prompt=text)
+
+    # What precedes the answer is the question, which the Chatbot tidied as well.
+    assert not any(isinstance(event, Rewritten) for event in happened)
+    streamed = "".join(event.text for event in happened if isinstance(event, Delta))
+    assert isinstance(reply, Reply)
+    assert reply.text == cleandoc(text)
+    assert bare(streamed) == bare(reply.text)
+
+
 WHITE = st.sampled_from(["\n", "\n", " ", "  ", "    ", "\t", "\r", "\xa0", "\u2028"])
-texts = st.lists(WHITE | st.sampled_from(["a", "b c", "- ", "{", '"', "\u00e9"]) | st.text(max_size=2)).map(
-    "".join
-)
+WORDS = st.sampled_from(["a", "b c", "- ", "{", '"', "\u00e9", ""]) | st.text(max_size=2)
+lines = st.builds("".join, st.tuples(st.sampled_from(["", "  ", "    ", "\t", "      "]), WORDS))
+texts = st.lists(lines).map("\n".join) | st.lists(WHITE | WORDS).map("".join)
+cutting = st.lists(st.integers(0, 60)) | st.builds(range, st.just(0), st.just(60), st.integers(1, 5))
 
 
-@given(texts, st.lists(st.integers(0, 60)), st.sampled_from([(), ("weather",)]))
-def test_tidied_text_is_never_rewritten(text: str, cuts: list[int], tools: tuple[str, ...]) -> None:
+@given(texts, cutting, st.sampled_from([(), ("weather",)]))
+def test_tidied_text_is_never_rewritten(text: str, cuts: Sequence[int], tools: tuple[str, ...]) -> None:
     """Whatever grows, cut anywhere and tidied as Gradio does: nothing is taken back, the deltas make the last
     text but for white space at the start of lines, and the reply holds that text.
     """

@@ -1,4 +1,4 @@
-"""A Gradio app as ordinary authors write them, whose answers are files: `python keeper.py --port 0`."""
+"""A Gradio app as ordinary authors write them: strings that grow, and files. `python ordinary.py --port 0`"""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ FOLDER = Path(tempfile.mkdtemp())
 
 
 def process_message(history: list[Any], message: dict[str, Any], state: Any) -> tuple[Any, ...]:
-    """Files the question, whose text names the files to make, a line each."""
+    """Files the question: "FILES" and their names, a line each, or else a text to repeat."""
     return [*history, {"role": "user", "content": message["text"]}], {"text": "", "files": []}, state
 
 
 def bot_response(history: list[Any], state: Any) -> Any:
-    """Answers with the files."""
+    """Answers, with a message for each file or with the text, three letters at a time."""
     question = history[-1]["content"]
-    names = question if isinstance(question, str) else question[0]["text"]
-    for name in names.split("\n"):
-        (FOLDER / name).write_text(f"This is {name}.", encoding="utf-8")
-        history = [*history, {"role": "assistant", "content": {"path": str(FOLDER / name)}}]
-    yield history, state
+    text = question if isinstance(question, str) else question[0]["text"]
+    first, *names = text.split("\n")
+    if first == "FILES":
+        for name in names:
+            (FOLDER / name).write_text(f"This is {name}.", encoding="utf-8")
+            history = [*history, {"role": "assistant", "content": {"path": str(FOLDER / name)}}]
+        yield history, state
+        return
+    for end in range(3, len(text) + 3, 3):
+        yield [*history, {"role": "assistant", "content": text[:end]}], state
 
 
 with gr.Blocks() as app:
