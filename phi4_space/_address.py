@@ -18,6 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 PUBLIC_SPACE = "microsoft/phi-4-multimodal"
 _MAX_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones by a rule of its own
+_LONGEST_NAME = 193  # two names of 96 characters, as the Hub has them
 _SUFFIX = ".hf.space"
 _STATIC = ".static.hf.space"
 _BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.hf\.space(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
@@ -47,6 +48,11 @@ class Address:
     def referer(self) -> str:
         """The Referer that a browser on that page sends."""
         return f"{self.api_url}?__theme=light"
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether the Hub alone knows its host, since its name is longer than one may be."""
+        return any(len(label) > _MAX_LABEL for label in self.host.split("."))
 
     @property
     def host(self) -> str:
@@ -105,7 +111,7 @@ def to_address(space: str) -> Address:
 
 
 def _from_name(name: str) -> Address:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise InvalidSpaceName(f"{name!r} is not the name of a Space")
     owner = name.partition("/")[0]
     if "." in owner or owner.lower() == "localhost":
@@ -114,11 +120,6 @@ def _from_name(name: str) -> Address:
             advice=f"For a server, pass its URL, such as http://{name}.",
         )
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if len(label) > _MAX_LABEL:
-        raise InvalidSpaceName(
-            f"The name {name!r} is too long for the Space's host name to be known",
-            advice="Pass the https://….hf.space URL that the Space's page shows under Embed this Space.",
-        )
     return Address(name=name, api_url=f"https://{label}{_SUFFIX}")
 
 

@@ -161,8 +161,8 @@ class SpaceClient(AskMethods):
 
     @property
     def api_url(self) -> str:
-        """The root of the Space's server."""
-        return self._settings.address.api_url
+        """The root of the Space's server; of a long name, what the Hub says once it was asked."""
+        return self._runtime.server.settings.address.api_url
 
     @property
     def referer(self) -> str:

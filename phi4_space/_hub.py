@@ -7,6 +7,7 @@ SLEEPING, that its own client library does not list.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ from phi4_space._net.redaction import Redaction
 from phi4_space._status import Quota
 
 M = TypeVar("M", bound=BaseModel)
+_NOT_THERE = frozenset({401, 403, 404})
 _UP = frozenset({"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"})
 _BROKEN = frozenset({"RUNTIME_ERROR", "BUILD_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING"})
 
@@ -87,6 +89,11 @@ class _Space(BaseModel):
     runtime: SpaceRuntime | None = None
 
 
+class _SpaceHost(BaseModel):
+    # Credentials go to the Hub's own hosts; a label is all that there is to choose.
+    host: str = Field(pattern=r"^https://[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.hf\.space$")
+
+
 class _QuotaReport(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -133,13 +140,15 @@ class Hub:
                 name = space.id
             return await self._get(f"/api/spaces/{name}/runtime", SpaceRuntime)
         except (AuthenticationFailed, UnexpectedAnswer) as exc:
-            if exc.status not in {401, 403, 404}:
-                raise
-            missing = SpaceNotFound(
-                f"The Hub has no Space {address} that can be seen from here", status=exc.status
-            )
-            missing.locate(step="status", space=str(address))
-            raise missing from exc
+            raise _missing(address, exc) from exc
+
+    async def address(self, address: Address) -> Address:
+        """A Space's address with the host that the Hub has it on. Raises the errors of `runtime`."""
+        try:
+            found = await self._get(f"/api/spaces/{address.name}/host", _SpaceHost)
+        except (AuthenticationFailed, UnexpectedAnswer) as exc:
+            raise _missing(address, exc) from exc
+        return replace(address, api_url=found.host)
 
     async def quota(self) -> Quota | None:
         """The account's GPU quota; None without a token. Raises the errors of `runtime`."""
@@ -156,6 +165,17 @@ class Hub:
         with self._host.translate_errors("status"):
             async with self._pool.borrow() as client:
                 return _read(await self._host.ask(client, "GET", path), model)
+
+
+def _missing(address: Address, refusal: Phi4Error) -> Phi4Error:
+    """What the Hub's refusal means: that the Space is not there, where its status says so."""
+    if refusal.status not in _NOT_THERE:
+        return refusal
+    missing = SpaceNotFound(
+        f"The Hub has no Space {address} that can be seen from here", status=refusal.status
+    )
+    missing.locate(step="status", space=str(address))
+    return missing
 
 
 def _read(payload: object, model: type[M]) -> M:

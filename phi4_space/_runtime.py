@@ -75,8 +75,13 @@ class Runtime:
         self.environment = environment
         clock = environment.clock
         open_client = partial(_open, settings, environment)
-        self.server = GradioServer(settings, open_client=partial(open_client, to_space=True), clock=clock)
         self.hub = Hub(settings, open_client=partial(open_client, to_space=False))
+        self.server = GradioServer(
+            settings,
+            open_client=partial(open_client, to_space=True),
+            clock=clock,
+            find_address=self.hub.address,
+        )
         self.availability = Availability(self.server, self.hub, clock=clock, sleep=environment.sleep)
         self.files = FileReader(settings)
         self.turns = TurnRunner(

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import httpx
 
+from phi4_space._address import Address
 from phi4_space._config import Settings
 from phi4_space._errors import (
     FileTooLarge,
@@ -48,7 +49,8 @@ connection is paid for already. A Space that restarts faster shows by the connec
 _ANOTHER_SPACE = "Leave it out, or use a Space that takes it; status().takes says what one does."
 
 
-_NO_FILE = {403, 404}
+_NOT_FOUND = 404
+_NO_FILE = {403, _NOT_FOUND}
 """Gradio answers so where a file is not there, or not one of those that may be read."""
 
 
@@ -73,12 +75,24 @@ class GradioServer:
         settings: The client's.
         open_client: Makes an HTTP client for the Space.
         clock: Seconds, never going back.
+        find_address: Asks the Hub where a Space is; None where it is not asked.
+
+    Attributes:
+        settings: The client's, with the address at which the Space was found.
+        host: The Space's server.
     """
 
     def __init__(
-        self, settings: Settings, *, open_client: Callable[[], httpx.AsyncClient], clock: Callable[[], float]
+        self,
+        settings: Settings,
+        *,
+        open_client: Callable[[], httpx.AsyncClient],
+        clock: Callable[[], float],
+        find_address: Callable[[Address], Awaitable[Address]] | None = None,
     ) -> None:
         self.settings = settings
+        self._open_client = open_client
+        self._find_address = find_address if settings.address.name else None
         self.host = Host(
             origin=Origin(settings.address.api_url),
             name=str(settings.address),
@@ -89,7 +103,7 @@ class GradioServer:
             limits=settings.limits,
         )
         self._connections = _Connections()
-        self._pool = ClientPool(partial(self.host.client, open_client, self._connections.watch))
+        self._pool = self._new_pool()
         self._clock = clock
         self._instance: Instance | None = None
         self._seen = -math.inf
@@ -240,7 +254,40 @@ class GradioServer:
             return self._instance
         with self.host.translate_errors("connect"):
             # In one expression: a local would show, in tracebacks, what the server said.
-            return self._to_instance(self._checked(to_config(await self.get("/config"))))
+            return self._to_instance(self._checked(to_config(await self._config())))
+
+    async def _config(self) -> Any:
+        """The JSON at /config; on the Hub's word of where that is, where the name does not tell."""
+        if self.settings.address.is_shortened:
+            await self._move()
+        try:
+            return await self.get("/config")
+        except UnexpectedAnswer as exc:
+            if exc.status != _NOT_FOUND or not await self._has_moved():
+                raise
+        return await self.get("/config")
+
+    async def _has_moved(self) -> bool:
+        """Whether the Hub has the Space elsewhere than its name says."""
+        before = self.settings.address
+        with suppress(Phi4Error):  # the server's own answer says more than that the Hub is out of reach
+            await self._move()
+        return self.settings.address != before
+
+    async def _move(self) -> None:
+        """Goes to where the Hub has the Space; asked once."""
+        if self._find_address is None:
+            return
+        address = await self._find_address(self.settings.address)
+        self._find_address = None
+        self.settings = replace(self.settings, address=address)
+        self.host = replace(self.host, origin=Origin(address.api_url), headers=self.settings.headers())
+        await self._pool.aclose()
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ClientPool:
+        """Clients that send nothing but to the Space's server; they do not keep this alive."""
+        return ClientPool(partial(self.host.client, self._open_client, self._connections.watch))
 
     def _to_instance(self, config: Config) -> Instance:
         contract = choose(

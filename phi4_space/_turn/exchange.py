@@ -175,7 +175,15 @@ class Exchange:
             )
             if self._state.is_known and server.connections > connections:
                 await self._check_start()
-        return await run_within(session.post(self._pending, options))
+        connections = server.connections
+        event_id = await run_within(session.post(self._pending, options))
+        if self._state.is_known and server.connections > connections:
+            try:
+                await self._check_start()
+            except Phi4Error:
+                await session.cancel(event_id)
+                raise
+        return event_id
 
     async def _check_start(self) -> None:
         """Asks whether the Space restarted, where a connection that was thought to be open was not."""
@@ -224,7 +232,7 @@ class Exchange:
             finish_reason=self._finish_reason(),
             timing=self._budget.timing(),
             sent=sent,
-            space=self._settings.address.api_url,
+            space=self._server.settings.address.api_url,
             model=self._end.model or self._settings.model,
             stopped_by=self._stopped_by(),
             gradio_version=instance.config.gradio_version,

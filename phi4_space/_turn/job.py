@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from phi4_space._errors import LimitExceeded, StreamLost, TurnCancelled, UnexpectedAnswer
+from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._gradio.contract import Contract, Reading
-from phi4_space._gradio.queue import Cancelled, Failed, Finished, SessionLost, Snapshot, WireEvent
+from phi4_space._gradio.queue import Finished, Snapshot, WireEvent, failure_of
 from phi4_space._limits import Limits
-from phi4_space._net.error_mapping import from_handler
 from phi4_space._turn.answer import Answer
 from phi4_space._turn.budget import TurnBudget
 from phi4_space._turn.thoughts import Thoughts
@@ -62,7 +61,9 @@ class JobReader:
             case Finished(outputs):
                 yield from self._finish(self._contract.read(outputs))
             case _:
-                yield _end_badly(event)
+                if (failure := failure_of(event)) is not None:
+                    raise failure
+                yield []  # a heartbeat
 
     def _grow(self, reading: Reading) -> Iterator[Sequence[Event]]:
         text, thoughts = reading.text or "", reading.thoughts
@@ -78,19 +79,10 @@ class JobReader:
 
     def _finish(self, reading: Reading) -> Iterator[Sequence[Event]]:
         if reading.text is None and not reading.files:
-            raise UnexpectedAnswer("The Space ended the turn without an answer")
+            raise UnexpectedAnswer(
+                "The Space ended the turn without an answer: no words and no files behind the question",
+                advice="Look at the Space's page whether it answers there; another question may help.",
+            )
         yield from self._grow(reading)
         self.end = reading
         yield self._answer.close()
-
-
-def _end_badly(event: WireEvent) -> list[Event]:
-    match event:
-        case Failed(text, title):
-            raise from_handler(text, title)
-        case Cancelled():
-            raise TurnCancelled("The turn was cancelled on the Space")
-        case SessionLost(text):
-            raise StreamLost(f"The Space does not know the session: {text}")
-        case _:
-            return []  # a heartbeat

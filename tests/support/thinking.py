@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from scripted import ESTIMATION, STARTS, ScriptedSpace, config, events, job
 
-from phi4_space._errors import ContractNotMet, UnexpectedAnswer
+from phi4_space._errors import UnexpectedAnswer
 from phi4_space._gradio import choice
+from phi4_space._gradio.additional_inputs import refuse_extra
 from phi4_space._gradio.config import Config, Endpoint
-from phi4_space._gradio.contract import Call, Reading, Submission, Takes
+from phi4_space._gradio.contract import Call, Reading, Submission, Wanted
+from phi4_space._status import Takes
 from phi4_space._turns import ReplyFile, Thought
 
 COMPONENTS = [
@@ -40,6 +42,10 @@ class Thinking:
     def fn_index(self) -> int:
         return self.think.fn_index
 
+    def with_extra(self, values: Mapping[str, object]) -> Thinking:
+        refuse_extra(values)
+        return self
+
     def first(self, submission: Submission) -> None:
         """There is no such step."""
 
@@ -63,11 +69,11 @@ class Thinking:
                 raise UnexpectedAnswer("think returned something else")
 
 
-def find_thinking(config: Config, *, space: str) -> Thinking:
+def find_thinking(config: Config, wanted: Wanted) -> list[Thinking]:
     """Finds the function in a /config."""
-    if (endpoint := config.named().get("think")) is None:
-        raise ContractNotMet(f"{space} has no think")
-    return Thinking(endpoint)
+    del wanted  # it has one function alone
+    endpoint = config.named().get("think")
+    return [] if endpoint is None else [Thinking(endpoint)]
 
 
 def thinking_space(monkeypatch: pytest.MonkeyPatch, *jobs: Any) -> ScriptedSpace:
