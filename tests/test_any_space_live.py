@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -145,17 +145,27 @@ async def test_twenty_at_a_time(apps: Apps, name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("framework", ["langchain", "llama_index"])
+async def langchain(slow: p4.SpaceClient, words: p4.SpaceClient) -> tuple[Any, Awaitable[Any]]:
+    """A stream, and answers to twenty questions at a time."""
+    questions = [str(number) for number in range(20)]
+    return ChatPhi4(client=slow).astream("30"), ChatPhi4(client=words).abatch(list(questions))
+
+
+async def llama_index(slow: p4.SpaceClient, words: p4.SpaceClient) -> tuple[Any, Awaitable[Any]]:
+    """The same."""
+    llm = Phi4(client=words)
+    answers = asyncio.gather(*(llm.acomplete(str(number)) for number in range(20)))
+    return await Phi4(client=slow).astream_complete("30"), answers
+
+
+FRAMEWORKS = {"langchain": langchain, "llama_index": llama_index}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 async def test_frameworks_leave_and_ask_at_the_same_time(apps: Apps, framework: str) -> None:
     """A stream that is left frees the Space, and twenty questions at a time have their own answers."""
     async with apps.client("slow") as slow, apps.client("words") as words:
-        if framework == "langchain":
-            streamed = ChatPhi4(client=slow).astream("30")
-            answers = ChatPhi4(client=words).abatch([str(number) for number in range(20)])
-        else:
-            streamed = await Phi4(client=slow).astream_complete("30")
-            model = Phi4(client=words)
-            answers = asyncio.gather(*(model.acomplete(str(number)) for number in range(20)))
+        streamed, answers = await FRAMEWORKS[framework](slow, words)
         async with aclosing(streamed) as chunks:
             await anext(chunk async for chunk in chunks if chunk.text)
         with anyio.fail_after(NOW):

@@ -56,7 +56,7 @@ def picture_and_sound(text: str) -> HumanMessage:
         return {"type": kind, "base64": base64.b64encode(data).decode(), "mime_type": mime_type}
 
     image, audio = block("image", square(220, 30, 30), "image/png"), block("audio", tone(440), "audio/wav")
-    return HumanMessage(content_blocks=[{"type": "text", "text": text}, image, audio])  # type: ignore[arg-type]
+    return HumanMessage([{"type": "text", "text": text}, image, audio])
 
 
 def merged(chunks: Iterator[Any]) -> Any:

@@ -18,7 +18,7 @@ PICTURE = "green.png"  # in the app's folder
 
 
 def _turn(history: list[Message]) -> int:
-    return 1 + sum(entry["role"] == "assistant" for entry in history)
+    return 1 + len([entry for entry in history if entry["role"] == "assistant"])
 
 
 def assistant() -> gr.Blocks:
