@@ -128,7 +128,7 @@ def pondering() -> gr.Blocks:
     def ponder(message: str, _history: list[Message]) -> Iterator[Any]:
         response = gr.ChatMessage(content="", metadata={"title": "Thinking", "id": 0, "status": "pending"})
         yield response
-        for grown in parrot.pieces("First I read it. Then I answer."):
+        for grown in parrot.pieces("First I read it. Then I answer.", every=0.05):
             response.content = grown
             yield response
         response.metadata["status"] = "done"

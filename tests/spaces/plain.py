@@ -23,6 +23,7 @@ import gradio as gr
 import two_steps
 import uvicorn
 from fastapi import FastAPI
+from gradio.context import Context
 
 LOGIN = ("ada", "lovelace")
 
@@ -76,6 +77,7 @@ def main() -> None:
     os.chdir(Path(__file__).parent)  # where an app finds its files, on the Hub too
     for line in itertools.chain(sys.argv[1:], sys.stdin):
         name = line.strip()
+        Context.id = 0  # each app numbers its parts as in a process of its own
         print(name, APPS[name](), flush=True)  # noqa: T201 - for whoever started it
     os._exit(0)  # no matter what still streams
 
