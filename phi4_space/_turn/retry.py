@@ -1,7 +1,8 @@
 """Whether a turn that failed is tried again, and how. Knows errors and a few facts; does nothing itself.
 
 A turn is tried again only before its first text, and on a new session: filing a turn writes the session's
-State, so on the same one it would stand there twice.
+State, so on the same one it would stand there twice. Thoughts are no text: those of the next
+attempt replace them.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,9 @@ SHOWN: Mapping[str, Callable[[str], object]] = {
     "an answer": lambda text: show_events(p4.Delta(text), reply(text)),
     "an answer in pieces": lambda text: show_events(*map(p4.Delta, text), reply(text)),
     "an answer anew": lambda text: show_events(p4.Delta("a"), p4.Rewritten(text), reply(text)),
+    "a thought": lambda text: show_events(p4.Thought(text, title=text), p4.Thought(text)),
+    "a thought anew": lambda text: show_events(p4.Thought("a"), p4.Thought(text, rewritten=True)),
+    "a file": lambda text: show_events(replace(reply("a"), files=(p4.ReplyFile(text, text, text),))),
     "a notice": lambda text: show_events(p4.Notice(text, level=text, title=text)),
     "progress": lambda text: show_events(p4.Progress(1, 2, unit=text, description=text)),
     "a stage": lambda text: show_events(p4.Waking(text, 1.0)),
