@@ -25,6 +25,7 @@ class Takes:
         file_types: Which files, in Gradio's words, such as "image" and ".wav"; None for all.
         options: The sampling options that it honours, and what each may be.
         system: Whether it has a place of its own for what the model is told about its part.
+        extra_inputs: The labels of what else can be set, with `SpaceClient(extra_inputs=...)`.
         roles: Whether it takes turns with their roles, so that no prompt has to be made of them.
         loading: What its model still does before it answers a turn; None where it is ready, or does not say.
     """
@@ -34,6 +35,7 @@ class Takes:
     file_types: tuple[str, ...] | None = None
     options: Mapping[str, Bounds] = field(default_factory=dict)
     system: bool = False
+    extra_inputs: tuple[str, ...] = ()
     roles: bool = False
     loading: str | None = None
 

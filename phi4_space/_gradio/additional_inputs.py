@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -58,6 +59,12 @@ class AdditionalInputs:
         slots = self.options
         return {name: _bounds(slots[name], usual) for name, usual in BOUNDS.items() if name in slots}
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The labels of those that are not mapped."""
+        mapped = {slot.number for slot in self.options.values()}
+        return tuple(name for name, slot in self._labelled().items() if slot.number not in mapped)
+
     def with_values(self, values: Mapping[str, object]) -> AdditionalInputs:
         """The same, with values of the user's.
 
@@ -67,8 +74,7 @@ class AdditionalInputs:
         Raises:
             InvalidOption: There is no input of such a label, or not with this value.
         """
-        labels = [slot.label for slot in self.slots]
-        known = {slot.label: slot for slot in self.slots if slot.label and labels.count(slot.label) == 1}
+        known = self._labelled()
         checked: dict[int | None, object] = {}
         for name, value in values.items():
             slot = known.get(label(name) or "")
@@ -79,6 +85,11 @@ class AdditionalInputs:
                 )
             checked[slot.number] = _checked(slot, name, value)
         return replace(self, values=checked)
+
+    def _labelled(self) -> dict[str, Slot]:
+        """Those with a label that no other has."""
+        counts = Counter(slot.label for slot in self.slots)
+        return {slot.label: slot for slot in self.slots if slot.label and counts[slot.label] == 1}
 
     def fill(
         self, inputs: Sequence[Slot], own: Mapping[int | None, object], options: Mapping[str, object]

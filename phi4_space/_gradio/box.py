@@ -42,6 +42,7 @@ class Box:
             file_types=self.slot.file_types,
             options=inputs.bounds,
             system=inputs.takes_system,
+            extra_inputs=inputs.others,
         )
 
     def value(self, submission: Submission) -> Any:

@@ -91,7 +91,7 @@ class Endpoint:
     """A function of the app.
 
     Attributes:
-        name: Its api_name; empty where it has none.
+        name: Its api_name; empty where it has none that is fit to be shown.
         fn_index: Its number, which may change with each start of the app.
         inputs: What it takes, in order.
         outputs: What it returns, in order.
@@ -219,6 +219,7 @@ def _endpoint(dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
     # An author who gives no name means nobody to call it: JSON's false on Gradio 5, the word on 6.
     has_none = dependency.api_name in {False, "false"}
     name = dependency.api_name if isinstance(dependency.api_name, str) and not has_none else ""
+    name = name if label(name) == name else ""  # it goes into messages
     return Endpoint(
         name,
         dependency.id,

@@ -20,6 +20,7 @@ from phi4_space._gradio.box import MULTIMODAL, TEXT, Box
 from phi4_space._gradio.config import Config, Endpoint, Slot
 from phi4_space._gradio.contract import Call, Reading, Submission, Wanted
 from phi4_space._gradio.messages import answer_in_chat
+from phi4_space._net.error_mapping import label
 from phi4_space._status import Takes
 
 SUBMIT = "process_message"
@@ -211,19 +212,16 @@ def _to_named_steps(submit: Endpoint, answer: Endpoint) -> TwoStep:
 
 
 def _to_two_step(submit: Endpoint, answer: Endpoint) -> TwoStep:
-    names = tuple(endpoint.name for endpoint in (submit, answer) if endpoint.name)
-    match _shared(submit, answer), _box(submit):
-        case [chat], Slot() as box:
-            own = {chat.number, box.number}
-            others = [slot for slot in (*submit.inputs, *answer.inputs) if slot.number not in own]
-            return TwoStep(submit, answer, Box(box), chat, to_additional_inputs(others))
-        case [], _:
-            what = "do not write in the same Chatbot"
-        case chats, _:
-            labels = " and ".join(
-                repr(chat.label or f"chatbot {chat.number}") for chat in chats[:_MOST_CHATS]
-            )
-            what = f"share {len(chats)} Chatbots, {labels}, and in which the answer is cannot be told"
+    chats, box = _shared(submit, answer), _box(submit)
+    if len(chats) == 1 and box is not None:
+        own = {chats[0].number, box.number}
+        others = [slot for slot in (*submit.inputs, *answer.inputs) if slot.number not in own]
+        return TwoStep(submit, answer, Box(box), chats[0], to_additional_inputs(others))
+    names = tuple(filter(None, (label(endpoint.name) for endpoint in (submit, answer))))
+    what = "do not write in the same Chatbot"
+    if chats:
+        labels = " and ".join(repr(chat.label or f"chatbot {chat.number}") for chat in chats[:_MOST_CHATS])
+        what = f"share {len(chats)} Chatbots, {labels}, and in which the answer is cannot be told"
     raise ContractNotMet(f"{' and '.join(names)} {what}", missing=names)
 
 

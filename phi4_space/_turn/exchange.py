@@ -178,11 +178,13 @@ class Exchange:
         connections = server.connections
         event_id = await run_within(session.post(self._pending, options))
         if self._state.is_known and server.connections > connections:
+            is_same = False
             try:
                 await self._check_start()
-            except Phi4Error:
-                await session.cancel(event_id)
-                raise
+                is_same = True
+            finally:
+                if not is_same:
+                    await session.cancel(event_id)
         return event_id
 
     async def _check_start(self) -> None:

@@ -575,7 +575,7 @@ WRONG: list[dict[str, Any]] = [
     {"max_retries": -1},
     {"tokn": TOKEN},
     {"apikey": {"x": TOKEN}},
-    {"model": "gpt-4"},
+    {"model": f"{TOKEN}\n"},
     {"space": "no name"},
     {"space": f"https://ada:{TOKEN}@phi.example"},
     {"token": f"{TOKEN}\n\n{TOKEN}"},

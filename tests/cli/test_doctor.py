@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from phi4_space import Quota, SpaceClient, Status
-from phi4_space._cli.doctor import Check, check_environment, check_name, check_status
+from phi4_space import Bounds, InvalidInput, Quota, SpaceClient, Status, Takes
+from phi4_space._cli.arguments import to_extra_inputs
+from phi4_space._cli.doctor import Check, Findings, check_environment, check_name, check_status
 
 UP = Status(
     space="https://own-er.hf.space",
@@ -49,6 +51,63 @@ def test_a_quota_that_cannot_be_read() -> None:
 def test_one_that_is_down() -> None:
     """Of a Space that does not answer, its stage is the problem, and what it cannot tell is left out."""
     assert list(check_status(ASLEEP)) == [Check("stage", "problem", "SLEEPING: It is asleep", "Wait.")]
+
+
+@pytest.mark.parametrize(
+    ("takes", "line"),
+    [
+        (None, "chat"),
+        (
+            Takes(contract="two steps"),
+            "chat (two steps): images and audio; any number of files; takes no options",
+        ),
+        (
+            Takes(
+                contract="gr.ChatInterface",
+                max_files=1,
+                file_types=("image",),
+                system=True,
+                options={"max_tokens": Bounds(whole=True)},
+            ),
+            "chat (gr.ChatInterface): images; one file; takes system, max_tokens",
+        ),
+        (
+            Takes(contract="gr.ChatInterface", max_files=0),
+            "chat (gr.ChatInterface): text alone; takes no options",
+        ),
+        (
+            Takes(contract="whole chats", max_files=8, file_types=(".WAV", "video"), roles=True),
+            "chat (whole chats): audio; up to 8 files; takes system",
+        ),
+    ],
+)
+def test_the_contract_and_what_it_takes_are_one_line(takes: Takes | None, line: str) -> None:
+    """Its functions, its kind, and what a turn may hold."""
+    assert found(replace(UP, endpoints=("", "chat"), takes=takes), "contract").found == line
+
+
+def test_bounds_without_an_end_are_null() -> None:
+    """JSON has no number for them."""
+    takes = Takes(options={"temperature": Bounds()})
+    text = json.dumps(Findings((), replace(UP, takes=takes)).to_json(), allow_nan=False)
+
+    bounds = json.loads(text)["status"]["takes"]["options"]["temperature"]
+    assert bounds == {"whole": False, "low": 0, "high": None, "exclusive_low": False}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("Web search=false", False), ("Top=3", 3), ("Style=a=b", "a=b"), ("Style=", ""), ('Style="5"', "5")],
+)
+def test_values_of_inputs_are_json_or_text(argument: str, value: object) -> None:
+    """Behind the first equals sign."""
+    assert to_extra_inputs([argument]) == {argument.partition("=")[0]: value}
+
+
+def test_an_input_without_a_value_is_refused() -> None:
+    """With what to write."""
+    with pytest.raises(InvalidInput, match="LABEL=VALUE"):
+        to_extra_inputs(["Web search"])
 
 
 def test_one_without_the_contract() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from completions import COMPONENTS, DEPENDENCY, SUMMARY, TAKES, completion_config
 
-from phi4_space._errors import ContractNotMet, UnexpectedAnswer
+from phi4_space._errors import ContractNotMet, InvalidOption, UnexpectedAnswer
 from phi4_space._gradio.chat_completion import ChatCompletion, find_chat_completion
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import to_config
@@ -54,6 +54,13 @@ def test_another_function_of_that_name_is_not_it(changes: dict[str, Any]) -> Non
     """What takes or returns something else is another contract."""
     with pytest.raises(ContractNotMet, match="chat_completion"):
         found(**changes)
+
+
+def test_it_has_no_additional_inputs() -> None:
+    """Values for some are refused."""
+    assert found().with_extra({}) == found()
+    with pytest.raises(InvalidOption, match="no additional input labelled 'Seed'"):
+        found().with_extra({"Seed": 1})
 
 
 def test_one_that_does_not_fit_is_what_the_error_names() -> None:

@@ -286,6 +286,18 @@ def test_a_handler_without_the_inputs_is_not_the_contracts(inputs: list[int], wo
     assert failure.value.missing == ("process_message",)
 
 
+def test_functions_of_the_right_names_share_a_chat() -> None:
+    """Two that write in different Chatbots are not the contract's."""
+    parts = config()["components"]
+    other = {"id": 33, "type": "chatbot", "props": {}}
+
+    with pytest.raises(ContractNotMet, match="process_message and bot_response do not write in the same"):
+        contract(
+            components=[*parts, other],
+            dependencies=dependencies(SUBMIT, {**ANSWER, "inputs": [33, 2], "outputs": [33, 2]}),
+        )
+
+
 CHAT = [{"role": "user", "content": "hi"}]
 
 
@@ -318,6 +330,22 @@ def test_an_answer_without_a_chat_is_an_error(data: list[Any]) -> None:
         contract().pending(Submission("hi"), data)
     with pytest.raises(UnexpectedAnswer, match="bot_response returned no chat"):
         contract().read(data)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "<b>bot</b>", "\x1b[2J", "x" * 101, " "])
+def test_a_name_that_is_not_fit_to_be_shown_is_none(name: str) -> None:
+    """A function's name stands in errors, and in what the doctor prints."""
+    assert not to_config(config(dependencies=dependencies({"id": 1, "api_name": name}))).named()
+
+
+def test_a_components_odd_properties_say_nothing() -> None:
+    """Bounds that are no numbers, types that are no words, and labels that are none, are as if left out."""
+    odd = {"label": 7, "minimum": True, "maximum": 1e300, "file_types": ["image", 5, ""], "visible": []}
+    read = to_config(config(components=[{"id": 4, "type": "slider", "props": odd}]))
+
+    slot = next(slot for one in read.endpoints for slot in one.inputs if slot.number == 4)
+    assert (slot.label, slot.minimum, slot.maximum) == (None, None, None)
+    assert (slot.file_types, slot.is_visible) == (("image",), False)
 
 
 json_values = st.recursive(

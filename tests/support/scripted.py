@@ -203,6 +203,8 @@ class ScriptedSpace(httpx.AsyncBaseTransport):
             "status": lambda: {"msg": "estimation", "queue_size": 3},
             "cancel": lambda: {"success": True},
         }
+        if step not in usual:
+            return httpx.Response(404, json={"detail": "Not Found"})
         return httpx.Response(200, json=usual[step]())
 
 

@@ -1,0 +1,196 @@
+"""What bubbles hold: words, thoughts and files, of any Gradio and in any form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phi4_space._gradio.messages import Content, answer_in_chat, answer_in_output
+from phi4_space._net.error_mapping import label
+from phi4_space._turns import ReplyFile, Thought
+
+CHAT = [{"role": "user", "content": "hi"}]
+RED = "/tmp/gradio/05/red.png"  # noqa: S108 - a path on the Space
+DATA = {"path": RED, "url": f"http://space{RED}", "orig_name": None, "mime_type": "image/png"}
+FILE = {"file": DATA, "alt_text": None}
+RED_FILE = ReplyFile(RED, "red.png", "image/png")
+PLAIN_FILE = ReplyFile(RED, "red.png")
+
+
+def said(content: object, **more: Any) -> dict[str, Any]:
+    """An entry of the assistant's."""
+    return {"role": "assistant", "content": content, **more}
+
+
+def titled(content: object, title: object) -> dict[str, Any]:
+    """An entry of the assistant's with a title, as thoughts have."""
+    return said(content, metadata={"title": title, "status": "done"})
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        # Gradio 5
+        ("Hello\u2028 wörld 🌍", "Hello\u2028 wörld 🌍"),
+        ("", ""),
+        # Gradio 6
+        ([{"text": "Hello", "type": "text"}], "Hello"),
+        (
+            [{"text": "Hel", "type": "text"}, {**FILE, "type": "file"}, {"text": "lo", "type": "text"}],
+            "Hello",
+        ),
+        (["Hel", "lo"], "Hello"),
+        ({"text": "Hello", "files": []}, "Hello"),
+        ({"component": "html", "value": "<b>Hello</b>"}, "<b>Hello</b>"),
+        # what holds no words
+        (FILE, ""),
+        ({"component": "plot", "value": {"type": "matplotlib"}}, None),
+        ([], None),
+        (None, None),
+        ([{"text": None, "type": "text"}], None),
+        ("<gradio.components.image.Image object at 0x7f58d2083110>", None),
+    ],
+)
+def test_the_words_of_one_entry(content: object, text: str | None) -> None:
+    """They are read from a string or from blocks; where nothing holds any, and no file, there are none."""
+    assert answer_in_chat([*CHAT, said(content, metadata=None)]).text == text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FILE,
+        [{**FILE, "type": "file"}],
+        {"component": "image", "value": DATA},
+        {"component": "gallery", "value": [{"image": DATA, "caption": None}]},
+        {"component": "video", "value": [{"video": DATA}]},
+        {"text": "", "files": [DATA]},
+        DATA,
+    ],
+)
+def test_a_file_in_an_entry(content: object) -> None:
+    """It is the Space's until it is read: where it is, its name, and its media type."""
+    assert answer_in_chat([*CHAT, said(content)]).files == (RED_FILE,)
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ({"path": RED, "orig_name": "a\n b.png", "mime_type": 7}, ReplyFile(RED, "a b.png")),
+        ({"path": "https://x/y/"}, ReplyFile("https://x/y/", "file")),
+        ({"path": r"C:\tmp\a.wav"}, ReplyFile(r"C:\tmp\a.wav", "a.wav")),
+    ],
+)
+def test_a_files_name(file: object, read: ReplyFile) -> None:
+    """It is fit to be shown; where the Space gives none it is the end of the path."""
+    assert answer_in_output(file).files == (read,)
+
+
+@pytest.mark.parametrize("file", [{"path": ""}, {"path": "x" * 5000}, {"path": None}, {"path": 7}])
+def test_what_names_no_file(file: object) -> None:
+    """It carries nothing."""
+    assert answer_in_output(file) == Content(None)
+
+
+def test_the_answer_is_all_that_stands_behind_the_question() -> None:
+    """In order: words of several entries as paragraphs, files, and thoughts, which are no words."""
+    chat = [
+        said("Welcome!"),
+        *CHAT,
+        titled("hm", "Thinking"),
+        said("One."),
+        said([{**FILE, "type": "file"}]),
+        titled([{"text": "42", "type": "text"}], "Used <b>tool</b>"),
+        said(""),
+        said("Two."),
+        {"role": "system", "content": "not for you"},
+        "odd",
+    ]
+
+    assert answer_in_chat(chat) == Content(
+        "One.\n\nTwo.", (Thought("hm", "Thinking", 0), Thought("42", "Used tool", 1)), (RED_FILE,)
+    )
+
+
+def test_a_chat_of_pairs() -> None:
+    """Gradio 5 writes questions with their answers; a file of the user's is a pair of its own."""
+    chat = [[None, "Welcome!"], ["before", "old"], [FILE, None], ["hi", "One."], [None, FILE], [None, "Two."]]
+
+    assert answer_in_chat(chat) == Content("One.\n\nTwo.", (), (RED_FILE,))
+    assert answer_in_chat([["hi", None]]) == Content(None)
+
+
+@pytest.mark.parametrize("title", [None, "", 7])
+def test_an_entry_without_a_title_is_no_thought(title: object) -> None:
+    """Gradio writes metadata without one, too."""
+    assert answer_in_chat([*CHAT, titled("Hello", title)]) == Content("Hello")
+
+
+@pytest.mark.parametrize("history", [[], CHAT, [said("before"), *CHAT], ["odd"], [{"role": "assistant"}]])
+def test_there_is_no_answer_while_the_assistant_is_silent(history: list[Any]) -> None:
+    """Until the assistant's entry stands last there is no answer, which is not the same as an empty one."""
+    assert answer_in_chat(history) == Content(None)
+
+
+@pytest.mark.parametrize(
+    ("output", "content"),
+    [
+        ('{"a": 1}', Content('{"a": 1}')),
+        ("", Content("")),
+        (said("hi"), Content("hi")),
+        ({"content": "hi"}, Content("hi")),
+        ({"role": "user", "content": "hi"}, Content(None)),
+        (titled("hm", "Thinking"), Content(None, (Thought("hm", "Thinking"),))),
+        ([titled("hm", "T"), said("hi"), "there"], Content("hi\n\nthere", (Thought("hm", "T"),))),
+        ({"value": RED, "__type__": "update"}, Content("", (), (PLAIN_FILE,))),
+        ({"value": "/help me", "__type__": "update"}, Content("/help me")),
+        ({"value": [RED, 7], "__type__": "update"}, Content("", (), (PLAIN_FILE,))),
+        ([said([RED, "a red square"])], Content("", (), (PLAIN_FILE,))),
+        ([said({"path": RED}), "see"], Content("see", (), (PLAIN_FILE,))),
+        (None, Content(None)),
+        (5, Content(None)),
+    ],
+)
+def test_the_forms_of_a_chat_interfaces_output(output: object, content: Content) -> None:
+    """A string, a message, several, or a component, as captured on three Gradios."""
+    assert answer_in_output(output) == content
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just(RED),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "role",
+                    "content",
+                    "metadata",
+                    "title",
+                    "text",
+                    "files",
+                    "file",
+                    "path",
+                    "value",
+                    "component",
+                ]
+            )
+            | st.text(max_size=8),
+            inner,
+            max_size=4,
+        )
+    ),
+)
+
+
+@given(st.lists(json_values | st.fixed_dictionaries({"role": st.just("assistant"), "content": json_values})))
+def test_any_chat_is_read(chat: list[Any]) -> None:
+    """Whatever a Space returns as its chat or output, it is read, or carries nothing."""
+    for content in (answer_in_chat(chat), answer_in_output(chat), *map(answer_in_output, chat)):
+        assert isinstance(content.text, str | None)
+        assert all(isinstance(thought.text, str) for thought in content.thoughts)
+        assert [thought.number for thought in content.thoughts] == [*range(len(content.thoughts))]
+        assert all(file.path and file.name == label(file.name) for file in content.files)
