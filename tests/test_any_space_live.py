@@ -145,6 +145,24 @@ async def test_twenty_at_a_time(apps: Apps, name: str) -> None:
     ]
 
 
+async def test_full_queue(apps: Apps) -> None:
+    """A full queue is an error for who does not wait, and for others a matter of time."""
+    async with apps.client("busy", max_retries=0) as hasty, apps.client("busy", max_retries=9) as patient:
+        async with aclosing(patient.astream("2")) as running:
+            await anext(event async for event in running if isinstance(event, p4.Started))
+            waiting = asyncio.create_task(patient.areply("Hi."))
+            with anyio.fail_after(NOW):
+                while (await patient.astatus()).queue_size != 1:
+                    await anyio.sleep(0.05)
+            with pytest.raises(p4.QueueFull):
+                await hasty.areply("Hi.")
+            answer = await patient.areply("Hi.")
+        await waiting
+
+    assert answer.text == "Turn 1: you said 'Hi.'"
+    assert answer.sent.attempts > 1
+
+
 async def langchain(slow: p4.SpaceClient, words: p4.SpaceClient) -> tuple[Any, Awaitable[Any]]:
     """A stream, and answers to twenty questions at a time."""
     questions = [str(number) for number in range(20)]
@@ -241,6 +259,19 @@ async def test_picture_below_a_caption(apps: Apps) -> None:
     assert isinstance(events[-1], p4.Reply)
     assert events[-1].text == "A green square."
     assert any(isinstance(event, p4.Notice) for event in events)
+
+
+async def test_hidden_chat(apps: Apps) -> None:
+    """A chat that is kept from programs is asked only if it is named; on Gradio 5 it has no name."""
+    async with apps.client("hidden") as space:
+        with pytest.raises(p4.ContractNotMet):
+            await space.areply("Hi.")
+    async with apps.client("hidden", endpoint="secret") as space:
+        if apps.gradio("hidden") < 6:
+            with pytest.raises(p4.ContractNotMet):
+                await space.areply("Hi.")
+        else:
+            assert (await space.areply("Hi.")).text == "Turn 1: you said 'Hi.'"
 
 
 async def test_login(apps: Apps) -> None:

@@ -201,6 +201,22 @@ def slow() -> gr.Blocks:
     return gr.ChatInterface(talk, **AS_MESSAGES)
 
 
+def busy() -> gr.Blocks:
+    """The same, with one place to wait."""
+    return slow().queue(max_size=1)
+
+
+def hidden() -> gr.Blocks:
+    """Kept from programs, as far as Gradio goes."""
+
+    def secret(message: str, history: list[Message]) -> str:
+        return parrot.answer(message, turn=_turn(history))
+
+    if GRADIO < 6:
+        return gr.ChatInterface(secret, api_name=False, **AS_MESSAGES)
+    return gr.ChatInterface(secret, api_visibility="private")
+
+
 def failing() -> gr.Blocks:
     """Fails: at once, or after two words where the question asks for it."""
 
