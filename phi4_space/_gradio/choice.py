@@ -66,9 +66,10 @@ def _best(groups: Sequence[Sequence[Contract]]) -> Contract:
     best = next(filter(None, groups))
     if len(best) > 1:
         names = _shown([contract.endpoints[-1] for contract in best])
+        example = names[0] if names else "NAME"
         raise ContractNotMet(
-            f"The Space has {len(best)} chats, {' and '.join(names)}",
-            advice=f'Pick one, such as with SpaceClient(endpoint="{names[0]}") or --endpoint {names[0]}.',
+            f"The Space has {len(best)} chats, {' and '.join(names) or 'without names'}",
+            advice=f'Pick one, such as with SpaceClient(endpoint="{example}") or --endpoint {example}.',
             missing=("endpoint",),
             found=names,
         )

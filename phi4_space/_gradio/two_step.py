@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from phi4_space._address import PUBLIC_SPACE
@@ -155,14 +155,25 @@ def find_two_step(config: Config, wanted: Wanted) -> list[TwoStep]:
 
 
 def _pairs(config: Config) -> list[tuple[Endpoint, Endpoint]]:
-    """Each function that answers, with the nearest before it that files a question; nearest pairs first."""
+    """Each function that answers, with the nearest before it that files a question; nearest pairs first.
+
+    One for each function that files, and chat: a page may have any number of functions behind it.
+    """
     numbered = {endpoint.fn_index: endpoint for endpoint in config.endpoints}
-    pairs: list[tuple[int, Endpoint, Endpoint]] = []
+    boxes = {number: box for number, one in numbered.items() if (box := _chat_box(one)) is not None}
+    written = {number: _written(numbered[number]) for number in boxes}
+    pairs: dict[object, tuple[int, Endpoint, Endpoint]] = {}
     for answer in config.endpoints:
-        before = enumerate(_before(answer, numbered))
-        fitting = ((distance, submit, answer) for distance, submit in before if _fit(submit, answer))
-        pairs += islice(fitting, 1)
-    return [(submit, answer) for _, submit, answer in sorted(pairs, key=lambda pair: pair[0])]
+        taken = {slot.number for slot in answer.inputs}
+        kept = taken & {slot.number for slot in answer.outputs}
+        for distance, submit in enumerate(_before(answer, numbered)):
+            chats = kept & written.get(submit.fn_index, {}).keys()
+            if chats and boxes[submit.fn_index].number not in taken:
+                key = (submit.fn_index, frozenset(chats))
+                if key not in pairs or pairs[key][0] > distance:
+                    pairs[key] = distance, submit, answer
+                break
+    return [(submit, answer) for _, submit, answer in sorted(pairs.values(), key=lambda pair: pair[0])]
 
 
 def _before(endpoint: Endpoint, numbered: Mapping[int, Endpoint]) -> Iterator[Endpoint]:
@@ -174,10 +185,14 @@ def _before(endpoint: Endpoint, numbered: Mapping[int, Endpoint]) -> Iterator[En
         yield (endpoint := earlier)
 
 
-def _fit(submit: Endpoint, answer: Endpoint) -> bool:
-    box = _box(submit)
-    takes_chat = any(slot.kind == _CHAT for slot in submit.inputs)
-    return box is not None and takes_chat and box not in answer.inputs and bool(_shared(submit, answer))
+def _chat_box(submit: Endpoint) -> Slot | None:
+    """Where the question is written, of a function that takes the chat as well."""
+    return _box(submit) if any(slot.kind == _CHAT for slot in submit.inputs) else None
+
+
+def _written(submit: Endpoint) -> dict[int | None, Slot]:
+    """The Chatbots in which a function writes, by their numbers."""
+    return {slot.number: slot for slot in submit.outputs if slot.kind == _CHAT}
 
 
 def _box(submit: Endpoint) -> Slot | None:
@@ -185,14 +200,15 @@ def _box(submit: Endpoint) -> Slot | None:
     multimodal = (slot for slot in submit.inputs if slot.kind == MULTIMODAL)
     texts = [slot for slot in submit.inputs if slot.kind == TEXT]
     started = (slot for slot in texts if slot.number == submit.trigger_id)
-    options = to_additional_inputs(texts).options.values()
-    return next(chain(multimodal, started, (slot for slot in texts if slot not in options)), None)
+    options = {slot.number for slot in to_additional_inputs(texts).options.values()}
+    others = (slot for slot in texts if slot.number not in options)
+    return next(chain(multimodal, started, others), None)
 
 
 def _shared(submit: Endpoint, answer: Endpoint) -> list[Slot]:
     """The Chatbots in which both write."""
-    written = [slot for slot in submit.outputs if slot.kind == _CHAT]
-    return [slot for slot in written if slot in answer.inputs and slot in answer.outputs]
+    kept = {slot.number for slot in answer.inputs} & {slot.number for slot in answer.outputs}
+    return [slot for number, slot in _written(submit).items() if number in kept]
 
 
 def _to_named_steps(submit: Endpoint, answer: Endpoint) -> TwoStep:

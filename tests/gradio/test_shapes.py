@@ -189,6 +189,27 @@ def test_what_a_chat_interface_returns_is_read() -> None:
         found.read([])
 
 
+def test_chats_without_names_cannot_be_picked() -> None:
+    """The error says so, whatever a page has in the place of names."""
+    config = json.loads(json.dumps(CONFIGS[SIX]["tabs"]))
+    for part in config["dependencies"]:
+        part["api_name"] = None
+
+    with pytest.raises(ContractNotMet, match="2 chats, without names"):
+        choose(to_config(config), space="owner/name")
+
+
+def test_many_functions_behind_one_are_one_contract() -> None:
+    """However many there are, and however much each takes; the time that it takes grows with the page."""
+    config = json.loads(json.dumps(CONFIGS[SIX]["steps"]))
+    submit, answer, *_ = config["dependencies"]
+    submit["inputs"] *= 2_000
+    more = [{**answer, "id": number, "api_name": f"bot_{number}"} for number in range(1_000, 5_000)]
+    config["dependencies"] = [submit, answer, *more]
+
+    assert choose(to_config(config), space="owner/name").endpoints == ("add_message", "bot")
+
+
 def test_a_page_may_go_round_in_circles() -> None:
     """Functions that call each other for ever are looked at a few times."""
     config = json.loads(json.dumps(CONFIGS[SIX]["steps"]))
