@@ -203,7 +203,9 @@ def slow() -> gr.Blocks:
 
 def busy() -> gr.Blocks:
     """The same, with one place to wait."""
-    return slow().queue(max_size=1)
+    page = slow()
+    page.queue(max_size=1)
+    return page
 
 
 def hidden() -> gr.Blocks:
@@ -212,9 +214,8 @@ def hidden() -> gr.Blocks:
     def secret(message: str, history: list[Message]) -> str:
         return parrot.answer(message, turn=_turn(history))
 
-    if GRADIO < 6:
-        return gr.ChatInterface(secret, api_name=False, **AS_MESSAGES)
-    return gr.ChatInterface(secret, api_visibility="private")
+    kept: dict[str, Any] = {"api_name": False} if GRADIO < 6 else {"api_visibility": "private"}
+    return gr.ChatInterface(secret, **kept, **AS_MESSAGES)
 
 
 def failing() -> gr.Blocks:
