@@ -39,7 +39,8 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 
 matrix: $(VENV)/wheel.stamp $(GRADIOS:%=.venv-gradio-%/server.stamp) ## the contract and the frameworks, live, on three Gradios
-	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_completions.py tests/test_framework_contracts.py tests/server/test_app.py \
+	$(BIN)/pytest tests/test_contract.py tests/test_contract_live.py tests/test_completions.py tests/test_any_space.py \
+		tests/test_any_space_live.py tests/test_plain_apps.py tests/test_framework_contracts.py tests/server/test_app.py \
 		tests/server/test_gradio_client.py tests/server/openai_api tests/server/test_mcp_tool.py $(AT_GRADIOS)
 	$(BIN)/pytest tests/langchain tests/llama_index -k live- $(AT_GRADIOS)
 

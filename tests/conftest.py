@@ -22,8 +22,9 @@ settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if "CI" in os.environ else "local")
 
 HERE = Path(__file__).parent
-STAGES = {kind: kind for kind in KINDS} | {"own_space": "answering"}
-"""The fixtures that are Spaces, recorded or running, and of which kind."""
+STAGES = {kind: kind for kind in KINDS} | {"own_space": "answering", "plain": "words"}
+"""The fixtures that are Spaces, recorded or running, and of which kind; the marker `app` names another."""
+FRAMEWORKS = ("langchain", "llama_index")
 TOKEN = pytest.StashKey[str | None]()
 
 
@@ -56,8 +57,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs the tests of the contract on each stage, and those that need a live Space on each Gradio."""
     option = metafunc.config.getoption
     gradios, record, space = option("gradio"), option("record"), option("space")
+    framework = metafunc.definition.path.parent.name in FRAMEWORKS
     for name in sorted(STAGES.keys() & set(metafunc.fixturenames)):  # alike in each process
-        anywhere, newest = name == "answering", name == "own_space"
+        anywhere, newest = name == "answering", framework or name == "own_space"
         places = venues(gradios, record=record, space=space, anywhere=anywhere, newest=newest)
         values = [pytest.param(place, id=place.name, marks=_network(place)) for place in places]
         metafunc.parametrize(name, values, indirect=True)
@@ -132,15 +134,16 @@ def measured(record_property: Callable[[str, object], None]) -> Callable[[str], 
 def _stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A Space of the kind that the fixture is named for, recorded or running."""
     assert isinstance(request.node, pytest.Function)
+    app = request.node.get_closest_marker("app")
     with staged(
         request.param,
-        kind=STAGES[str(request.fixturename)],
+        kind=app.args[0] if app else STAGES[str(request.fixturename)],
         tape=_tape(request.node, request.param),
         servers=lambda: request.getfixturevalue("servers"),
         token=request.config.stash[TOKEN],
     ) as stage:
-        if request.fixturename == "own_space":
-            stage.endpoint = None  # frameworks' tests ask as their users do
+        if request.fixturename in {"own_space", "plain"}:
+            stage.endpoint = None  # they are asked as their users do
         yield stage
 
 
@@ -159,3 +162,4 @@ answering = pytest.fixture(name="answering")(_stage)
 faulty = pytest.fixture(name="faulty")(_stage)
 whole = pytest.fixture(name="whole")(_stage)
 own_space = pytest.fixture(name="own_space")(_stage)
+plain = pytest.fixture(name="plain")(_stage)

@@ -35,10 +35,11 @@ PRIVATE = re.compile(
 
 def scenarios() -> set[str]:
     """The names of the tests that have a cassette: those that take a Space."""
-    modules = [HERE / "test_contract.py", HERE / "test_completions.py"]
+    modules = [HERE / f"test_{name}.py" for name in ("contract", "completions", "any_space")]
     tests = [test for module in modules for test in ast.parse(module.read_text(encoding="utf-8")).body]
     functions = [test for test in tests if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef)]
-    taking = [test.name for test in functions if KINDS.keys() & {argument.arg for argument in test.args.args}]
+    spaces = {*KINDS, "plain"}
+    taking = [test.name for test in functions if spaces & {argument.arg for argument in test.args.args}]
     return {name.removeprefix("test_") for name in taking if name.startswith("test_")}
 
 
@@ -72,8 +73,8 @@ def test_cassette_is_clean(path: Path) -> None:
 
 
 def test_cassettes_are_few_enough_to_keep() -> None:
-    """All cassettes together stay under 5 MB."""
-    assert sum(path.stat().st_size for path in ALL) < 5_000_000
+    """All cassettes together stay under 5.5 MB."""
+    assert sum(path.stat().st_size for path in ALL) < 5_500_000
 
 
 # --- how they play --------------------------------------------------------------------------------------

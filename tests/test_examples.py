@@ -21,7 +21,18 @@ from phi4_space import SpaceClient, Status
 
 pytestmark = pytest.mark.loopback
 EXAMPLES = ROOT / "examples"
-TRIED = {"ask", "conversation", "media_kinds", "notebook", "progress", "tools", "tour", "web"}
+TRIED = {
+    "any_space",
+    "ask",
+    "chat_space",
+    "conversation",
+    "media_kinds",
+    "notebook",
+    "progress",
+    "tools",
+    "tour",
+    "web",
+}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -61,6 +72,24 @@ def test_ask_prints_the_answer_and_the_time(run: Run) -> None:
 def test_ask_says_what_is_wrong(run: Run) -> None:
     """A file that is not there ends it with 1 and one line on stderr."""
     assert run("ask.py", "What is it?", "dog.png", status=1).stderr.startswith("'dog.png' cannot be read")
+
+
+def test_any_space_asks_all_kinds(run: Run, servers: Servers, tmp_path: Path) -> None:
+    """Our own, a gr.ChatInterface and two steps answer the same program, each with what it takes."""
+    own, chat, steps = (servers.url(kind) for kind in ("answering", "assistant", "illustrator"))
+
+    told = run("any_space.py", "Who are you?", own, chat, steps).stdout.splitlines()
+
+    assert told[0].startswith(f"{own}: whole chats; takes image, audio, system, temperature, ")
+    assert f"{chat}: gr.ChatInterface; takes image, audio, system, temperature, max_tokens, " in told[2]
+    assert "(system=Answer in one sentence., max=200, temperature=0.2, " in told[3]
+    assert told[4:] == [f"{steps}: two steps; takes image, audio", "A green square.", "It sent green.png"]
+    assert (tmp_path / "green.png").read_bytes() == (ROOT / "tests/spaces/green.png").read_bytes()
+
+
+def test_any_space_tells_how_it_is_called(run: Run) -> None:
+    """Without a Space to ask it shows its usage."""
+    assert "python any_space.py" in run("any_space.py", status=2).stderr
 
 
 def test_progress_tells_what_happens(run: Run, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,3 +213,27 @@ def _await(look: Callable[[], Status], found: Callable[[Status], bool]) -> None:
     while not found(status := look()):
         assert time.monotonic() < deadline, status
         time.sleep(0.1)
+
+
+def test_the_chat_space_takes_what_its_page_says(tmp_path: Path) -> None:
+    """A program's options go into the inputs of the page, and a conversation goes on."""
+    port = str(20_000 + (os.getpid() + 7_919) % 20_000)
+    environment = {"GRADIO_SERVER_PORT": port, "GRADIO_ANALYTICS_ENABLED": "False"}
+    with (
+        serving("chat_space.py", folder=tmp_path, **environment) as server,
+        SpaceClient(server.url("on local URL:"), strict=True) as space,
+    ):
+        chat = space.conversation(system="Be brief.")
+        chat.reply("Look.", media=[media.square(220, 40, 40)])
+        last = chat.reply("And now?", max_tokens=64, temperature=0)
+        takes = space.status().takes
+
+    assert last.text == "turn 2, 0 files, 'Be brief.', 64, 0"
+    assert takes is not None
+    assert takes.names == ("system", "temperature", "max_tokens")
+
+
+def test_the_app_for_the_hub_is_a_space(app_for_the_hub: Server) -> None:
+    """Served as the Hub serves it, it answers."""
+    with SpaceClient(app_for_the_hub.url("local URL:")) as space:
+        assert "offline model" in space.reply("Who are you?").text

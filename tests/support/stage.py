@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from servers import KINDS, ROOT, Servers
+from servers import ROOT, Servers, program
 from tape import playing, recording, source_of
 from tidy import HOME, Tidy, files_of
 from vcr.errors import CannotOverwriteExistingCassetteException
@@ -232,7 +232,7 @@ def staged(
 
     Args:
         venue: Where.
-        kind: The kind of Space of our own, one of `servers.KINDS`.
+        kind: The kind of Space of our own; see `servers.KINDS`.
         tape: The cassette's name, below the venue's folder.
         servers: Where Spaces of our own run; asked for only where one has to run.
         token: A token for somebody else's Space.
@@ -257,6 +257,6 @@ def staged(
         stage = Stage(venue.space, token)
     else:
         stage = Stage(servers().url(kind, venue.python or sys.executable))
-        what = {"space": stage.url, "server": KINDS[kind], "command": "make record"}
+        what = {"space": stage.url, "server": program(kind), "command": "make record"}
     with recording(path, **what):
         yield stage

@@ -41,6 +41,7 @@ _CALL = (
     *("id", "targets", "inputs", "outputs", "backend_fn", "queue", "api_name"),
     *("show_api", "api_visibility", "types", "trigger_after"),
 )
+_PROPS = ("value", "label", "file_count", "file_types", "minimum", "maximum", "visible")
 
 
 @dataclass
@@ -115,16 +116,37 @@ def at_home(text: str) -> str:
 
 
 def _calls(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The 5 kB of a `/config` that are about calls; the other 30 describe the page."""
+    """The few kB of a `/config` that are about calls of programs; the other 30 are the page's own."""
     kept = {name: config[name] for name in _CONFIG if name in config}
-    calls = [{name: part[name] for name in _CALL if name in part} for part in config["dependencies"]]
+    calls = [{name: part[name] for name in _CALL if name in part} for part in _open(config["dependencies"])]
     taken = {number for call in calls for number in (*call["inputs"], *call["outputs"])}
     parts = [
-        {"id": part["id"], "type": part["type"], "props": {"value": part["props"].get("value")}}
+        {"id": part["id"], "type": part["type"], "props": _kept_props(part["props"])}
         for part in config["components"]
         if part["id"] in taken
     ]
     return {**kept, "dependencies": calls, "components": parts}
+
+
+def _open(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The calls that a Space shows to programs, and those that belong to a chain with one.
+
+    Live tests meet the others, of which a ChatInterface has thirty.
+    """
+    kept = {call["id"] for call in calls if _is_shown(call)}
+    links = [{call["id"], call["trigger_after"]} for call in calls if call.get("trigger_after") is not None]
+    while linked := [link for link in links if len(link & kept) == 1]:
+        kept = kept.union(*linked)
+    return [call for call in calls if call["id"] in kept]
+
+
+def _is_shown(call: Mapping[str, Any]) -> bool:
+    is_public = call.get("api_visibility", "public") == "public" and call.get("show_api", True)
+    return bool(is_public and call.get("api_name") and call.get("backend_fn"))
+
+
+def _kept_props(props: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: props[name] for name in _PROPS if name in props}
 
 
 def spread(value: Any, depth: int = 2) -> str:
