@@ -74,7 +74,13 @@ class ChatInterface:
         if not outputs:
             raise UnexpectedAnswer(f"{self.endpoint.name} returned nothing")
         content = answer_in_output(outputs[0])
-        return Reading(content.text, [*_IN_STATE], thoughts=content.thoughts, files=content.files)
+        return Reading(
+            content.text,
+            [*_IN_STATE],
+            thoughts=content.thoughts,
+            files=content.files,
+            is_whole=content.is_whole,
+        )
 
     @property
     def _box(self) -> Box:

@@ -64,6 +64,7 @@ class Reading:
         model: What the model calls itself.
         thoughts: What was thought before it, whole as it stands, in order.
         files: The files that it holds, in order.
+        is_whole: Whether that is all that the Space shows.
     """
 
     text: str | None
@@ -74,6 +75,7 @@ class Reading:
     model: str | None = None
     thoughts: tuple[Thought, ...] = ()
     files: tuple[ReplyFile, ...] = ()
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,16 @@ _MOST_FILES = 1000
 _SEPARATORS = re.compile(r"[/\\]")
 _PATH = re.compile(r"(?:/|[A-Za-z]:\\|https?://)[^\x00-\x1f\x7f]+\.\w{1,10}", re.ASCII)
 """A file's path or URL as components name it, which may as well hold words."""
-_COMPONENT = re.compile(r"<gradio\.components\.[\w.]+ object at 0x[0-9a-fA-F]+>", re.ASCII)
-"""What Gradio makes of a component within a message that it writes as JSON."""
+_BESIDE_THE_APP = re.compile(
+    r"[^\s:*?\"'<>|\x00-\x1f\x7f]+\.(?:png|jpe?g|gif|webp|bmp|tiff?|svg|wav|mp3|flac|ogg|opus|m4a|aac|mp4|webm|mov"
+    r"|avi|mkv|pdf|txt|md|csv|tsv|jsonl?|html|xml|docx?|xlsx?|pptx?|zip|gz|glb|gltf|obj|stl|ply)",
+    re.ASCII | re.IGNORECASE,
+)
+"""The same of a file in the app's folder: one word, with a suffix that no domain or number ends with."""
+_OBJECT = re.compile(r"<(?:gradio\w*|PIL)\.[\w.]+ [^<>\n]{0,200}\bat 0x[0-9a-fA-F]+>", re.ASCII)
+"""What Gradio makes of a component or a picture within what it writes as JSON."""
+_ARRAY = re.compile(r"\[\[+ *-?[\d.]+[ \]]", re.ASCII)
+"""How numpy's arrays begin, of which Gradio makes strings as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +39,26 @@ class Content:
         text: Its words, which may be none; None where nothing holds words, and there are no files.
         thoughts: What stands in bubbles with a title, in order.
         files: Its files, in order.
+        is_whole: Whether that is all: false where Gradio sent a component's class in place of its content, or
+            what is neither words nor a file, such as a plot.
     """
 
     text: str | None
     thoughts: tuple[Thought, ...] = ()
     files: tuple[ReplyFile, ...] = ()
+    is_whole: bool = True
 
 
 class _Bubble(NamedTuple):
     content: object
     title: str | None = None
+
+
+class _Unread(NamedTuple):
+    """Stands for what is shown on the Space's page, and cannot be read from what it sends."""
+
+
+_Part = str | ReplyFile | _Unread
 
 
 def answer_in_chat(chat: Sequence[object]) -> Content:
@@ -82,16 +100,18 @@ def _content(bubbles: Iterable[_Bubble]) -> Content:
     texts: list[str] = []
     thoughts: list[Thought] = []
     files: list[ReplyFile] = []
+    is_whole = True
     for bubble in bubbles:
         parts = [*_parts(bubble.content)]
+        is_whole = is_whole and _Unread() not in parts
         words = [part for part in parts if isinstance(part, str)]
         files += (part for part in parts if isinstance(part, ReplyFile))
         if bubble.title is not None:
             thoughts.append(Thought("".join(words), bubble.title, len(thoughts)))
         elif words:
             texts.append("".join(words))
-    text = _BETWEEN_MESSAGES.join(filter(None, texts))
-    return Content(text if texts or files else None, tuple(thoughts), tuple(files[:_MOST_FILES]))
+    text = _BETWEEN_MESSAGES.join(filter(None, texts)) if texts or files else None
+    return Content(text, tuple(thoughts), tuple(files[:_MOST_FILES]), is_whole)
 
 
 def _title(metadata: object) -> str | None:
@@ -102,10 +122,10 @@ def _title(metadata: object) -> str | None:
             return None
 
 
-def _parts(content: object) -> Iterator[str | ReplyFile]:
+def _parts(content: object) -> Iterator[_Part]:
     """The words and files of one bubble."""
     match content:
-        case [str(path), *rest] if len(rest) < 2 and _PATH.fullmatch(path):  # noqa: PLR2004 - a path, and its alt text
+        case [str(path), *rest] if len(rest) < 2 and _is_path(path):  # noqa: PLR2004 - a path, and its alt text
             yield from _file(path)
         case list():
             for block in content:
@@ -114,11 +134,10 @@ def _parts(content: object) -> Iterator[str | ReplyFile]:
             yield from _block(content)
 
 
-def _block(block: object) -> Iterator[str | ReplyFile]:
+def _block(block: object) -> Iterator[_Part]:
     match block:
         case str():
-            if not _COMPONENT.fullmatch(block):
-                yield block
+            yield _Unread() if _OBJECT.fullmatch(block) else block
         case {"text": str(text), **rest}:
             yield text
             yield from _value(rest.get("files"))
@@ -128,18 +147,29 @@ def _block(block: object) -> Iterator[str | ReplyFile]:
             yield from _value(block)
 
 
-def _value(value: object) -> Iterator[str | ReplyFile]:
+def _value(value: object) -> Iterator[_Part]:
     """What a component shows: words, a file, or several files."""
     match value:
-        case str() if not _PATH.fullmatch(value):
-            yield value
+        case None:
+            return
+        case str() if not _is_path(value):
+            yield _Unread() if _OBJECT.fullmatch(value) or _ARRAY.match(value) else value
         case list():
             for one in value:
-                match one:
-                    case {"image": file} | {"video": file} | file:
-                        yield from _file(file)
+                yield from _one_file(one)
         case _:
-            yield from _file(value)
+            yield from _one_file(value)
+
+
+def _one_file(value: object) -> Iterator[ReplyFile | _Unread]:
+    match value:
+        case {"image": file} | {"video": file} | [file, str() | None] | file:
+            is_none = isinstance(file, str) and not _is_path(file)
+            yield from ([] if is_none else [*_file(file)]) or [_Unread()]
+
+
+def _is_path(text: str) -> bool:
+    return _PATH.fullmatch(text) is not None or _BESIDE_THE_APP.fullmatch(text) is not None
 
 
 def _file(value: object) -> Iterator[ReplyFile]:

@@ -92,7 +92,9 @@ class TwoStep:
         """The answer is what stands behind the last question; the chat goes back with the next turn."""
         chat = self._chat_in(self.answer, outputs)
         content = answer_in_chat(chat)
-        return Reading(content.text, chat, thoughts=content.thoughts, files=content.files)
+        return Reading(
+            content.text, chat, thoughts=content.thoughts, files=content.files, is_whole=content.is_whole
+        )
 
     def _call(
         self, endpoint: Endpoint, own: Mapping[int | None, object], options: Mapping[str, object]

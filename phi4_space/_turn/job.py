@@ -13,6 +13,8 @@ from phi4_space._turn.budget import TurnBudget
 from phi4_space._turn.thoughts import Thoughts
 from phi4_space._turns import Event, Notice, Progress, Queued, ReplyFile, Started
 
+_UNREAD = "a component whose content Gradio does not send to programs"
+
 
 class JobReader:
     """Reads the events of one job.
@@ -79,10 +81,23 @@ class JobReader:
 
     def _finish(self, reading: Reading) -> Iterator[Sequence[Event]]:
         if reading.text is None and not reading.files:
-            raise UnexpectedAnswer(
-                "The Space ended the turn without an answer: no words and no files behind the question",
-                advice="Look at the Space's page whether it answers there; another question may help.",
-            )
+            raise _no_answer() if reading.is_whole else _unreadable()
         yield from self._grow(reading)
         self.end = reading
+        if not reading.is_whole:
+            yield [Notice(f"{_UNREAD.capitalize()} is missing here: look at the Space's page", "warning")]
         yield self._answer.close()
+
+
+def _no_answer() -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        "The Space ended the turn without an answer: no words and no files behind the question",
+        advice="Look at the Space's page whether it answers there; another question may help.",
+    )
+
+
+def _unreadable() -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"The Space's answer is {_UNREAD}",
+        advice="Look at the Space's page. Its author can answer with a file by its path: see docs/spaces.md.",
+    )

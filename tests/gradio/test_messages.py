@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ DATA = {"path": RED, "url": f"http://space{RED}", "orig_name": None, "mime_type"
 FILE = {"file": DATA, "alt_text": None}
 RED_FILE = ReplyFile(RED, "red.png", "image/png")
 PLAIN_FILE = ReplyFile(RED, "red.png")
+OBJECT = "<gradio.components.image.Image object at 0x7f58d2083110>"
+PICTURE = "<PIL.Image.Image image mode=RGB size=8x8 at 0x7F58D2083110>"
 
 
 def said(content: object, **more: Any) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def titled(content: object, title: object) -> dict[str, Any]:
         ([], None),
         (None, None),
         ([{"text": None, "type": "text"}], None),
-        ("<gradio.components.image.Image object at 0x7f58d2083110>", None),
+        (OBJECT, None),
     ],
 )
 def test_the_words_of_one_entry(content: object, text: str | None) -> None:
@@ -67,6 +70,7 @@ def test_the_words_of_one_entry(content: object, text: str | None) -> None:
         {"component": "image", "value": DATA},
         {"component": "gallery", "value": [{"image": DATA, "caption": None}]},
         {"component": "video", "value": [{"video": DATA}]},
+        {"component": "video", "value": {"video": DATA, "subtitles": None}},
         {"text": "", "files": [DATA]},
         DATA,
     ],
@@ -91,8 +95,63 @@ def test_a_files_name(file: object, read: ReplyFile) -> None:
 
 @pytest.mark.parametrize("file", [{"path": ""}, {"path": "x" * 5000}, {"path": None}, {"path": 7}])
 def test_what_names_no_file(file: object) -> None:
-    """It carries nothing."""
-    assert answer_in_output(file) == Content(None)
+    """It carries nothing that can be read."""
+    assert answer_in_output(file) == Content(None, is_whole=False)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["green.png", "plots/Q4.PDF", "../a-b_c.wav", "/srv/my cat.png", r"C:\my cat.png", "https://x/a b.png"],
+)
+@pytest.mark.parametrize("form", [lambda path: path, lambda path: [path], lambda path: [[path, "a caption"]]])
+def test_a_component_of_a_file(path: str, form: Callable[[str], object]) -> None:
+    """It is the file's path, or relative to the app's folder; several are a list, captions or not."""
+    found = answer_in_output({"value": form(path), "__type__": "update"})
+
+    assert (found.text, [file.path for file in found.files], found.is_whole) == ("", [path], True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "Hello **you**", "/help me", "Look into notes.txt", "See example.com", "v1.5", "cat.png?", "[1, 2]"],
+)
+def test_a_component_of_words(words: str) -> None:
+    """What is no path is words, such as those of gr.Markdown."""
+    assert answer_in_output({"value": words, "__type__": "update"}) == Content(words)
+
+
+def test_a_file_name_alone_is_words() -> None:
+    """Where no component is around it."""
+    assert answer_in_output("green.png") == Content("green.png")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        PICTURE,
+        "<gradio_pdf.pdf.PDF object at 0x7f58d2083110>",
+        "[[[0 0 0]\n  [0 0 0]]\n\n [[0 0 0]\n  [0 0 0]]]",
+        [8000, "[0 0 0]"],
+        {"type": "matplotlib", "plot": "data:image/webp;base64,UklGRg=="},
+        ["one", "two"],
+    ],
+)
+def test_a_component_that_cannot_be_read(value: object) -> None:
+    """What Gradio makes of a picture, a sound or a plot is no answer, and known to be missing."""
+    assert answer_in_output({"value": value, "__type__": "update"}) == Content(None, is_whole=False)
+
+
+@pytest.mark.parametrize("entry", [OBJECT, PICTURE, said(OBJECT), said([OBJECT]), titled(PICTURE, "Sketch")])
+def test_a_component_in_a_list(entry: object) -> None:
+    """Gradio sends nothing of it but its class; the words beside it are read."""
+    found = answer_in_output(["A square.", entry])
+
+    assert (found.text, found.is_whole) == ("A square.", False)
+
+
+def test_an_empty_component() -> None:
+    """It hides nothing."""
+    assert answer_in_output({"value": None, "__type__": "update"}) == Content(None)
 
 
 def test_the_answer_is_all_that_stands_behind_the_question() -> None:
@@ -147,7 +206,7 @@ def test_there_is_no_answer_while_the_assistant_is_silent(history: list[Any]) ->
         ([titled("hm", "T"), said("hi"), "there"], Content("hi\n\nthere", (Thought("hm", "T"),))),
         ({"value": RED, "__type__": "update"}, Content("", (), (PLAIN_FILE,))),
         ({"value": "/help me", "__type__": "update"}, Content("/help me")),
-        ({"value": [RED, 7], "__type__": "update"}, Content("", (), (PLAIN_FILE,))),
+        ({"value": [RED, 7], "__type__": "update"}, Content("", (), (PLAIN_FILE,), is_whole=False)),
         ([said([RED, "a red square"])], Content("", (), (PLAIN_FILE,))),
         ([said({"path": RED}), "see"], Content("see", (), (PLAIN_FILE,))),
         (None, Content(None)),
