@@ -57,6 +57,7 @@ _PROFILE = ModelProfile(
     tool_call_streaming=True,
 )
 
+_SAMPLING = ("temperature", "max_tokens", "top_p", "top_k", "seed", "repetition_penalty")
 _OF_THE_CONTRACT = ("prompt_style", "endpoint", "extra_inputs", "prompt_prefix")
 
 
@@ -76,6 +77,9 @@ class ConfiguredChatModel(BaseChatModel):
     temperature: float | None = None
     max_tokens: int | None = None
     top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    repetition_penalty: float | None = None
     timeout: Timeouts | StrictFloat | None = None
     max_retries: StrictInt = 2
     stop: Annotated[list[str] | None, BeforeValidator(to_stop)] = None
@@ -91,7 +95,7 @@ class ConfiguredChatModel(BaseChatModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)  # the input may hold a token
 
-    @field_validator("temperature", "max_tokens", "top_p", "stop", mode="before")
+    @field_validator(*_SAMPLING, "stop", mode="before")
     @classmethod
     def _check_option(cls, value: object, info: ValidationInfo) -> object:
         """Refuses now what calls would refuse, since pydantic would make a number of True and of "0.5"."""
@@ -165,7 +169,7 @@ class ConfiguredChatModel(BaseChatModel):
         }
 
     def _sampling_defaults(self) -> Mapping[str, object]:
-        return {"temperature": self.temperature, "max_tokens": self.max_tokens, "top_p": self.top_p}
+        return {name: getattr(self, name) for name in _SAMPLING}
 
     def close(self) -> None:
         """Closes the connections, unless the client is the user's; the next call opens new ones."""
@@ -198,8 +202,7 @@ class ConfiguredChatModel(BaseChatModel):
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         of_space = ("space", "model", *_OF_THE_CONTRACT, "max_files")
-        of_answer = ("stop", "temperature", "max_tokens", "top_p")
-        own = {name: getattr(self, name) for name in of_space + of_answer}
+        own = {name: getattr(self, name) for name in (*of_space, "stop", *_SAMPLING)}
         return own if self.client is None else {**own, "client_options": self.client.options}
 
     @property

@@ -53,10 +53,13 @@ class ChatPhi4(ConfiguredChatModel):
         client: A `phi4_space.SpaceClient` of your own, which brings its own Space, token, timeouts and the
             like, and which is never closed here.
         model: "phi-4-multimodal", or its alias "phi-4".
-        temperature: How random the answer is. Spaces of one's own take this option and the two after it; on
-            others each warns once, and is ignored.
+        temperature: How random the answer is. Spaces of one's own take this option and the five after it, and
+            others those that they have an input for; each other one warns once, and is ignored.
         max_tokens: How long the answer may be.
         top_p: How much of the probability tokens are chosen from.
+        top_k: How many of the likeliest tokens they are chosen from.
+        seed: The seed for sampling.
+        repetition_penalty: Above 1 it makes tokens less likely that were there before.
         timeout: Seconds that a whole turn may take, or `phi4_space.Timeouts` for each step.
         max_retries: How often a turn is tried again before its first text.
         stop: The string or strings before which the answer ends; those of a call replace them.

@@ -483,6 +483,26 @@ def test_sampling_is_handed_on() -> None:
     assert model.invoke("hi").content == "b"
 
 
+def test_all_sampling_options_are_fields() -> None:
+    """Each may be set for all calls; what is none is refused at once, and a cache tells them apart."""
+    options: dict[str, Any] = {
+        "temperature": 0.5,
+        "max_tokens": 3,
+        "top_p": 0.9,
+        "top_k": 4,
+        "seed": 7,
+        "repetition_penalty": 1.1,
+    }
+    model = ChatPhi4(client=client(saying("a")), **options)
+
+    with pytest.warns(OptionIgnored) as caught:
+        model.invoke("hi")
+    assert {str(one.message).split()[0] for one in caught} == {*options}
+    assert options.items() <= model._identifying_params.items()
+    with pytest.raises(ValueError, match="seed"):
+        ChatPhi4(seed="seven")  # type: ignore[arg-type] # as meant
+
+
 def test_strict_clients_refuse_sampling() -> None:
     """With a strict client it is an error, and one of core's kinds."""
     model = ChatPhi4(client=client(saying("a"), strict=True), temperature=0.5)
