@@ -164,8 +164,8 @@ def _value(value: object) -> Iterator[_Part]:
 def _one_file(value: object) -> Iterator[ReplyFile | _Unread]:
     match value:
         case {"image": file} | {"video": file} | [file, str() | None] | file:
-            is_none = isinstance(file, str) and not _is_path(file)
-            yield from ([] if is_none else [*_file(file)]) or [_Unread()]
+            found = [] if isinstance(file, str) and not _is_path(file) else [*_file(file)]
+            yield from found or (_Unread(),)
 
 
 def _is_path(text: str) -> bool:
