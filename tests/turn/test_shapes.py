@@ -15,12 +15,13 @@ from scripted import CANCELLED, ESTIMATION, LOST, STARTS, ScriptedSpace, chat, e
 import phi4_space as p4
 
 URL = "http://space.test"
+SQUARE = "<gradio.components.image.Image object at 0x7f58d2083110>"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 WAV = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\0\0\0"
 CONFIGS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "gradio/configs/6.31.0.json").read_text())
 
 
-def answered(text: str) -> httpx.Response:
+def answered(text: object) -> httpx.Response:
     """The job of a gr.ChatInterface."""
     return events(
         ESTIMATION, STARTS, job(msg="process_completed", output={"data": [text, None]}, success=True)
@@ -65,6 +66,20 @@ def test_a_turn_of_a_chat_interface_is_two_requests() -> None:
     assert server.steps() == ["config", "join", "data"]
     assert (reply.text, reply.sent.prompt) == ("Ada.", "Who?")
     assert data(server) == [[{"text": "Who?", "files": []}, None, "Be terse.", 7, 0.5, 0.9, 50, 1.2, False]]
+
+
+def test_a_component_that_is_not_sent_is_noticed() -> None:
+    """Gradio sends its class alone: beside words that is a notice before the reply, and alone an error."""
+    server = space("text", answered(["A square.", SQUARE]), answered([SQUARE]))
+    *_, notice, reply = client(server).stream("Draw.")
+    with pytest.raises(p4.UnexpectedAnswer, match="does not send"):
+        client(server, max_retries=0).reply("Draw.")
+
+    assert isinstance(reply, p4.Reply)
+    assert reply.text == "A square."
+    assert isinstance(notice, p4.Notice)
+    assert "does not send to programs is missing here" in notice.text
+    assert notice.level == "warning"
 
 
 def test_a_conversation_stays_in_the_spaces_state() -> None:
