@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from phi4_server.deploy.failure import DeployFailed, Reason, invalid
+from phi4_server.deploy.mask import Mask
 
 TOKENS = "https://huggingface.co/settings/tokens"
 BILLING = "https://huggingface.co/settings/billing"
@@ -69,30 +70,55 @@ _UNKNOWN = _Answer(
 )
 
 
+_SHAPES = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What the library and our own reading raise for an answer that has another shape."""
+_PLAIN = Mask(())
+
+
 @contextmanager
-def in_plain_words(doing: str) -> Iterator[None]:
+def in_plain_words(doing: str, mask: Mask = _PLAIN) -> Iterator[None]:
     """Makes a `DeployFailed` of what huggingface_hub raises in a `with` block.
 
     Args:
         doing: What is being done, as in "while {doing}".
+        mask: What no text may show, though the Hub repeats it.
     """
     try:
         yield
     except DeployFailed:
         raise
     except Exception as problem:
-        failure = to_failure(problem, doing)
+        failure = to_failure(problem, doing, mask)
         if failure is None:
             raise
-        raise failure from problem
+        raise failure from None  # the library's own text holds what the Hub said
 
 
-def to_failure(problem: Exception, doing: str) -> DeployFailed | None:
+def to_failure(problem: Exception, doing: str, mask: Mask = _PLAIN) -> DeployFailed | None:
     """What an error means; None for one that is none of huggingface_hub's, but a bug."""
     name = type(problem).__name__
     status = getattr(getattr(problem, "response", None), "status_code", None)
     if isinstance(status, int):
-        return _answered(problem, status, doing)
+        return _answered(problem, status, doing, mask)
+    if refused := _refused(problem, name, mask):
+        return refused
+    if isinstance(problem, _SHAPES):
+        return DeployFailed(
+            f"The Hub answered something else than expected, while {doing} ({name})",
+            f"Is HF_ENDPOINT right? If it is, look at {STATUS}, and update huggingface_hub.",
+            reason="refused",
+        )
+    if _is_no_connection(problem):
+        return DeployFailed(
+            f"The Hub cannot be reached while {doing}: {_short(mask.over(str(problem))) or name}",
+            "Check the network and a proxy, and run the command again: it goes on where it was.",
+            reason="unreachable",
+        )
+    return None
+
+
+def _refused(problem: Exception, name: str, mask: Mask) -> DeployFailed | None:
+    """What the library itself does not do, without the Hub."""
     if name == "OfflineModeIsEnabled":
         return DeployFailed(
             "HF_HUB_OFFLINE is set, so that the Hub may not be asked",
@@ -101,24 +127,18 @@ def to_failure(problem: Exception, doing: str) -> DeployFailed | None:
         )
     if name == "HFValidationError":
         advice = 'Write "owner/name": letters, digits, ".", "_" and "-", 96 of them at most in a part.'
-        return invalid(f"This is no name of a Space: {_short(str(problem))}", advice)
+        return invalid(f"This is no name of a Space: {_short(mask.over(str(problem)))}", advice)
     if isinstance(problem, ValueError) and "README" in str(problem):
         advice = "This is an error of phi4-space: please report it."
         return DeployFailed(
-            f"The Hub does not take the README: {_short(str(problem))}", advice, reason="refused"
-        )
-    if _is_no_connection(problem):
-        return DeployFailed(
-            f"The Hub cannot be reached while {doing}: {_short(str(problem)) or name}",
-            "Check the network and a proxy, and run the command again: it goes on where it was.",
-            reason="unreachable",
+            f"The Hub does not take the README: {_short(mask.over(str(problem)))}", advice, reason="refused"
         )
     return None
 
 
-def _answered(problem: Exception, status: int, doing: str) -> DeployFailed:
+def _answered(problem: Exception, status: int, doing: str, mask: Mask) -> DeployFailed:
     answer = _FAILS if status >= _SERVER_ERROR else _ANSWERS.get(status, _UNKNOWN)
-    words = _short(str(getattr(problem, "server_message", None) or ""))
+    words = _short(mask.over(str(getattr(problem, "server_message", None) or "")))
     told = f"; it says: {words}" if words else ""
     return DeployFailed(
         f"{answer.what} ({status}, while {doing}){told}",

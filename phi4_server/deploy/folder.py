@@ -23,8 +23,8 @@ Folder = Mapping[str, bytes]
 """Files by their path, with `/`."""
 
 PACKAGE = Path(__file__).parents[1]
-_CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache"}
-_COMPILED = {".pyc", ".pyo"}
+_FILES = {"py.typed", "examples/chime.wav", "examples/hills.png"}
+"""What belongs to the package beside its modules; in a checkout anything may lie among them."""
 
 
 def to_folder(program: Program, *, space: str, hardware: str, secrets: Collection[str] = ()) -> Folder:
@@ -69,13 +69,21 @@ def git_oid(data: bytes) -> str:
 
 def _package() -> Iterator[tuple[str, bytes]]:
     for path in sorted(PACKAGE.rglob("*")):
-        parts = path.relative_to(PACKAGE).parts
-        if path.is_file() and path.suffix not in _COMPILED and not _is_hidden(parts):
-            yield "/".join((PACKAGE.name, *parts)), path.read_bytes()
+        name = path.relative_to(PACKAGE).as_posix()
+        if _belongs(name) and path.is_file() and not _is_linked(path):
+            yield f"{PACKAGE.name}/{name}", path.read_bytes()
 
 
-def _is_hidden(parts: tuple[str, ...]) -> bool:
-    return any(part in _CACHES or part.startswith(".") for part in parts)
+def _belongs(name: str) -> bool:
+    """Whether it is one of the package's own files: modules that can be imported, and what they read."""
+    *folders, last = name.split("/")
+    module = last.removesuffix(".py")
+    return name in _FILES or (last != module and all(map(str.isidentifier, (*folders, module))))
+
+
+def _is_linked(path: Path) -> bool:
+    within = (path, *path.parents)[: len(path.relative_to(PACKAGE).parts)]
+    return any(part.is_symlink() for part in within)
 
 
 def _readme(program: Program, *, space: str, hardware: str, secrets: Collection[str]) -> str:

@@ -8,7 +8,9 @@ says where to look.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +26,8 @@ PRICES = "https://huggingface.co/pricing"
 _WEIGHTS_GB = 11.2
 _COMFORT_GB = 24
 _DAY_H, _MONTH_H = 24, 720
+_NEAR = 0.5
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +86,52 @@ def to_hardware(name: str, others: Iterable[str] = ()) -> Hardware:
         others: Further names that the Hub knows.
 
     Raises:
-        DeployFailed: There is none of that name; the advice has the nearest.
+        DeployFailed: There is none of that name; the advice has what may have been meant, and its price.
     """
     if name in HARDWARE:
         return HARDWARE[name]
-    if name in {*others}:
-        return Hardware(name=name, kind="cpu" if name.startswith("cpu") else "gpu")
-    names = sorted({*HARDWARE, *others})
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), names, n=1, cutoff=0.5)
-    advice = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names)}."
+    further = {other: _of_the_hub(other) for other in sorted({*others} - HARDWARE.keys())}
+    if name in further:
+        return further[name]
+    known = sorted(
+        [*HARDWARE.values(), *further.values()], key=lambda one: math.inf if one.price is None else one.price
+    )
+    near = _meant("-".join(name.lower().replace("_", " ").split()), known)
+    names = ", ".join(sorted(one.name for one in known))
+    advice = f"Did you mean {' or '.join(map(_with_price, near))}?" if near else f"There are {names}."
     raise invalid(f"There is no hardware {name!r}", advice)
+
+
+def _of_the_hub(name: str) -> Hardware:
+    return Hardware(name=name, kind="cpu" if name.startswith("cpu") else "gpu")
+
+
+def _meant(typed: str, known: Sequence[Hardware]) -> Sequence[Hardware]:
+    """What may have been meant: all that begin so, or else the nearest; of several, the cheapest first.
+
+    A number is not begun: whoever writes a10 means no a100.
+    """
+    begins = re.compile(rf"{re.escape(typed)}(?!(?<=\d)\d)")
+    if typed and (found := [one for one in known if begins.match(one.name)]):
+        return found[:_MOST_NAMED]
+    nearness = difflib.SequenceMatcher(b=typed)
+
+    def near(one: Hardware) -> float:
+        nearness.set_seq1(one.name)
+        return nearness.ratio()
+
+    nearest = max(known, key=near)
+    return [nearest] if near(nearest) >= _NEAR else []
+
+
+def _with_price(hardware: Hardware) -> str:
+    match hardware.price:
+        case None:
+            return hardware.name
+        case 0:
+            return f"{hardware.name} (nothing by the hour)"
+        case price:
+            return f"{hardware.name} (about ${price:.2f} an hour)"
 
 
 def check_fit(hardware: Hardware) -> None:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+from phi4_server.deploy.deadline import in_time
 from phi4_server.deploy.errors import TOKENS, in_plain_words
 from phi4_server.deploy.failure import DeployFailed
+from phi4_server.deploy.mask import Mask
+
+T = TypeVar("T")
 
 HUB = "https://huggingface.co"
 _KEPT = ".gitattributes"
 """The file that the Hub itself puts into a repository, and needs."""
+_PATIENCE_S, _UPLOAD_S, _LOG_S = 60.0, 600.0, 15.0
+_MOST_LINES, _LONGEST_LINE = 5_000, 1_000
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +72,7 @@ class Existing:
         url: Where it answers, or will.
         runtime: How far it is.
         files: The names of its files' contents, by path: git's, or SHA-256 for those in large storage.
-        secrets: The names of its secrets.
+        is_new: Whether nobody has changed it since it was created.
     """
 
     commit: str
@@ -70,19 +81,27 @@ class Existing:
     url: str
     runtime: Runtime
     files: Mapping[str, str] = field(default_factory=dict)
+    is_new: bool = False
 
 
 class Hub:
-    """The Hub, for one token."""
+    """The Hub, for one token. It has a minute for each answer, and more for an upload.
 
-    def __init__(self, endpoint: str | None = None) -> None:
+    Attributes:
+        endpoint: Its URL, as it may be shown.
+        token: The token.
+        mask: What no text may show.
+    """
+
+    def __init__(self, endpoint: str | None = None, *, secrets: Collection[str] = ()) -> None:
         """Finds the token; asks the Hub nothing yet.
 
         Args:
             endpoint: Another Hub's URL; None means HF_ENDPOINT's, or else Hugging Face.
+            secrets: Values that no text may show, whatever the Hub repeats.
 
         Raises:
-            DeployFailed: huggingface_hub is not installed, or there is no token.
+            DeployFailed: huggingface_hub is not installed, or there is no token, or none that can be sent.
         """
         try:
             import huggingface_hub  # noqa: PLC0415  an extra of its own
@@ -97,15 +116,11 @@ class Hub:
         disable_progress_bars()
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         self._library = huggingface_hub
-        self.endpoint = endpoint or os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
-        self.token = huggingface_hub.get_token()
-        if not self.token:
-            raise DeployFailed(
-                "There is no Hugging Face token",
-                f"Set HF_TOKEN to one with write permission from {TOKENS}, or run: hf auth login",
-                reason="login",
-            )
-        self._api: Any = huggingface_hub.HfApi(endpoint=self.endpoint, token=self.token)
+        url = endpoint or os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
+        self.endpoint, password = _shown(url)
+        self.token = _checked(huggingface_hub.get_token())
+        self.mask = Mask([self.token, *password, *secrets])
+        self._api: Any = huggingface_hub.HfApi(endpoint=url, token=self.token)
 
     def account(self) -> Account:
         """Whose token it is.
@@ -113,14 +128,7 @@ class Hub:
         Raises:
             DeployFailed: It is nobody's, or may only read.
         """
-        with in_plain_words("looking at the token"):
-            answer = self._api.whoami()
-        token = (answer.get("auth") or {}).get("accessToken") or {}
-        account = Account(
-            name=str(answer.get("name", "")),
-            is_pro=bool(answer.get("isPro")),
-            role=str(token.get("role", "")),
-        )
+        account = self._ask("looking at the token", lambda: _to_account(self._api.whoami()))
         if account.role == "read":
             raise DeployFailed(
                 f"The token of {account.name} may only read",
@@ -136,21 +144,25 @@ class Hub:
             DeployFailed: The Hub cannot be asked, or it is no name.
         """
         try:
-            with in_plain_words(f"looking for {space}"):
-                info = self._api.space_info(space)
-                files = [*self._api.list_repo_tree(space, repo_type="space", recursive=True)]
+            return self._ask(f"looking for {space}", lambda: self._existing(space))
         except DeployFailed as failure:
             if failure.status == 404:  # noqa: PLR2004  not found
                 return None
             raise
-        oids = {file.path: _content_name(file) for file in files if hasattr(file, "blob_id")}
+
+    def _existing(self, space: str) -> Existing:
+        info = self._api.space_info(space)
+        tree = self._api.list_repo_tree(space, repo_type="space", recursive=True)
+        names = {file.path: _content_name(file) for file in tree if hasattr(file, "blob_id")}
+        files = {path: name for path, name in names.items() if path != _KEPT}
         return Existing(
-            commit=str(info.sha),
+            commit=_to_commit(info.sha),
             is_private=bool(info.private),
             sdk=str(info.sdk or ""),
             url=str(info.host or ""),
             runtime=_to_runtime(info.runtime),
-            files={path: oid for path, oid in oids.items() if path != _KEPT},
+            files=files,
+            is_new=not files or len(self._api.list_repo_commits(space, repo_type="space")) == 1,
         )
 
     def create(self, space: str, *, hardware: str, is_private: bool, secrets: Mapping[str, str]) -> None:
@@ -159,15 +171,17 @@ class Hub:
         Raises:
             DeployFailed: The Hub refuses; there may be one of that name by now.
         """
-        with in_plain_words(f"creating {space}"):
-            self._api.create_repo(
+        self._ask(
+            f"creating {space}",
+            lambda: self._api.create_repo(
                 space,
                 repo_type="space",
                 space_sdk="gradio",
                 space_hardware=hardware,
                 private=is_private,
                 space_secrets=[{"key": name, "value": value} for name, value in secrets.items()] or None,
-            )
+            ),
+        )
 
     def hide(self, space: str) -> None:
         """Makes a Space private.
@@ -175,8 +189,10 @@ class Hub:
         Raises:
             DeployFailed: The Hub refuses.
         """
-        with in_plain_words(f"making {space} private"):
-            self._api.update_repo_settings(space, private=True, repo_type="space")
+        self._ask(
+            f"making {space} private",
+            lambda: self._api.update_repo_settings(space, private=True, repo_type="space"),
+        )
 
     def set_secret(self, space: str, name: str, value: str) -> None:
         """Sets a secret; a running Space starts again.
@@ -184,8 +200,7 @@ class Hub:
         Raises:
             DeployFailed: The Hub refuses.
         """
-        with in_plain_words(f"setting the secret {name}"):
-            self._api.add_space_secret(space, name, value)
+        self._ask(f"setting the secret {name}", lambda: self._api.add_space_secret(space, name, value))
 
     def request_hardware(self, space: str, hardware: str) -> None:
         """Asks for hardware.
@@ -193,8 +208,7 @@ class Hub:
         Raises:
             DeployFailed: The Hub refuses: the plan, the payment, or no more of it is to be had.
         """
-        with in_plain_words(f"asking for {hardware}"):
-            self._api.request_space_hardware(space, hardware)
+        self._ask(f"asking for {hardware}", lambda: self._api.request_space_hardware(space, hardware))
 
     def restart(self, space: str) -> None:
         """Builds a Space again, with nothing kept from the last build, and starts it.
@@ -202,8 +216,7 @@ class Hub:
         Raises:
             DeployFailed: The Hub refuses.
         """
-        with in_plain_words(f"starting {space}"):
-            self._api.restart_space(space, factory_reboot=True)
+        self._ask(f"starting {space}", lambda: self._api.restart_space(space, factory_reboot=True))
 
     def upload(
         self, space: str, *, changed: Mapping[str, bytes], removed: Collection[str], parent: str | None
@@ -227,15 +240,18 @@ class Hub:
             *(kinds.CommitOperationAdd(path, data) for path, data in changed.items()),
             *(kinds.CommitOperationDelete(path) for path in removed),
         ]
-        with in_plain_words("uploading"):
-            commit = self._api.create_commit(
+
+        def commit() -> str:
+            done = self._api.create_commit(
                 space,
                 operations,
                 commit_message="Deploy with phi4 deploy",
                 repo_type="space",
                 parent_commit=parent,
             )
-        return str(commit.oid)
+            return _to_commit(done.oid)
+
+        return self._ask("uploading", commit, seconds=_UPLOAD_S)
 
     def runtime(self, space: str) -> Runtime:
         """How far the Space is.
@@ -243,22 +259,57 @@ class Hub:
         Raises:
             DeployFailed: The Hub cannot be asked.
         """
-        with in_plain_words(f"waiting for {space}"):
-            return _to_runtime(self._api.get_space_runtime(space))
+        runtime = self._ask(f"waiting for {space}", lambda: _to_runtime(self._api.get_space_runtime(space)))
+        return replace(runtime, error=self.mask.over(runtime.error))
 
     def log(self, space: str, *, build: bool) -> Sequence[str]:
-        """The log so far, of the build or of the program.
+        """The log so far, of the build or of the program: its last lines, where it is very long.
 
         Raises:
             DeployFailed: The Hub cannot be asked.
         """
-        with in_plain_words("reading the log"):
-            text = "".join(self._lines(space, build=build))
-        return text.splitlines()
+        return self._ask("reading the log", lambda: self._lines(space, build=build))
 
     def _lines(self, space: str, *, build: bool) -> Sequence[str]:
-        lines = (str(line) for line in self._api.fetch_space_logs(space, build=build))
-        return [line if line.endswith("\n") else f"{line}\n" for line in lines]
+        deadline = time.monotonic() + _LOG_S
+        lines: deque[str] = deque(maxlen=_MOST_LINES)
+        for piece in self._api.fetch_space_logs(space, build=build):
+            lines.extend(self.mask.over(line)[:_LONGEST_LINE] for line in str(piece).splitlines())
+            if time.monotonic() > deadline:
+                break
+        return [*lines]
+
+    def _ask(self, doing: str, call: Callable[[], T], *, seconds: float | None = None) -> T:
+        with in_plain_words(doing, self.mask):
+            return in_time(call, seconds or _PATIENCE_S)
+
+
+def _checked(token: str | None) -> str:
+    """The token, if it can be sent.
+
+    Raises:
+        DeployFailed: There is none, or it is none; the text does not repeat it.
+    """
+    if not token:
+        raise DeployFailed(
+            "There is no Hugging Face token",
+            f"Set HF_TOKEN to one with write permission from {TOKENS}, or run: hf auth login",
+            reason="login",
+        )
+    if not re.fullmatch(r"[!-~]+", token):
+        raise DeployFailed(
+            "The Hugging Face token holds characters that no token has",
+            f"Copy it again from {TOKENS} into HF_TOKEN, or run: hf auth login",
+            reason="login",
+        )
+    return token
+
+
+def _shown(url: str) -> tuple[str, Iterable[str]]:
+    """A URL as it may be shown, and the password that it holds, if it does."""
+    parts = urlsplit(url)
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return shown, [parts.password] if parts.password else []
 
 
 def known_hardware() -> list[str]:
@@ -272,6 +323,26 @@ def known_hardware() -> list[str]:
 
 def _content_name(file: Any) -> str:
     return str(file.lfs.sha256 if file.lfs is not None else file.blob_id)
+
+
+def _to_account(answer: Any) -> Account:
+    token = (answer.get("auth") or {}).get("accessToken") or {}
+    return Account(
+        name=str(answer.get("name", "")),
+        is_pro=bool(answer.get("isPro")),
+        role=str(token.get("role", "")),
+    )
+
+
+def _to_commit(value: Any) -> str:
+    """The name of a commit.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not _COMMIT.fullmatch(str(value)):
+        raise ValueError("no commit")
+    return str(value)
 
 
 def _to_runtime(value: Any) -> Runtime:

@@ -158,7 +158,7 @@ def to_plan(
 
 
 def _check_ours(space: str, existing: Existing) -> None:
-    if existing.files.keys() <= _EMPTY and existing.sdk in {"", "gradio"}:
+    if existing.is_new and existing.files.keys() <= _EMPTY and existing.sdk in {"", "gradio"}:
         return
     if _OURS not in existing.files or existing.sdk != "gradio":
         raise invalid(

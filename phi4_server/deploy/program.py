@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from phi4_server.deploy.failure import invalid
-from phi4_server.upstream.address import to_address
 
 GRADIO = "6.31.0"
 PYTHON = "3.12.12"
@@ -109,30 +107,6 @@ def to_model(text: str) -> OfflineProgram | WeightsProgram:
         advice = "Upload it to the Hub first (hf upload OWNER/NAME FOLDER), and name it as OWNER/NAME."
         raise invalid(f"{text!r} is a folder of this machine, which a Space cannot read", advice)
     raise invalid(f"{text!r} names no model", 'Write "offline", or OWNER/NAME as on huggingface.co/models.')
-
-
-def check_upstream(url: str) -> None:
-    """Makes sure that a Space could reach an engine at this address.
-
-    Raises:
-        DeployFailed: It is no address, or one of this machine or its network.
-    """
-    try:
-        name = to_address(url).url.hostname or ""
-    except ValueError as wrong:
-        raise invalid(f"--upstream: the address {wrong}") from None
-    if name == "localhost" or name.endswith((".local", ".localhost")) or _is_private(name):
-        advice = "Give the engine an address on the internet, with TLS and a key (--upstream-key-env)."
-        raise invalid(
-            f"A Space on Hugging Face cannot reach {name}, which is of this machine or network", advice
-        )
-
-
-def _is_private(name: str) -> bool:
-    try:
-        return not ipaddress.ip_address(name).is_global
-    except ValueError:
-        return False
 
 
 def requirements(program: Program) -> str:

@@ -2,7 +2,8 @@
 
 Each row is embedded on its own, so that its images and audio are what they would be alone, whatever stands
 beside it: upstream chooses a projector for a whole batch, and audio that was padded sounds otherwise at its
-end. What was embedded once is kept for when the row goes on in another batch.
+end. What was embedded once is kept for when the row goes on in another batch. Files become tensors no earlier
+than that: half a megabyte of PNGs can be half a gigabyte of numbers, which rows that wait would all hold.
 """
 
 from __future__ import annotations
@@ -36,17 +37,7 @@ class Batch:
 
 
 def to_row(question: Question, weights: Weights) -> Row:
-    """The answer to a question, ready to be begun, its files as tensors.
-
-    Raises:
-        ValueError: A file cannot be taken; the text names it.
-    """
-    prompt = question.prompt
-    pixels = None
-    if prompt.images:
-        pngs = [image.data for image in prompt.images]
-        pixels = to_pixels(pngs, weights.images, weights.model.dtype)
-    features = _features(prompt.audio, weights.audio) if prompt.audio else None
+    """The answer to a question, ready to be begun."""
     chance = None
     if question.sampling.is_random:
         chance = torch.Generator(weights.device)
@@ -54,15 +45,16 @@ def to_row(question: Question, weights: Weights) -> Row:
             chance.seed()
         else:
             chance.manual_seed(question.sampling.seed)
-    return Row(question, pixels=pixels, features=features, chance=chance)
+    return Row(question, chance=chance)
 
 
 def embed(row: Row, weights: Weights) -> None:
-    """Embeds those of a row's tokens that are not embedded yet."""
+    """Embeds those of a row's tokens that are not embedded yet; none of them once its reader has left."""
     with torch.no_grad():
         if row.embedded is None:
             row.embedded = _prompt(row, weights)
-            row.pixels = row.features = None
+            if row.embedded is None:
+                return
         done, answer = row.embedded.shape[0], len(row.question.prompt.ids)
         if new := row.tokens[done - answer :]:
             ids = torch.tensor(new, device=weights.device)
@@ -83,19 +75,24 @@ def to_batch(rows: Sequence[Row], weights: Weights) -> Batch:
 
 
 def _prompt(row: Row, weights: Weights) -> Any:
-    decoder = _decoder(weights)
-    ids = torch.tensor([row.question.prompt.ids], device=weights.device)
+    """The embeddings of a prompt; None where the reader left while its files were made tensors."""
+    decoder, prompt = _decoder(weights), row.question.prompt
+    pngs = (image.data for image in prompt.images if not row.has_left)
+    pixels = to_pixels(pngs, weights.images, weights.model.dtype) if prompt.images else None
+    if row.has_left:
+        return None
+    ids = torch.tensor([prompt.ids], device=weights.device)
     embedded = decoder.embed_tokens(ids)
     inputs: dict[str, Any] = {}
-    if row.pixels is not None:
+    if pixels is not None:
         # Sizes and masks are read by the CPU.
         inputs |= {
-            "image_pixel_values": row.pixels.values.to(weights.device),
-            "image_sizes": row.pixels.sizes,
-            "image_attention_mask": row.pixels.mask,
+            "image_pixel_values": pixels.values.to(weights.device),
+            "image_sizes": pixels.sizes,
+            "image_attention_mask": pixels.mask,
         }
-    if row.features is not None:
-        features = dict(row.features)
+    if prompt.audio:
+        features = dict(_features(prompt.audio, weights.audio))
         sizes = features.pop("audio_embed_sizes")
         inputs |= {name: value.to(weights.device) for name, value in features.items()}
         inputs["audio_embed_sizes"] = sizes

@@ -6,7 +6,7 @@ import atexit
 import gc
 import logging
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -26,6 +26,9 @@ from phi4_server.weights.token_choice import TokenChoice
 _GATHER_S = 0.02
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 _CLOSED = "The server is being stopped."
+_GPU_LOST = (
+    "The GPU failed, and this process cannot use it any more: start the server again; its log has more."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -37,12 +40,19 @@ class Engine:
     to a call: so one thread alone ever calls it.
     """
 
-    def __init__(self, weights: Weights, *, at_once: int = 8) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        at_once: int = 8,
+        on_failure: Callable[[ModelFailed], None] = lambda _: None,
+    ) -> None:
         """Starts no thread yet: it may be made before a process forks, and be asked after that.
 
         Args:
             weights: The model.
             at_once: How many questions are answered together at most.
+            on_failure: Is called if it will never answer again, in its thread.
         """
         self._weights = weights
         self._ends = frozenset(weights.ends)
@@ -52,6 +62,8 @@ class Engine:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._running: Sequence[Row] = ()
+        self._on_failure = on_failure
+        self._failure: ModelFailed | None = None
 
     def answer(self, question: Question) -> Generator[str | End]:
         """Yields the answer as it comes, its end last, and "" every half second in which nothing comes.
@@ -61,16 +73,12 @@ class Engine:
         Raises:
             ModelBusy: The engine is being closed.
             ModelFailed: The model failed.
-            ValueError: It ran out of memory, or a file cannot be taken.
+            ValueError: It ran out of memory.
         """
         return self.stream(self.prepare(question))
 
     def prepare(self, question: Question) -> Row:
-        """The answer to a question, ready to be begun: its files are made tensors in this thread.
-
-        Raises:
-            ValueError: A file cannot be taken; the text names it.
-        """
+        """The answer to a question, ready to be begun."""
         return to_row(question, self._weights)
 
     def stream(self, row: Row) -> Generator[str | End]:
@@ -79,6 +87,8 @@ class Engine:
         try:
             self._queue.put(row)
         except RuntimeError:
+            if self._failure is not None:
+                raise ModelFailed(str(self._failure)) from None
             raise ModelBusy(_CLOSED) from None
         try:
             yield from read(row, self._weights.tokenizer)
@@ -109,7 +119,8 @@ class Engine:
             while rows := self._queue.take():
                 self._run(rows)
         except BaseException as stopped:
-            error = ModelFailed(f"The model stopped working: {type(stopped).__name__}.")
+            error = self._failure = _to_failure(stopped)
+            self._on_failure(self._failure)
             raise
         finally:  # whatever happens, nobody waits for ever
             for row in (*rows, *self._queue.close()):
@@ -147,9 +158,7 @@ class Engine:
             for row in rows:
                 if row.is_over:
                     row.embedded = None
-        gc.collect()  # tracebacks hold tensors
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _free()
         return problem
 
     def _generate(self, rows: Sequence[Row]) -> None:
@@ -157,6 +166,8 @@ class Engine:
         for row in rows:
             row.together = len(rows)
             embed(row, weights)
+        if any(row.embedded is None for row in rows):  # its reader left meanwhile
+            return
         batch = to_batch(rows, weights)
         length = batch.ids.shape[1]
         most = max(row.rest for row in rows)
@@ -204,6 +215,27 @@ class Engine:
         else:
             model.set_adapter(first)
             yield model.get_base_model().generate, {}
+
+
+def _to_failure(stopped: BaseException) -> ModelFailed:
+    if isinstance(stopped, ModelFailed):
+        return stopped
+    return ModelFailed(f"The model stopped working: {type(stopped).__name__}.")
+
+
+def _free() -> None:
+    """Frees what a failed attempt held in memory.
+
+    Raises:
+        ModelFailed: The GPU does not do even that: after some errors, all calls fail until a process ends.
+    """
+    gc.collect()  # tracebacks hold tensors
+    if torch.cuda.is_available():
+        try:
+            torch.cuda.synchronize()
+            torch.cuda.empty_cache()
+        except Exception as error:
+            raise ModelFailed(_GPU_LOST) from error
 
 
 def _to_problem(error: Exception, row: Row) -> ValueError:

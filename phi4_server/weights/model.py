@@ -180,6 +180,7 @@ class WeightsModel:
             return (yield from _pulses(work))
         finally:
             scope.cancel()
+            work.cancel()  # where it has not begun
 
     def _load(self, load: Load) -> None:
         try:
@@ -188,7 +189,7 @@ class WeightsModel:
 
             self.name, self.nature = weights.name, _NATURE.format(weights.name)
             self._preparer = Preparer(weights)
-            self._engine = Engine(weights, at_once=self._at_once)
+            self._engine = Engine(weights, at_once=self._at_once, on_failure=self._fail)
         except ModelFailed as failure:
             self._fail(failure)
         except Exception as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,8 @@ class Pixels:
     mask: Any
 
 
-def to_pixels(pngs: Sequence[bytes], form: ImageForm, dtype: Any) -> Pixels:
-    """Images, those with fewer crops filled up with empty ones.
+def to_pixels(pngs: Iterable[bytes], form: ImageForm, dtype: Any) -> Pixels | None:
+    """Images, those with fewer crops filled up with empty ones; None where there are none.
 
     Raises:
         ValueError: The aspect ratio of one is too extreme.
@@ -47,6 +47,8 @@ def to_pixels(pngs: Sequence[bytes], form: ImageForm, dtype: Any) -> Pixels:
         values.append(_crops(pixels, layout, form).to(dtype))
         sizes.append([layout.rows * form.crop, layout.columns * form.crop])
         masks.append(_mask(layout, form))
+    if not values:
+        return None
     most = max(len(each) for each in values)
     return Pixels(
         values=torch.stack([_filled(each, most, 0.0) for each in values]),

@@ -117,12 +117,13 @@ def to_question(request: ChatRequest, files: Mapping[Path, NormalFile], form: Fo
 
 
 def to_prompt(segments: Iterable[Segment], files: Mapping[Path, NormalFile], form: Form) -> Prompt:
-    """The prompt that the segments of a chat make.
+    """The prompt that the segments of a chat make; of more words than the model takes, not all are read.
 
     Raises:
         ValueError: A file cannot be taken; the text names it.
     """
     ids: list[int] = []
+    words = 0
     media: list[Media] = []
     known: dict[Path, Media] = {}
     for segment in segments:
@@ -130,7 +131,9 @@ def to_prompt(segments: Iterable[Segment], files: Mapping[Path, NormalFile], for
             case Control(text):
                 ids += form.vocabulary.control(text)
             case str(text):
-                ids += form.vocabulary.words(text)
+                found = form.vocabulary.words(text, most=form.context) if words <= form.context else []
+                words += len(found)
+                ids += found
             case Path() as path:
                 if path not in known:
                     known[path] = to_media(path.name, files[path], form)
@@ -180,10 +183,11 @@ def _too_long(prompt: Prompt, context: int) -> str:
     if len(costs) > _MOST_NAMED:
         others = sum(tokens for _, tokens in costs.most_common()[_MOST_NAMED:])
         listed.append(f"{len(costs) - _MOST_NAMED} other files {others:,}")
-    listed.append(f"the text {words:,}")
+    more = "at least " if words > context else ""
+    listed.append(f"the text {more}{words:,}")
     return (
-        f"This chat has {len(prompt.ids):,} tokens, and the model takes {context:,} together with its answer:"
-        f" {', '.join(listed)}. {' '.join(_advice(prompt))}"
+        f"This chat has {more}{len(prompt.ids):,} tokens, and the model takes {context:,} together with its"
+        f" answer: {', '.join(listed)}. {' '.join(_advice(prompt))}"
     )
 
 

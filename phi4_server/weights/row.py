@@ -6,14 +6,10 @@ The worker alone adds tokens and the end; the reader alone leaves. Neither waits
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from phi4_server.model import FinishReason
 from phi4_server.weights.question import Question
-
-if TYPE_CHECKING:  # it needs torch
-    from phi4_server.weights.pixels import Pixels
 
 Adapter = Literal["__base__", "vision", "speech"]
 Kind = Literal["words", "images", "audio"]
@@ -24,8 +20,6 @@ class Row:
 
     Attributes:
         question: What was asked.
-        pixels: Its images, until they are embedded.
-        features: Its audio, likewise.
         chance: The `torch.Generator` that its tokens are drawn with; None where they are not random.
         embedded: The embeddings of all tokens that were computed, of the prompt and maybe beyond.
         tokens: The answer so far.
@@ -36,13 +30,9 @@ class Row:
         ended: Set once it has ended.
     """
 
-    def __init__(
-        self, question: Question, *, pixels: Pixels | None, features: Mapping[str, Any] | None, chance: Any
-    ) -> None:
+    def __init__(self, question: Question, *, chance: Any) -> None:
         """Begins with no token."""
         self.question = question
-        self.pixels = pixels
-        self.features = features
         self.chance = chance
         self.embedded: Any = None
         self.tokens: list[int] = []

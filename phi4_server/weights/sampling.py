@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,13 +11,15 @@ OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "top_k", "seed", "rep
 _COLDEST = 1e-4
 """Below it, scores that are divided by it leave what a float can hold, and nothing is left to chance."""
 
+_LARGEST = 2**63 - 1
+"""What a tensor of whole numbers holds."""
 _BOUNDS = {
     "temperature": (0, 100),
     "top_p": (0, 1),
-    "top_k": (0, math.inf),
+    "top_k": (0, _LARGEST),
     "repetition_penalty": (0.01, 100),
-    "max_tokens": (1, math.inf),
-    "seed": (-(2**63), 2**63 - 1),
+    "max_tokens": (1, _LARGEST),
+    "seed": (-_LARGEST - 1, _LARGEST),
 }
 _WHOLE = frozenset({"top_k", "max_tokens", "seed"})
 
@@ -76,10 +77,15 @@ def _check(name: str, value: float) -> None:
     if name not in _BOUNDS:
         raise ValueError(f"The model has no option {name}; it has {', '.join(sorted(_BOUNDS))}.")
     least, most = _BOUNDS[name]
-    is_whole = isinstance(value, int) or float(value).is_integer()
-    if not (math.isfinite(value) and least <= value <= most) or (name == "top_p" and not value):
+    if not least <= value <= most or (name == "top_p" and not value):
         above = "more than" if name == "top_p" else "at least"
-        to = "" if most == math.inf else f" and at most {most:g}"
-        raise ValueError(f"{name} must be {above} {least:g}{to}, not {value:g}.")
-    if name in _WHOLE and not is_whole:
+        raise ValueError(f"{name} must be {above} {least:g} and at most {most:g}, not {_shown(value)}.")
+    if name in _WHOLE and not float(value).is_integer():
         raise ValueError(f"{name} must be a whole number, not {value:g}.")
+
+
+def _shown(value: float) -> str:
+    try:
+        return f"{value:g}"
+    except OverflowError:  # a whole number can be larger than what a float holds
+        return "a number beyond all bounds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,13 +31,19 @@ class Vocabulary:
         found = self._tokenizer.token_to_id(text)
         return self.words(text) if found is None else [found]
 
-    def words(self, text: str) -> list[int]:
-        """The ids of a text, none of which is a control token's, whatever it holds."""
-        return [
-            number
-            for part in self._broken(encodable(text))
-            for number in self._tokenizer.encode(part, add_special_tokens=False).ids
-        ]
+    def words(self, text: str, *, most: int = sys.maxsize) -> list[int]:
+        """The ids of a text, none of which is a control token's, whatever it holds.
+
+        Args:
+            text: The text.
+            most: How many ids are of use: once there are more, the rest of the text is left out.
+        """
+        ids: list[int] = []
+        for part in self._broken(encodable(text)):
+            ids += self._tokenizer.encode(part, add_special_tokens=False).ids
+            if len(ids) > most:
+                break
+        return ids
 
     def _broken(self, text: str) -> Iterator[str]:
         """The text, cut within everything that the tokenizer would take for a control token."""

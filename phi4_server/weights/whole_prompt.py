@@ -66,14 +66,13 @@ def _pairs(parts: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _from_template(text: str) -> list[tuple[Role, str]]:
-    turns: list[tuple[Role, str]] = []
+    turns: list[tuple[Role, list[str]]] = []
     for part in text.split(_END):
         if token := _TOKEN.match(part):
-            turns.append((_role(token[1]), part[token.end() :]))
+            turns.append((_role(token[1]), [part[token.end() :]]))
         elif part.strip():  # the token before it ended no turn: it was one of the words
-            role, words = turns[-1]
-            turns[-1] = (role, words + _END + part)
-    return [(role, words.strip()) for role, words in turns]
+            turns[-1][1].append(part)
+    return [(role, _END.join(parts).strip()) for role, parts in turns]
 
 
 def _role(name: str) -> Role:

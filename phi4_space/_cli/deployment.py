@@ -11,30 +11,32 @@ from pathlib import Path
 
 import typer
 
+from phi4_server.deploy.engine_address import check_upstream, warnings
 from phi4_server.deploy.failure import DeployFailed, Reason, invalid
 from phi4_server.deploy.folder import to_folder, write
 from phi4_server.deploy.hardware import CPU_BASIC, HARDWARE, ZERO_GPU, Hardware, check_fit, costs, to_hardware
 from phi4_server.deploy.hub import HUB, Existing, Hub, known_hardware
 from phi4_server.deploy.plan import Plan, to_plan
 from phi4_server.deploy.program import (
-    GRADIO,
     Program,
     UpstreamProgram,
     WeightsProgram,
-    check_upstream,
     to_model,
 )
 from phi4_server.deploy.steps import Deployed, carry_out
 from phi4_server.deploy.wait import Wanted
 from phi4_space import Notice, Phi4Error
 from phi4_space._cli.deploy_options import DeployOptions
+from phi4_space._cli.dry_run import how_to_run, what_would_be_done
 from phi4_space._cli.failures import Failure, to_failure
 from phi4_space._cli.first_answer import ask_first
 from phi4_space._cli.output import TextDisplay, console, visible
 from phi4_space._cli.watch import watch
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-_VARIABLE = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
+"""What looks like a variable's name; a key has small letters, or other characters."""
+_ANY_CASE = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
 _CODES: Mapping[Reason, int] = {
     "invalid": 2,
     "busy": 4,
@@ -54,12 +56,12 @@ def run_deploy(options: DeployOptions, display: TextDisplay) -> None:
     with _exit_on_failure(display):
         _check_name(options.space)
         program = _to_program(options)
-        names = [*options.secrets, *filter(None, [options.upstream_key])]
+        names = _to_names(options)
         if options.dry_run is not None:
             _write(options, program, names, options.dry_run)
             return
         secrets = {name: _secret(name) for name in names}
-        hub = Hub()
+        hub = Hub(secrets=[*secrets.values()])
         plan = _prepare(hub, options, program, display, secrets=secrets)
         if plan.is_empty or _agreed(hub, yes=options.yes):
             _carry_out(plan, hub, display)
@@ -121,29 +123,39 @@ def _to_program(options: DeployOptions) -> Program:
     )
 
 
+def _to_names(options: DeployOptions) -> Sequence[str]:
+    """The names of all secrets: what may be a value is refused, and not repeated."""
+    key = [("--upstream-key-env", options.upstream_key)] if options.upstream_key is not None else []
+    given = [*(("--secret", name) for name in options.secrets), *key]
+    for option, name in given:
+        if not (_VARIABLE.fullmatch(name) or (_ANY_CASE.fullmatch(name) and name in os.environ)):
+            raise invalid(
+                f"{option} takes the name of an environment variable, and no value",
+                f"Write {option} NAME, with the value in the variable NAME.",
+            )
+    return [*dict.fromkeys(name for _, name in given)]
+
+
 def _secret(name: str) -> str:
-    """The value of a secret, from the environment. No text repeats what may be a value."""
-    if not _VARIABLE.fullmatch(name):
-        raise invalid(
-            "--secret takes the name of an environment variable, and no value",
-            "Write --secret NAME, with the value in the variable NAME.",
-        )
+    """The value of a secret, from the environment."""
     value = os.environ.get(name, "")
     if not value.strip():
-        raise invalid(f"The environment variable {name}, which --secret names, is not set or is empty")
+        raise invalid(f"The environment variable {name}, which is to be a secret, is not set or is empty")
     return value
 
 
 def _write(options: DeployOptions, program: Program, secrets: Sequence[str], target: Path) -> None:
-    """Writes what would be uploaded, and says what it would cost."""
+    """Writes what would be uploaded, and says what would be done and what it would cost."""
     chosen = _to_hardware(options.hardware, program, None)
     folder = to_folder(program, space=options.space, hardware=chosen.name, secrets=secrets)
     write(folder, target)
     _print(f"Wrote {len(folder)} files to {target}; the Hub was asked nothing.")
+    for sentence in what_would_be_done(options, program, hardware=chosen.name, secrets=secrets):
+        _print(sentence)
+    _print_notes(program)
     _print_costs(chosen, program, is_pro=None)
-    _print("To run it on this machine, in an environment of its own:")
-    _print(f"  pip install gradio=={GRADIO} -r {target / 'requirements.txt'}")
-    _print(f"  python {target / 'app.py'}")
+    for line in how_to_run(program, target, secrets=secrets):
+        _print(line)
 
 
 def _prepare(
@@ -165,6 +177,7 @@ def _prepare(
     display.close()
     for sentence in plan.sentences():
         _print(sentence)
+    _print_notes(program)
     if not plan.is_empty:
         _print_costs(chosen, program, is_pro=account.is_pro)
     return plan
@@ -180,6 +193,12 @@ def _to_hardware(name: str | None, program: Program, existing: Existing | None) 
     if has_weights:
         check_fit(hardware)
     return hardware
+
+
+def _print_notes(program: Program) -> None:
+    if isinstance(program, UpstreamProgram):
+        for sentence in warnings(program.url, has_key=program.key is not None):
+            _print(sentence)
 
 
 def _print_costs(hardware: Hardware, program: Program, *, is_pro: bool | None) -> None:

@@ -130,14 +130,21 @@ def test_secrets_come_from_the_environment(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--hardware", "l4x"], "Did you mean l4x"),
+        (["--hardware", "l4x"], r"Did you mean l4x1 \(about \$0\.80 an hour\)"),
         (["--hardware", "cpu-basic", "--model", WEIGHTS], r"take 11\.2 GB"),
         (["--model", "ofline"], "names no model"),
         (["--secret", "NAME=s3cret"], "takes the name of an environment variable"),
+        (["--secret", "hf_s3cret"], "--secret takes the name of an environment variable"),
+        (
+            ["--upstream", "https://e.example", "--upstream-key-env", "sk_s3cret"],
+            "--upstream-key-env takes the name of an environment variable",
+        ),
         (["--secret", "NOT_THERE"], "NOT_THERE.*is not set"),
         (["--upstream-model", "x"], "need --upstream"),
         (["--upstream", "https://e.example", "--model", "offline"], "two things that answer"),
         (["--upstream", "http://127.0.0.1:8000"], "cannot reach 127.0.0.1"),
+        (["--upstream", "http://gpu-box:8000/v1"], "cannot reach gpu-box"),
+        (["--upstream", "https://e.example/v1?key=s3cret"], "--upstream-key-env"),
     ],
 )
 def test_wrong_arguments_are_named(hub: FakeHub, deploy: Deploy, arguments: list[str], words: str) -> None:
@@ -252,6 +259,46 @@ def test_a_dry_run_asks_nothing(hub: FakeHub, deploy: Deploy, tmp_path: Path) ->
     assert "zero_gpu" in (tmp_path / "space" / "app.py").read_text()
     assert "quota of whoever asks" in result.stdout
     assert hub.requests == []
+
+
+def test_a_dry_run_says_the_plan(deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who could see it, each secret and whether it is set, what is not checked, and what running it takes."""
+    monkeypatch.setenv("THERE", "s3cret")
+    options = ("--model", "microsoft/phi-4", "--secret", "NOT_THERE", "--secret", "THERE")
+    out = " ".join(deploy("--dry-run", str(tmp_path / "a"), *options).stdout.split())
+
+    assert "would create the public Space ada/phi4 on zero-a10g" in out
+    assert "secret NOT_THERE, from the environment variable of that name, which is not set here;" in out
+    assert "secret THERE, from the environment variable of that name; if you push" in out
+    assert "whether microsoft/phi-4 is there, and is Phi-4-multimodal" in out
+    assert "needs a GPU (16 GB; 24 for long chats) and downloads 11.2 GB" in out
+    assert "NOT_THERE=... python" in out
+    assert "s3cret" not in out
+    out = deploy("--private", "--dry-run", str(tmp_path / "b")).stdout
+    assert "create the private Space" in out
+    assert "11.2 GB" not in out
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_an_open_engine_is_warned_of(hub: FakeHub, deploy: Deploy, tmp_path: Path, *, dry: bool) -> None:
+    """Plain http and no key, in the plan and in a dry run."""
+    options = ("--upstream", "http://engine.example/v1", "--upstream-model", "phi-4")
+    out = " ".join(deploy(*options, *(("--dry-run", str(tmp_path / "x")) if dry else ())).stdout.split())
+
+    assert "over plain http, where others on the way can read them" in out
+    assert "engine.example is asked without a key" in out
+    assert dry == (not hub.lines())
+
+
+@pytest.mark.parametrize("option", ["--secret", "--upstream-key-env"])
+def test_a_value_gets_into_no_folder(deploy: Deploy, tmp_path: Path, option: str) -> None:
+    """A dry run reads no secret, but what looks like a value is no name there, either."""
+    engine = ("--upstream", "https://engine.example/v1")
+    result = deploy("--dry-run", str(tmp_path / "x"), *engine, option, "sk_live_s3cret")
+
+    assert result.exit_code == 2
+    assert "s3cret" not in result.output
+    assert not (tmp_path / "x").exists()
 
 
 def test_offline_mode_is_said(hub: FakeHub) -> None:

@@ -49,6 +49,7 @@ class HubSpace:
         requested: What it is to run on.
         secrets: Its secrets.
         commit: Its newest commit.
+        commits: How many there are.
         running: The commit that it runs.
         stages: What it goes through, one for each look.
         host: Where it answers.
@@ -62,6 +63,7 @@ class HubSpace:
     requested: str | None = "cpu-basic"
     secrets: dict[str, str] = field(default_factory=dict)
     commit: str = "0" * 40
+    commits: int = 1
     running: str | None = None
     stages: list[str] = field(default_factory=lambda: ["RUNNING"])
     host: str = ""
@@ -156,6 +158,10 @@ class FakeHub:
     def _tree(self, _name: str, space: HubSpace, _body: Any) -> Reply:
         return ok([_entry(path, data) for path, data in space.files.items()])
 
+    def _history(self, _name: str, space: HubSpace, _body: Any) -> Reply:
+        commit = {"authors": [], "date": "2026-11-28T00:00:00.000Z", "title": "x", "message": ""}
+        return ok([{"id": "0" * 40, **commit} for _ in range(space.commits)])
+
     def _stage(self, _name: str, space: HubSpace, _body: Any) -> Reply:
         return ok(self._runtime(space))
 
@@ -192,6 +198,7 @@ class FakeHub:
                     del space.files[path]
         state = json.dumps(sorted((path, len(data)) for path, data in space.files.items()))
         space.commit = hashlib.sha1(f"{space.commit}{state}".encode(), usedforsecurity=False).hexdigest()
+        space.commits += 1
         if space.stages[-1] not in {"PAUSED", "STOPPED"}:
             space.stages = [*self.stages]
         url = f"{self.url}/spaces/{name}/commit/{space.commit}"
@@ -236,6 +243,7 @@ _ROUTES: dict[str, Callable[..., Reply]] = {
 _SPACE_ROUTES: dict[str, Callable[..., Reply]] = {
     r"GET (?:None|/revision/\w+)": FakeHub._look_at,
     r"GET /tree/\w+": FakeHub._tree,
+    r"GET /commits/\w+": FakeHub._history,
     "GET /runtime": FakeHub._stage,
     r"GET /logs/(\w+)": FakeHub._log,
     r"POST /preupload/\w+": FakeHub._preupload,

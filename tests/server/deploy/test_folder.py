@@ -61,11 +61,39 @@ def test_the_package_is_whole() -> None:
     """Its files are byte for byte those of this package, examples too, and no caches."""
     files = folder()
 
-    for path in PACKAGE.rglob("*"):
+    for path in (*PACKAGE.rglob("*.py"), *PACKAGE.glob("examples/*.*"), PACKAGE / "py.typed"):
         name = f"phi4_server/{path.relative_to(PACKAGE).as_posix()}"
-        if path.is_file() and "__pycache__" not in name:
+        if "__pycache__" not in name:
             assert files[name] == path.read_bytes()
     assert not [name for name in files if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_what_only_lies_there_stays_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A checkout has notes, data, copies of editors, caches and links; none of them is the package's."""
+    package, secret = tmp_path / "phi4_server", tmp_path / "secret.py"
+    secret.write_text("KEY = 1")
+    strays = (
+        ".env",
+        "notes.md",
+        "data/chats.json",
+        "app.py~",
+        "#app.py#",
+        ".#app.py",
+        "app copy.py",
+        "a.pyc",
+    )
+    for name in ("app.py", "py.typed", "examples/hills.png", "examples/mine.png", ".git/x.py", *strays):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
+    (package / "linked.py").symlink_to(secret)
+    (package / "folder").symlink_to(tmp_path)
+    monkeypatch.setattr("phi4_server.deploy.folder.PACKAGE", package)
+
+    assert {name for name in folder() if "/" in name} == {
+        "phi4_server/app.py",
+        "phi4_server/py.typed",
+        "phi4_server/examples/hills.png",
+    }
 
 
 def test_the_same_program_is_the_same_folder() -> None:

@@ -33,6 +33,26 @@ def test_a_typo_names_the_nearest(typo: str, meant: str) -> None:
     assert caught.value.reason == "invalid"
 
 
+@pytest.mark.parametrize(
+    ("stem", "meant"),
+    [
+        ("l4", r"l4x1 \(about \$0\.80 an hour\) or l4x4 \("),
+        ("l40s", r"l40sx1 \(about \$1\.80 an hour\) or l40sx4 .* or l40sx8"),
+        ("a100", r"a100-large \(about \$2\.50 an hour\) or a100x4 or a100x8\?"),
+        ("a10", r"a10g-small \(about \$1\.00 an hour\) or a10g-large \("),
+        ("T4", r"t4-small \(about \$0\.40 an hour\) or t4-medium \("),
+        ("cpu", r"cpu-basic \(nothing by the hour\) or cpu-upgrade"),
+        ("zero", r"zero-a10g \(nothing by the hour\)\?"),
+        ("RTX Pro", r"rtx-pro-6000 or rtx-pro-6000x2 or"),
+        ("l4x2", r"l4x1 \(about"),
+    ],
+)
+def test_a_cards_name_means_the_smallest_with_it(stem: str, meant: str) -> None:
+    """Of several with that card, or equally near, the cheapest comes first, each with its price."""
+    with pytest.raises(DeployFailed, match=f"Did you mean {meant}"):
+        to_hardware(stem, known_hardware())
+
+
 def test_a_name_like_no_other_lists_all() -> None:
     """Where none is near, all are named."""
     with pytest.raises(DeployFailed, match=r"a100-large.*zero-a10g"):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import hub as fake
@@ -268,4 +273,95 @@ def test_a_name_that_the_library_refuses(hub: Hub) -> None:
 
 def test_a_bug_stays_a_bug() -> None:
     """What is none of the Hub's errors is not put into plain words."""
-    assert to_failure(KeyError("x"), "testing") is None
+    assert to_failure(RuntimeError("x"), "testing") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "body"),
+    [
+        *(("whoami", body) for body in ([1], "<html>", {"name": "a", "auth": "x"})),
+        (f"GET /api/spaces/{NAME}$", [1]),
+        (f"GET /api/spaces/{NAME}$", {"id": NAME, "sha": None, "tags": []}),
+        ("tree", [{"type": "file", "path": "x", "size": 1}]),
+        ("commit/main", {"a": 1}),
+    ],
+)
+def test_an_answer_of_another_shape_is_said(server: FakeHub, hub: Hub, pattern: str, body: Any) -> None:
+    """It is no bug of this program, and no traceback."""
+    server.spaces[NAME] = HubSpace(files={"phi4_server/__init__.py": b""})
+    server.lasting[pattern] = (200, body, {})
+    with pytest.raises(DeployFailed, match="something else than expected") as caught:
+        _deploy(hub)
+    assert caught.value.reason == "refused"
+
+
+def test_how_far_it_is_may_have_another_shape(server: FakeHub, hub: Hub) -> None:
+    """Also while it is waited for."""
+    server.spaces[NAME] = HubSpace()
+    server.lasting["runtime"] = (200, {"a": 1}, {})
+    with pytest.raises(DeployFailed, match="something else than expected"):
+        hub.runtime(NAME)
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: "], ids=["silent", "trickling"])
+def test_a_hub_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, start: bytes) -> None:
+    """One that says nothing, or a byte now and then, is out of reach after a while."""
+    monkeypatch.setattr("phi4_server.deploy.hub._PATIENCE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listener, suppress(OSError):
+        threading.Thread(target=_trickle, args=(listener, start), daemon=True).start()
+        silent = Hub(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(DeployFailed, match=r"cannot be reached while looking at the token: no answer in"):
+            silent.account()
+
+
+def _trickle(listener: socket.socket, start: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection, suppress(OSError):
+        connection.sendall(start)
+        for _ in range(20):
+            time.sleep(0.1)
+            connection.sendall(start and b"x")
+
+
+def test_an_endless_log_is_cut(server: FakeHub, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, and its last lines are kept, none of them long."""
+    carried_out(hub, planned(hub))
+    endless = (f"{number} {'x' * 5000}\n" for number in count())
+    monkeypatch.setattr("phi4_server.deploy.hub._LOG_S", 0.2)
+    monkeypatch.setattr(hub._api, "fetch_space_logs", lambda *_, **__: endless)
+    lines = hub.log(NAME, build=True)
+
+    assert len(lines) <= 5_000
+    assert max(map(len, lines)) <= 1_000
+    assert server.spaces
+
+
+def test_what_the_hub_repeats_is_masked(server: FakeHub) -> None:
+    """Secrets, each of their lines, and the token: in errors, in logs and in what is wrong with a Space."""
+    hub = Hub(server.url, secrets=["s3cret-value", "first line\nsecond line"])
+    carried_out(hub, planned(hub))
+    said = "s3cret-value first line hf_secret second line"
+    server.build_log, server.spaces[NAME].error = [said], said
+    server.lasting["secrets"] = refusal(400, f"bad: {said}")
+
+    with pytest.raises(DeployFailed) as caught:
+        hub.set_secret(NAME, "K", "s3cret-value")
+    assert "bad: *** *** *** ***" in str(caught.value)
+    assert hub.log(NAME, build=True) == ["*** *** *** ***"]
+    assert hub.runtime(NAME).error == "*** *** *** ***"
+
+
+@pytest.mark.parametrize("token", ["hf_s\u00e9cret", "hf_secret\r\nX: y", "hf secret"])
+def test_a_token_that_cannot_be_sent_is_not(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """It is said what is wrong with it, and it is not repeated."""
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: token)
+    with pytest.raises(DeployFailed, match="characters that no token has") as caught:
+        Hub("http://127.0.0.1:1")
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_password_of_the_hubs_address_is_not_shown() -> None:
+    """HF_ENDPOINT may hold one; host and port are enough."""
+    assert Hub("http://user:hunter2@127.0.0.1:1").endpoint == "http://127.0.0.1:1"

@@ -130,7 +130,13 @@ def test_somebodys_space_is_not_overwritten(changes: dict[str, Any]) -> None:
 
 def test_a_space_that_is_as_good_as_new_is_filled() -> None:
     """So a run that was cut short after creating it can go on."""
-    assert plan(existing(files={"README.md": "1" * 40})).uploads
+    assert plan(existing(files={"README.md": "1" * 40}, is_new=True)).uploads
+
+
+def test_a_readme_that_somebody_wrote_is_theirs() -> None:
+    """A Space that holds nothing else, but was changed since it was created, is left as it is."""
+    with pytest.raises(DeployFailed, match="would be overwritten"):
+        plan(existing(files={"README.md": "1" * 40}))
 
 
 def test_no_secret_is_in_a_text() -> None:

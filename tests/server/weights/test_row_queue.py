@@ -21,7 +21,7 @@ def row(kind: str = "words", length: int = 10) -> Row:
         images=file if kind in {"images", "both"} else (),
         audio=file if kind in {"audio", "both"} else (),
     )
-    return Row(Question(prompt=prompt, most=5), pixels=None, features=None, chance=None)
+    return Row(Question(prompt=prompt, most=5), chance=None)
 
 
 def queue(**options: Any) -> RowQueue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import media
@@ -73,6 +74,16 @@ def test_the_template_is_read_as_its_turns() -> None:
 def test_an_end_that_ends_no_turn_is_words() -> None:
     """Nothing follows it that begins one."""
     assert asked("<|user|>Say <|end|> twice.<|end|><|assistant|>") == (Turn("user", ("Say <|end|> twice.",)),)
+
+
+def test_many_ends_that_end_no_turn() -> None:
+    """Reading them takes time in proportion to the text, and not to its square."""
+    began = time.process_time()
+
+    (turn,) = asked("<|user|>" + "a<|end|>" * 100_000 + "<|assistant|>")
+
+    assert len("".join(map(str, turn.parts))) > 700_000
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("style", ["template", "transcript"])

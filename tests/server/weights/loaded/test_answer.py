@@ -80,5 +80,5 @@ def test_what_was_held_back_comes_at_the_end(weights: Weights) -> None:
 def begun(weights: Weights, text: str, stop: tuple[str, ...]) -> tuple[Row, list[int]]:
     """An answer without a token, and the tokens that it will have."""
     asked = Question(prompt=Prompt(ids=(1,)), most=100, stop=stop)
-    row = Row(asked, pixels=None, features=None, chance=None)
+    row = Row(asked, chance=None)
     return row, weights.tokenizer.encode(text, add_special_tokens=False).ids

@@ -15,6 +15,7 @@ from tiny_answers import endless, plain, png, question, text_of, wav, whole
 
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import End, ModelBusy, ModelFailed
+from phi4_server.weights import batch
 from phi4_server.weights.engine import Engine
 from phi4_server.weights.loaded import Weights
 from phi4_server.weights.question import Question
@@ -251,10 +252,54 @@ def test_nobody_waits_for_a_worker_that_is_gone(weights: Weights, monkeypatch: p
     engine = Engine(endless(weights))
     fail_at(weights, monkeypatch, SystemExit(), step=2)
 
-    with pytest.raises(ModelFailed, match="stopped working: SystemExit"):
-        whole([*engine.answer(long(weights))])
-    with pytest.raises(ModelBusy):
-        next(engine.answer(long(weights)))
+    for _ in range(2):
+        with pytest.raises(ModelFailed, match="stopped working: SystemExit"):
+            whole([*engine.answer(long(weights))])
+
+
+def test_a_gpu_that_is_lost(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some errors all calls fail: then the server's owner hears of it, and so does whoever asks."""
+    import torch  # noqa: PLC0415  not everywhere
+
+    def fail() -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", fail)
+    failures: list[ModelFailed] = []
+    engine = Engine(endless(weights), on_failure=failures.append)
+    fail_at(weights, monkeypatch, RuntimeError("CUDA error: device-side assert triggered"), step=2)
+
+    for _ in range(2):
+        with pytest.raises(ModelFailed, match=r"The GPU failed, .* start the server again"):
+            whole([*engine.answer(long(weights))])
+    assert [str(failure)[:14] for failure in failures] == ["The GPU failed"]
+
+
+def test_files_become_tensors_when_their_turn_comes(
+    weights: Weights, endless_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chat that waits holds its PNGs alone, and of one that was left no more images are read."""
+    read: list[bytes] = []
+    row = endless_engine.prepare(question(weights, "Which?", [png(), png(seed=1), png(seed=2)]))
+    kept = batch.to_pixels
+
+    def to_pixels(pngs: Iterator[bytes], *rest: Any) -> Any:
+        def leave() -> Iterator[bytes]:
+            for each in pngs:
+                read.append(each)
+                row.has_left = True
+                yield each
+
+        return kept(leave(), *rest)
+
+    monkeypatch.setattr(batch, "to_pixels", to_pixels)
+    assert read == []
+    batch.embed(row, weights)
+
+    assert len(read) == 1
+    assert row.embedded is None
 
 
 def decoder_of(weights: Weights) -> Any:

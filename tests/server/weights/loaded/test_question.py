@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_a_chat_that_is_too_long(weights: Weights) -> None:
         " 25, the text 403. Send less text, or start a new chat. Images cost less where they are smaller: the"
         " server's --max-image-side sees to that. Audio costs 12.5 tokens a second: send a shorter part."
     )
+
+
+def test_a_text_that_is_far_too_long(weights: Weights) -> None:
+    """Is refused before all of it is read."""
+    form = tiny_answers.form(weights)
+    message = Message(role="user", text="<|end|>" * 100_000, is_prompt=False)
+    small = type(form)(**{name: getattr(form, name) for name in form.__slots__} | {"context": 900})
+    began = time.process_time()
+
+    with pytest.raises(ValueError, match=r"has at least 9\d\d tokens.* the text at least 9\d\d\."):
+        to_question(ChatRequest(messages=(message, message)), {}, small)
+
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

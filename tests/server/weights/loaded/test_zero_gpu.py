@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,7 +61,7 @@ def forked(weights: Weights) -> zero_gpu.Answer:
         process = FORK.Process(target=_work, args=(weights, question, theirs, stop), daemon=True)
         process.start()
         try:
-            while (piece := ours.recv()) is not None:
+            while (piece := _received(ours)) is not None:
                 if isinstance(piece, Exception):
                     raise piece
                 yield piece
@@ -67,23 +69,36 @@ def forked(weights: Weights) -> zero_gpu.Answer:
             stop.set()
             raise
         finally:
-            process.join(20)
+            process.join(60)
+            process.kill()
             assert process.exitcode == 0
 
     return answer
 
 
-def _work(weights: Weights, question: Question, pipe: Connection, stop: object) -> None:
+def _received(pipe: Connection) -> object:
+    """The next piece; one comes at least every half second, unless the machine is very busy."""
+    assert pipe.poll(60)
+    return pipe.recv()
+
+
+def _work(weights: Weights, question: Question, pipe: Connection, stop: Event) -> None:
+    """In a thread of its own, as `spaces` does: OpenMP hangs in a forked thread that has used it before."""
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(_iterate, weights, question, pipe, stop)
+    pipe.send(None)
+
+
+def _iterate(weights: Weights, question: Question, pipe: Connection, stop: Event) -> None:
     pieces = zero_gpu.answer(weights, question)
     try:
         for piece in pieces:
-            if stop.is_set():  # type: ignore[attr-defined]  # looked at after a yield, as `spaces` does
+            if stop.is_set():  # looked at after a yield, as `spaces` does
                 pieces.close()
                 break
             pipe.send(piece)
     except Exception as error:  # noqa: BLE001  all of them cross
         pipe.send(error if isinstance(error, gr.Error) else RuntimeError(type(error).__name__))
-    pipe.send(None)
 
 
 @posix
@@ -127,7 +142,7 @@ def test_who_leaves_is_noticed_in_the_fork(weights: Weights) -> None:
     began = time.monotonic()
     pieces.close()
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # all of it takes minutes
 
 
 @posix
@@ -197,6 +212,14 @@ def zero_gpu_space(native_folder: Path, tmp_path_factory: pytest.TempPathFactory
             yield ZeroGpuSpace(url, api)
 
 
+def _wait_for_releases(api: DeviceApi) -> None:
+    """Each GPU is given back, before its time is over."""
+    deadline = time.monotonic() + 30
+    while api.asked.count("/release") < api.asked.count("/schedule"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @posix
 @pytest.mark.loopback
 def test_zero_gpu_answers_by_our_client(zero_gpu_space: ZeroGpuSpace) -> None:
@@ -204,13 +227,14 @@ def test_zero_gpu_answers_by_our_client(zero_gpu_space: ZeroGpuSpace) -> None:
     space, api = zero_gpu_space
     with SpaceClient(space, max_retries=0) as client:
         short = client.reply("Who are you?", max_tokens=5)
-        client.reply("Who are you?")
         picture = Media(media.square(220, 40, 40), "red.png")
-        seen = client.reply("What is it?", media=[picture], max_tokens=1000)
+        seen = client.reply("What is it?", media=[picture], max_tokens=5)
+        with closing(client.stream("Who are you?")) as events:  # what is asked for it is enough
+            next(event for event in events if isinstance(event, Delta))
+        _wait_for_releases(api)
 
     assert "/startup-report" in api.asked
-    assert api.asked.count("/schedule") == api.asked.count("/release")
-    assert api.durations[-3] < api.durations[-2] < api.durations[-1] + 10
+    assert api.durations[-3] <= api.durations[-2] < api.durations[-1]
     assert short.usage is not None
     assert short.usage.output_tokens <= 5
     assert seen.usage is not None
@@ -225,10 +249,7 @@ def test_zero_gpu_is_given_back_by_who_leaves(zero_gpu_space: ZeroGpuSpace) -> N
     with SpaceClient(space, max_retries=0) as client:
         with closing(client.stream("Who are you?", max_tokens=2000)) as events:
             next(event for event in events if isinstance(event, Delta))
-        deadline = time.monotonic() + 10
-        while api.asked.count("/release") < api.asked.count("/schedule"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        _wait_for_releases(api)
         assert client.reply("Who are you?", max_tokens=3).usage is not None
 
 
