@@ -32,7 +32,7 @@ unit: $(VENV)/wheel.stamp
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal --cov --cov-report term
 
 test-model: .venv-model/wheel.stamp ## Phi-4's own classes with a tiny model, and a real engine with a small one
-	.venv-model/bin/pytest tests/server/weights tests/server/upstream tests/server/deploy -m model
+	OMP_NUM_THREADS=1 .venv-model/bin/pytest tests/server/weights tests/server/upstream tests/server/deploy -m model --numprocesses $(WORKERS) --maxprocesses 2 --dist loadfile
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
