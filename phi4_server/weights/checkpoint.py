@@ -17,7 +17,9 @@ CONFIG, INDEX, SINGLE = "config.json", "model.safetensors.index.json", "model.sa
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 NEEDED = (CONFIG, "tokenizer.json", *(f"{name}-lora/{file}" for name in ADAPTERS for file in _ADAPTER_FILES))
 """What every checkpoint has, beside the files with the model's own tensors."""
-WELCOME = ("generation_config.json", "preprocessor_config.json", "processor_config.json")
+GENERATION = "generation_config.json"
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+WELCOME = (GENERATION, *PROCESSORS)
 """What is read where it is there."""
 _SHOWN = 5
 

@@ -15,7 +15,8 @@ from phi4_server.deploy.engine_address import check_upstream, warnings
 from phi4_server.deploy.failure import DeployFailed, Reason, invalid
 from phi4_server.deploy.folder import to_folder, write
 from phi4_server.deploy.hardware import CPU_BASIC, HARDWARE, ZERO_GPU, Hardware, check_fit, costs, to_hardware
-from phi4_server.deploy.hub import HUB, Existing, Hub, known_hardware
+from phi4_server.deploy.hub import HUB, Hub, known_hardware
+from phi4_server.deploy.hub_answer import Existing
 from phi4_server.deploy.plan import Plan, to_plan
 from phi4_server.deploy.program import (
     Program,
@@ -165,6 +166,8 @@ def _prepare(
     display.show_status(f"Looking at {options.space}")
     account, existing = hub.account(), hub.find(options.space)
     chosen = _to_hardware(options.hardware, program, existing)
+    if isinstance(program, WeightsProgram):
+        hub.check_model(program.model, has_token="HF_TOKEN" in secrets)
     folder = to_folder(program, space=options.space, hardware=chosen.name, secrets=[*secrets])
     plan = to_plan(
         options.space,

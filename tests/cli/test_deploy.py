@@ -261,6 +261,20 @@ def test_a_dry_run_asks_nothing(hub: FakeHub, deploy: Deploy, tmp_path: Path) ->
     assert hub.requests == []
 
 
+def test_another_model_is_refused(hub: FakeHub, deploy: Deploy) -> None:
+    """Before a Space is made for it; Phi-4-multimodal's weights are taken."""
+    hub.models = {
+        "microsoft/phi-4": {"config": {"model_type": "phi3"}},
+        WEIGHTS: {"config": {"model_type": "phi4mm"}},
+    }
+    refused = deploy("--model", "microsoft/phi-4")
+
+    assert refused.exit_code == 2
+    assert "only Phi-4-multimodal runs" in refused.stderr
+    assert hub.lines() == []
+    assert deploy("--model", WEIGHTS).exit_code == 0
+
+
 def test_a_dry_run_says_the_plan(deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who could see it, each secret and whether it is set, what is not checked, and what running it takes."""
     monkeypatch.setenv("THERE", "s3cret")

@@ -77,6 +77,7 @@ class FakeHub:
     Attributes:
         url: Its URL.
         spaces: Its Spaces, by name.
+        models: What it says of its models, by name.
         requests: What it was asked.
         refusals: What it answers instead, where a pattern is found in a request's line; each once.
         lasting: The same, for good.
@@ -91,6 +92,7 @@ class FakeHub:
 
     url: str = ""
     spaces: dict[str, HubSpace] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     refusals: dict[str, Reply] = field(default_factory=dict)
     lasting: dict[str, Reply] = field(default_factory=dict)
@@ -142,6 +144,12 @@ class FakeHub:
             host=self.host,
         )
         return ok({"url": f"{self.url}/spaces/{name}", "name": name, "id": "1"})
+
+    def _of_model(self, _body: Any, name: str) -> Reply:
+        if name not in self.models:
+            headers = {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}
+            return 404, {"error": "Repository not found"}, headers
+        return ok({"id": name, "private": False, "gated": False, "tags": [], **self.models[name]})
 
     def _of_space(self, body: Any, method: str, name: str, rest: str) -> Reply:
         if name not in self.spaces:
@@ -238,6 +246,7 @@ _ROUTES: dict[str, Callable[..., Reply]] = {
     "GET /api/whoami-v2": FakeHub._whoami,
     "POST /api/validate-yaml": FakeHub._validate,
     "POST /api/repos/create": FakeHub._create,
+    "GET /api/models/([^/]+/[^/]+)": FakeHub._of_model,
     r"(\w+) /api/spaces/([^/]+/[^/]+)(/.*)?": FakeHub._of_space,
 }
 _SPACE_ROUTES: dict[str, Callable[..., Reply]] = {
