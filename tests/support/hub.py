@@ -49,7 +49,7 @@ class HubSpace:
         requested: What it is to run on.
         secrets: Its secrets.
         commit: Its newest commit.
-        commits: How many there are.
+        commits: How many there are: one, where nobody has changed what the Hub created.
         running: The commit that it runs.
         stages: What it goes through, one for each look.
         host: Where it answers.
@@ -63,7 +63,7 @@ class HubSpace:
     requested: str | None = "cpu-basic"
     secrets: dict[str, str] = field(default_factory=dict)
     commit: str = "0" * 40
-    commits: int = 1
+    commits: int = 2
     running: str | None = None
     stages: list[str] = field(default_factory=lambda: ["RUNNING"])
     host: str = ""
@@ -140,6 +140,7 @@ class FakeHub:
             private=body.get("visibility") == "private" or bool(body.get("private")),
             requested=body.get("hardware", "cpu-basic"),
             secrets={secret["key"]: secret["value"] for secret in body.get("secrets", ())},
+            commits=1,
             stages=["NO_APP_FILE"],
             host=self.host,
         )
