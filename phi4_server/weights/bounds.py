@@ -130,7 +130,7 @@ NATIVE: Bounds = {
 """Of config.json as the classes here take it."""
 GENERATION: Bounds = {"eos_token_id": Tokens()}
 IMAGES: Bounds = {
-    "dynamic_hd": Number(most=10_000),
+    "dynamic_hd": Number(most=256),  # all shapes of so many crops are listed
     "image_mean": Number(-1000, 1000, is_whole=False, count=3),
     "image_std": Number(1e-6, 1000, is_whole=False, count=3),
     "rescale_factor": Number(1e-6, 1000, is_whole=False),
