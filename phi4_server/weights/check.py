@@ -15,6 +15,8 @@ from phi4_server.weights.memory import in_gb
 from phi4_server.weights.plan import Plan
 from phi4_server.weights.settings import WeightsSettings, to_options
 
+_COMMANDS = {"phi4_server": "python -m phi4_server"}
+"""How programs are started whose names are no commands."""
 _TOKENS = 10
 _QUESTION = "<|user|>Name a colour.<|end|><|assistant|>"
 _ROWS = {"words": "__base__", "the vision adapter": "vision", "the speech adapter": "speech"}
@@ -25,7 +27,7 @@ def run(
     report: Callable[[Progress], None],
     write: Callable[[str], None],
     *,
-    program: str = "python -m phi4_server",
+    program: str,
 ) -> int:
     """Checks weights, line by line.
 
@@ -46,7 +48,7 @@ def run(
     write(
         "OK: these weights load and answer. Real ones have written words above; random ones write anything."
     )
-    write(f"What serves them: {program} {shlex.join(to_options(settings))}")
+    write(f"What serves them: {_COMMANDS.get(program, program)} {shlex.join(to_options(settings))}")
     return 0
 
 
