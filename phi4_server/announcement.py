@@ -5,31 +5,68 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from phi4_server.model import ChatModel, Model, ModelFailed, progress_of
+from phi4_server.model import ChatModel, Model, ModelFailed, Progress, progress_of
 
 _LOOK_EVERY_S = 0.1
 
 
-def announce(model: Model | ChatModel, url: str, notes: Sequence[str], *, say: Callable[..., None]) -> None:
+class Announcement:
     """Says where the server is; of a model that still loads first that it does, and later that it is ready.
 
-    Args:
-        model: What answers.
-        url: Where the server is.
-        notes: What else there is to say, before.
-        say: Is called with lines, the last of which programs wait for.
+    Attributes:
+        is_done: Whether it was said that the model is ready.
     """
 
-    def wait() -> None:
-        with suppress(ModelFailed):  # which ends the server, and is reported there
-            while progress_of(model) is not None:
-                time.sleep(_LOOK_EVERY_S)
-            say(f"{model.name} is ready at {url}")
+    def __init__(
+        self, model: Model | ChatModel, *, report: Callable[[Progress], None], say: Callable[..., None]
+    ) -> None:
+        """Waits for the page, and for the model if that is one that loads.
 
-    if getattr(model, "progress", None) is None:
-        say(*notes, f"{model.name} is ready at {url}")
-    else:
-        say(*notes, f"{model.name} is loading; its page is at {url}")
-        threading.Thread(target=wait, daemon=True).start()
+        Args:
+            model: What answers.
+            report: Is called if the model is ready, and only the page is waited for.
+            say: Is called with lines, the last of which programs wait for.
+        """
+        self.is_done = False
+        self._model, self._report, self._say = model, report, say
+        self._loads = getattr(model, "progress", None) is not None
+        self._url, self._has_page = "", threading.Event()
+        if self._loads:
+            threading.Thread(target=self._wait, daemon=True).start()
+
+    def of_page(self, url: str, notes: Sequence[str]) -> None:
+        """Says where the page is, now that it is there.
+
+        Args:
+            url: Where the server is.
+            notes: What else there is to say, before.
+        """
+        self._url = url
+        if not self._loads:
+            self._say(*notes, self._ready())
+            return
+        loading = [] if self._is_ready() else [f"{self._model.name} is loading; its page is at {url}"]
+        self._say(*notes, *loading)
+        self._has_page.set()
+
+    def _wait(self) -> None:
+        try:
+            while progress_of(self._model) is not None:
+                time.sleep(_LOOK_EVERY_S)
+        except ModelFailed:  # which ends the server, and is reported there
+            return
+        if not self._has_page.is_set():
+            self._report(Progress("Starting the page"))
+        self._has_page.wait()
+        self._say(self._ready())
+
+    def _ready(self) -> str:
+        self.is_done = True
+        return f"{self._model.name} is ready at {self._url}"
+
+    def _is_ready(self) -> bool:
+        try:
+            return progress_of(self._model) is None
+        except ModelFailed:
+            return False

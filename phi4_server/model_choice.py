@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from phi4_server.ending import Ending
-from phi4_server.model import ChatModel, Model
+from phi4_server.model import ChatModel, Model, Progress
 from phi4_server.scripted import ScriptedModel, ScriptError
 from phi4_server.upstream import settings as upstream
 from phi4_server.weights import settings as weights
+from phi4_server.weights.terminal import TerminalReport
 
 Making = Callable[[], Model | ChatModel]
 
@@ -28,11 +28,12 @@ def _upstream(settings: upstream.UpstreamSettings) -> ChatModel:
     return UpstreamModel(settings)
 
 
-def _weights(settings: weights.WeightsSettings, at_once: int, ending: Ending) -> ChatModel:
+def _weights(
+    settings: weights.WeightsSettings, at_once: int, ending: Ending, report: TerminalReport
+) -> ChatModel:
+    report(Progress(f"Starting {settings.model}"))  # at once: what follows takes seconds to import
     from phi4_server.weights.model import WeightsModel  # noqa: PLC0415  needs an extra of its own
-    from phi4_server.weights.terminal import TerminalReport  # noqa: PLC0415  see above
 
-    report = TerminalReport(sys.stderr)
     model: ChatModel = WeightsModel(settings, at_once=at_once, report=report, on_failure=ending)
     return model
 
@@ -55,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser, models: Mapping[str, Making]) -
 
 
 def choose(
-    options: argparse.Namespace, models: Mapping[str, Making], ending: Ending
+    options: argparse.Namespace, models: Mapping[str, Making], ending: Ending, report: TerminalReport
 ) -> Making | weights.WeightsSettings:
     """What makes the model that the options ask for, or the weights that are to be checked and not served.
 
@@ -63,6 +64,7 @@ def choose(
         options: What was given.
         models: What `--model` may name, the default first.
         ending: Called if the model turns out not to work after it was made.
+        report: Called as a model loads.
 
     Raises:
         argparse.ArgumentTypeError: They do not go together, or what they name is not there.
@@ -73,18 +75,18 @@ def choose(
     if engine is not None:
         return lambda: _upstream(engine)
     if own is not None:
-        return _of_weights(options, own, ending)
+        return _of_weights(options, own, ending, report)
     if options.script is not None:
         return _of_script(options.script)
     return models[options.model or next(iter(models))]
 
 
 def _of_weights(
-    options: argparse.Namespace, own: weights.WeightsSettings, ending: Ending
+    options: argparse.Namespace, own: weights.WeightsSettings, ending: Ending, report: TerminalReport
 ) -> Making | weights.WeightsSettings:
     if options.script is not None:
         raise argparse.ArgumentTypeError("argument --model: not allowed with --script")
-    return own if options.check else lambda: _weights(own, options.at_once, ending)
+    return own if options.check else lambda: _weights(own, options.at_once, ending, report)
 
 
 def _of_script(file: Path) -> Making:

@@ -37,9 +37,6 @@ from phi4_server.web_security import WebSecurity
 GRACE_S = 1
 """How long streams that are still open may go on after the word to stop."""
 
-LAST_RESORT_S = 2
-"""When the process ends in any case, though a model may not let go of its thread."""
-
 
 class Server(uvicorn.Server):
     """Uvicorn that says when it is ready, and that ends even when a model does not."""
@@ -61,9 +58,7 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn.error").setLevel(
             logging.CRITICAL
         )  # each open stream would tell of its end
-        last_resort = threading.Timer(LAST_RESORT_S, lambda: os._exit(self._ending.status))
-        last_resort.daemon = True
-        last_resort.start()
+        self._ending.by_force(self._ending.status)
 
 
 def serve(  # noqa: PLR0913 - what the command offers, by keyword

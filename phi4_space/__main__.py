@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+_INTERRUPTED = 130
+
 
 def main() -> int:
     """Runs the command, or says which extra brings it.
@@ -11,6 +13,14 @@ def main() -> int:
     Returns:
         The exit status; the command's own are listed by `phi4 --help`.
     """
+    try:
+        return _run()
+    except KeyboardInterrupt:  # while it is being imported; later ones are the command's own
+        print("Interrupted", file=sys.stderr)  # noqa: T201 - what a command has to say
+        return _INTERRUPTED
+
+
+def _run() -> int:
     try:
         from phi4_space._cli.app import main as run  # noqa: PLC0415 - typer and rich come with an extra
     except ModuleNotFoundError as missing:

@@ -33,7 +33,7 @@ import llama_index_phi4
 import phi4_space as p4
 from langchain_phi4 import ChatPhi4, _callbacks, _content, _errors
 from llama_index_phi4 import Phi4, Phi4Event
-from phi4_server import __main__ as serving
+from phi4_server import command_line
 from phi4_server.model_choice import MODELS
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -183,7 +183,7 @@ def test_the_page_of_the_own_space_tells_each_option() -> None:
     """Each option of `phi4 serve`, and no other, with its default where it has one."""
     rows = _rows("own-space.md")
     told = {word: row for row in rows.values() for word in _code(row[0]) if word.startswith("--")}
-    known = {word: one for one in serving._parser(MODELS)._actions for word in one.option_strings}
+    known = {word: one for one in command_line.parser(MODELS)._actions for word in one.option_strings}
 
     assert told.keys() == known.keys() - {"-h", "--help"}
     for word, row in told.items():

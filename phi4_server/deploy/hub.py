@@ -8,80 +8,32 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from phi4_server.deploy.deadline import in_time
 from phi4_server.deploy.errors import TOKENS, in_plain_words
-from phi4_server.deploy.failure import DeployFailed
+from phi4_server.deploy.failure import DeployFailed, invalid
+from phi4_server.deploy.hub_answer import (
+    MODEL_TYPES,
+    Account,
+    Existing,
+    Runtime,
+    to_account,
+    to_commit,
+    to_existing,
+    to_files,
+    to_model,
+    to_runtime,
+)
 from phi4_server.deploy.mask import Mask
 
 T = TypeVar("T")
 
 HUB = "https://huggingface.co"
-_KEPT = ".gitattributes"
-"""The file that the Hub itself puts into a repository, and needs."""
-_PATIENCE_S, _UPLOAD_S, _LOG_S = 60.0, 600.0, 15.0
+_PATIENCE_S, _UPLOAD_S, _LOG_S, _LOOK_S = 60.0, 600.0, 15.0, 20.0
 _MOST_LINES, _LONGEST_LINE = 5_000, 1_000
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Whose token it is.
-
-    Attributes:
-        name: The account's name.
-        is_pro: Whether it pays for PRO.
-        role: What the token may do: "read", "write", "fineGrained", or "" where the Hub does not say.
-    """
-
-    name: str
-    is_pro: bool
-    role: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
-    """How far a Space is.
-
-    Attributes:
-        stage: The Hub's word for it, such as "BUILDING".
-        commit: The commit that it runs or builds, if the Hub says so.
-        hardware: What it runs on, if it runs.
-        requested: What it is to run on.
-        error: What the Hub says is wrong, or "".
-    """
-
-    stage: str
-    commit: str | None = None
-    hardware: str | None = None
-    requested: str | None = None
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Existing:
-    """A Space that there is.
-
-    Attributes:
-        commit: Its newest commit.
-        is_private: Whether others cannot see it.
-        sdk: What kind of Space it is.
-        url: Where it answers, or will.
-        runtime: How far it is.
-        files: The names of its files' contents, by path: git's, or SHA-256 for those in large storage.
-        is_new: Whether nobody has changed it since it was created.
-    """
-
-    commit: str
-    is_private: bool
-    sdk: str
-    url: str
-    runtime: Runtime
-    files: Mapping[str, str] = field(default_factory=dict)
-    is_new: bool = False
 
 
 class Hub:
@@ -128,7 +80,7 @@ class Hub:
         Raises:
             DeployFailed: It is nobody's, or may only read.
         """
-        account = self._ask("looking at the token", lambda: _to_account(self._api.whoami()))
+        account = self._ask("looking at the token", lambda: to_account(self._api.whoami()))
         if account.role == "read":
             raise DeployFailed(
                 f"The token of {account.name} may only read",
@@ -152,18 +104,39 @@ class Hub:
 
     def _existing(self, space: str) -> Existing:
         info = self._api.space_info(space)
-        tree = self._api.list_repo_tree(space, repo_type="space", recursive=True)
-        names = {file.path: _content_name(file) for file in tree if hasattr(file, "blob_id")}
-        files = {path: name for path, name in names.items() if path != _KEPT}
-        return Existing(
-            commit=_to_commit(info.sha),
-            is_private=bool(info.private),
-            sdk=str(info.sdk or ""),
-            url=str(info.host or ""),
-            runtime=_to_runtime(info.runtime),
-            files=files,
-            is_new=not files or len(self._api.list_repo_commits(space, repo_type="space")) == 1,
-        )
+        files = to_files(self._api.list_repo_tree(space, repo_type="space", recursive=True))
+        is_new = not files or len(self._api.list_repo_commits(space, repo_type="space")) == 1
+        return to_existing(info, files, is_new=is_new)
+
+    def check_model(self, name: str, *, has_token: bool) -> None:
+        """Makes sure that a Space could run these weights.
+
+        Args:
+            name: Their repository.
+            has_token: Whether the Space is given a token to read them with.
+
+        Raises:
+            DeployFailed: There is no such model, it is another one, or the Space could not read it.
+        """
+        try:
+            model = self._ask(f"looking for the model {name}", lambda: to_model(self._api.model_info(name)))
+        except DeployFailed as failure:
+            if failure.status == 404:  # noqa: PLR2004  not found
+                advice = "Check its name, and whose token it is."
+                raise invalid(
+                    f"The Hub has no model {name}, or does not show it to this token", advice
+                ) from None
+            raise
+        if model.kind not in {"", *MODEL_TYPES}:
+            raise invalid(
+                f"{name} is a model of the type {model.kind!r}; only Phi-4-multimodal runs on such a Space",
+                "Any other model answers behind an engine of its own: --upstream URL.",
+            )
+        if model.is_closed and not has_token:
+            raise invalid(
+                f"{name} is private or gated, and the Space could not read it",
+                "Add --secret HF_TOKEN, with a token that may read it and no more.",
+            )
 
     def create(self, space: str, *, hardware: str, is_private: bool, secrets: Mapping[str, str]) -> None:
         """Makes a Space, with its secrets.
@@ -249,7 +222,7 @@ class Hub:
                 repo_type="space",
                 parent_commit=parent,
             )
-            return _to_commit(done.oid)
+            return to_commit(done.oid)
 
         return self._ask("uploading", commit, seconds=_UPLOAD_S)
 
@@ -259,7 +232,9 @@ class Hub:
         Raises:
             DeployFailed: The Hub cannot be asked.
         """
-        runtime = self._ask(f"waiting for {space}", lambda: _to_runtime(self._api.get_space_runtime(space)))
+        runtime = self._ask(
+            f"waiting for {space}", lambda: to_runtime(self._api.get_space_runtime(space)), seconds=_LOOK_S
+        )
         return replace(runtime, error=self.mask.over(runtime.error))
 
     def log(self, space: str, *, build: bool) -> Sequence[str]:
@@ -268,7 +243,7 @@ class Hub:
         Raises:
             DeployFailed: The Hub cannot be asked.
         """
-        return self._ask("reading the log", lambda: self._lines(space, build=build))
+        return self._ask("reading the log", lambda: self._lines(space, build=build), seconds=2 * _LOG_S)
 
     def _lines(self, space: str, *, build: bool) -> Sequence[str]:
         deadline = time.monotonic() + _LOG_S
@@ -319,40 +294,3 @@ def known_hardware() -> list[str]:
     except ImportError:
         return []
     return [hardware.value for hardware in SpaceHardware]
-
-
-def _content_name(file: Any) -> str:
-    return str(file.lfs.sha256 if file.lfs is not None else file.blob_id)
-
-
-def _to_account(answer: Any) -> Account:
-    token = (answer.get("auth") or {}).get("accessToken") or {}
-    return Account(
-        name=str(answer.get("name", "")),
-        is_pro=bool(answer.get("isPro")),
-        role=str(token.get("role", "")),
-    )
-
-
-def _to_commit(value: Any) -> str:
-    """The name of a commit.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if not _COMMIT.fullmatch(str(value)):
-        raise ValueError("no commit")
-    return str(value)
-
-
-def _to_runtime(value: Any) -> Runtime:
-    if value is None:
-        return Runtime(stage="NO_APP_FILE")
-    raw = value.raw or {}
-    return Runtime(
-        stage=str(value.stage),
-        commit=raw.get("sha"),
-        hardware=value.hardware,
-        requested=value.requested_hardware,
-        error=str(raw.get("errorMessage") or ""),
-    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from phi4_server.deploy.failure import invalid
 from phi4_server.deploy.folder import Folder, git_oid
 from phi4_server.deploy.hardware import Hardware
-from phi4_server.deploy.hub import Existing
+from phi4_server.deploy.hub_answer import Existing
 
 _OURS = "phi4_server/__init__.py"
 """What only a Space that this package filled has."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from phi4_server.deploy.failure import DeployFailed
-from phi4_server.deploy.hub import Runtime
+from phi4_server.deploy.hub_answer import Runtime
 
 _RUNNING = "RUNNING"
 _ASLEEP = "SLEEPING"

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from typing import Any
 
 from phi4_server.model import ModelFailed, Progress
 from phi4_server.weights import loader, long_context, machine, plan
-from phi4_server.weights.checkpoint import ADAPTERS
+from phi4_server.weights.checkpoint import ADAPTERS, GENERATION, PROCESSORS, WELCOME
 from phi4_server.weights.loaded import Weights
 from phi4_server.weights.memory import in_gb
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.plan import Plan
+from phi4_server.weights.settings import WeightsSettings, to_options
 
+_COMMANDS = {"phi4_server": "python -m phi4_server"}
+"""How programs are started whose names are no commands."""
 _TOKENS = 10
 _QUESTION = "<|user|>Name a colour.<|end|><|assistant|>"
 _ROWS = {"words": "__base__", "the vision adapter": "vision", "the speech adapter": "speech"}
 
 
-def run(settings: WeightsSettings, report: Callable[[Progress], None], write: Callable[[str], None]) -> int:
+def run(
+    settings: WeightsSettings,
+    report: Callable[[Progress], None],
+    write: Callable[[str], None],
+    *,
+    program: str,
+) -> int:
     """Checks weights, line by line.
 
     Args:
         settings: Which weights, and how they are held.
         report: Called with how far loading is.
         write: Called with each line of what was found.
+        program: The command that serves them.
 
     Returns:
-        The exit status: 0, or 1 where they will not answer; the last line says why.
+        The exit status: 0, or 1 where they will not answer; the last line has the verdict.
     """
     try:
         _check(settings, report, write)
     except ModelFailed as failure:
         write(f"FAILED: {failure}")
         return 1
+    write(
+        "OK: these weights load and answer. Real ones have written words above; random ones write anything."
+    )
+    write(f"What serves them: {_COMMANDS.get(program, program)} {shlex.join(to_options(settings))}")
     return 0
 
 
@@ -50,9 +65,34 @@ def _check(
         write(f"  {line}")
     mended = "mended" if long_context.is_mended(weights.model) else "right in this transformers"
     write(f"contexts beyond {weights.edge:,} tokens: {mended}; {weights.context:,} tokens at most")
+    for line in _defaults(planned):
+        write(line)
     for what, adapter in _ROWS.items():
         write(_tried(weights, what, adapter))
     write(f"memory: {in_gb(machine.used_memory(weights.device))}")
+
+
+def _defaults(planned: Plan) -> list[str]:
+    """What is taken for granted, since files that would say it are not there."""
+    if planned.listing is not None:
+        present = planned.listing.sizes.keys() & set(WELCOME)
+    else:
+        folder = planned.checkpoint and planned.checkpoint.folder
+        present = {name for name in WELCOME if folder and (folder / name).is_file()}
+    lines = []
+    if not present & set(PROCESSORS):
+        lines.append(
+            f"no {' and no '.join(PROCESSORS)}: images and audio are prepared as Phi-4's own files say"
+        )
+    if GENERATION not in present:
+        lines.append(f"no {GENERATION}: answers end as Phi-4's own file says")
+    return lines
+
+
+def _sample(text: str) -> str:
+    """A text in one line, without characters that a terminal would obey."""
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return f'"{" ".join(plain.split())}"'
 
 
 def _counts(model: Any) -> list[str]:
@@ -95,4 +135,4 @@ def _tried(weights: Weights, what: str, adapter: str) -> str:
         new = outcome.sequences[0, len(ids) :].tolist()
     seconds = time.perf_counter() - began
     text = weights.tokenizer.decode(new, skip_special_tokens=True)
-    return f"{what}: {len(new)} tokens in {seconds:.2f} s, {len(new) / seconds:.1f} a second: {text!r}"
+    return f"{what}: {len(new)} tokens in {seconds:.2f} s, {len(new) / seconds:.1f} a second: {_sample(text)}"

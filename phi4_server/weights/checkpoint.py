@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from phi4_server.model import ModelFailed
-from phi4_server.weights import native_config, tensor_file, tensor_names
+from phi4_server.weights import bounds, native_config, tensor_file, tensor_names
 from phi4_server.weights.tensor_file import Tensor
 
 ADAPTERS = ("vision", "speech")
@@ -17,9 +18,13 @@ CONFIG, INDEX, SINGLE = "config.json", "model.safetensors.index.json", "model.sa
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 NEEDED = (CONFIG, "tokenizer.json", *(f"{name}-lora/{file}" for name in ADAPTERS for file in _ADAPTER_FILES))
 """What every checkpoint has, beside the files with the model's own tensors."""
-WELCOME = ("generation_config.json", "preprocessor_config.json", "processor_config.json")
+GENERATION = "generation_config.json"
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+WELCOME = (GENERATION, *PROCESSORS)
 """What is read where it is there."""
 _SHOWN = 5
+_FLOATS = ("F64", "F32", "F16", "BF16")
+_ONLY_FLOATS = "only numbers that are not quantized are loaded, which --quantize 4bit makes smaller"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,10 @@ def of_folder(folder: Path) -> Checkpoint:
         raise ModelFailed(
             f"{folder}: {'that is no folder' if folder.exists() else 'there is no such folder'}"
         )
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    paths = [*folder.rglob("*")]
+    if special := [str(path) for path in paths if path.exists() and not (path.is_file() or path.is_dir())]:
+        raise ModelFailed(f"{special[0]} is neither a file nor a folder")
+    present = {path.relative_to(folder).as_posix() for path in paths if path.is_file()}
     where = f"{folder} is not a whole checkpoint of Phi-4-multimodal:"
     if CONFIG not in present:
         raise ModelFailed(f"{where} it has no {CONFIG}")
@@ -103,10 +111,16 @@ def weight_files(index: Mapping[str, Any] | None, present: Collection[str]) -> t
     Args:
         index: The index, where the tensors stand in several files.
         present: The names of all files.
+
+    Raises:
+        ModelFailed: The index is broken.
     """
     if index is None or SINGLE in present:
         return (SINGLE,)
-    return tuple(sorted({str(file) for file in index.get("weight_map", {}).values()})) or (SINGLE,)
+    files = index.get("weight_map", {})
+    if not isinstance(files, dict) or not all(isinstance(file, str) for file in files.values()):
+        raise ModelFailed(f"{INDEX} is broken: its weight_map does not name a file for each tensor")
+    return tuple(sorted({*files.values()})) or (SINGLE,)
 
 
 def lacking(where: str, needed: Collection[str], present: Collection[str]) -> None:
@@ -120,10 +134,10 @@ def lacking(where: str, needed: Collection[str], present: Collection[str]) -> No
 
 
 def check_type(config: Mapping[str, Any], where: str) -> None:
-    """Refuses what is another model.
+    """Refuses what is another model, or says of itself what cannot be.
 
     Raises:
-        ModelFailed: Says what it is.
+        ModelFailed: Says what it is, or which value is out of its bounds.
     """
     kind = config.get("model_type")
     if kind not in (native_config.MAIN, native_config.NATIVE):
@@ -131,6 +145,7 @@ def check_type(config: Mapping[str, Any], where: str) -> None:
             f"{where} is a model of the type {kind!r}; only Phi-4-multimodal can be run here. "
             "Any other model answers behind its own engine: --upstream URL"
         )
+    bounds.check(f"{where}: {CONFIG}", config, bounds.CONFIG)
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -159,6 +174,8 @@ def _own_tensors(folder: Path, files: Collection[str]) -> dict[str, Tensor]:
     own = {}
     for file in files:
         for name, tensor in _read_tensors(folder / file).items():
+            if tensor.dtype not in _FLOATS:
+                raise ModelFailed(f"{folder / file}: {name} is of the type {tensor.dtype}; {_ONLY_FLOATS}")
             if not tensor_names.is_adapter(name):
                 own[tensor_names.to_native(name)] = tensor
     return own
@@ -167,6 +184,7 @@ def _own_tensors(folder: Path, files: Collection[str]) -> dict[str, Tensor]:
 def _adapter(folder: Path, name: str, own: Collection[str]) -> Adapter:
     place = folder / f"{name}-lora"
     plan = read_json(place, _ADAPTER_FILES[0])
+    bounds.check(str(place / _ADAPTER_FILES[0]), plan, bounds.ADAPTER)
     try:
         targets = tensor_names.targets(plan["target_modules"], (key.removesuffix(".weight") for key in own))
         return Adapter(
@@ -175,7 +193,7 @@ def _adapter(folder: Path, name: str, own: Collection[str]) -> Adapter:
             alpha=float(plan["lora_alpha"]),
             targets=tuple(targets),
         )
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, re.error) as problem:
         raise ModelFailed(f"{place / _ADAPTER_FILES[0]} is broken: {problem!r}") from None
 
 
@@ -188,7 +206,17 @@ def _adapter_tensors(folder: Path, name: str, adapter: Adapter) -> dict[str, Ten
         raise ModelFailed(f"{folder}: the {name} adapter has what is not adapted: {listed(unknown)}")
     if not wanted:
         raise ModelFailed(f"{folder}: the {name} adapter adapts nothing")
+    if other := [key for key in found if _rank(key, found[key].shape) != adapter.rank]:
+        problem = f"r is {adapter.rank}, and the shape of {other[0]} {found[other[0]].shape}"
+        raise ModelFailed(f"{folder / f'{name}-lora' / _ADAPTER_FILES[0]}: {problem}")
     return found
+
+
+def _rank(key: str, shape: Sequence[int]) -> int | None:
+    """The rank of an adapter, as one of its tensors has it."""
+    if len(shape) != 2:  # noqa: PLR2004  of a matrix
+        return None
+    return shape[0] if ".lora_A." in key else shape[1]
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from phi4_server.model import ModelFailed, Progress
 from phi4_server.weights import (
+    bounds,
     checkpoint,
     download,
     long_context,
@@ -16,8 +17,10 @@ from phi4_server.weights import (
     native_config,
     plan,
     quiet,
+    template,
     tensor_names,
 )
+from phi4_server.weights.bounds import Bounds
 from phi4_server.weights.checkpoint import ADAPTERS, Checkpoint
 from phi4_server.weights.loaded import ImageForm, Weights
 from phi4_server.weights.machine import Machine
@@ -28,8 +31,11 @@ Report = Callable[[Progress], None]
 
 _ENDS = ("<|endoftext|>", "<|end|>")
 _IMAGE, _AUDIO = "<|endoftext10|>", "<|endoftext11|>"
+_NOT_OURS = ("_attn_implementation", "attn_implementation", "_attn_implementation_internal")
+"""What a config may say of the machine that it was written on."""
 _KEPT_WHOLE = ["model.embed_tokens_extend", "lm_head"]
 """What is not put into 4 bits: the towers of images and audio, and the tied embeddings."""
+_UNKNOWN = "{} cannot be loaded: {}: {}"
 _AUDIO_OPTIONS = ("audio_compression_rate", "audio_downsample_rate", "audio_feat_stride")
 
 
@@ -69,6 +75,8 @@ def _load(planned: Plan, found: Checkpoint, report: Report) -> Weights:
     tokenizer = _tokenizer(found)
     config = _config(found, tokenizer)
     _compare(config, found)
+    ends, images, audio = _ends(tokenizer, config, found), _images(found, config, settings), _audio(found)
+    _check_index(found)
     with quiet.loading(report, text):
         model = _base(found, config, where, is_quantized=settings.quantize is not None)
     long_context.mend(model)
@@ -79,10 +87,10 @@ def _load(planned: Plan, found: Checkpoint, report: Report) -> Weights:
         tokenizer=tokenizer,
         image_token=config.vision_config.image_token_id,
         audio_token=config.audio_config.audio_token_id,
-        ends=_ends(tokenizer, config, _optional(found, "generation_config.json")),
+        ends=ends,
         pad=config.pad_token_id,
-        images=_images(found, config, settings.max_image_side),
-        audio=_audio(found),
+        images=images,
+        audio=audio,
         context=_context(planned, found),
         edge=config.original_max_position_embeddings,
         device=where.device,
@@ -98,24 +106,38 @@ def _tokenizer(found: Checkpoint) -> Any:
 
     file = found.folder / "tokenizer.json"
     try:
-        return Tokenizer.from_file(str(file))
+        tokenizer = Tokenizer.from_file(str(file))
     except Exception as problem:  # noqa: BLE001  it raises nothing more special
         raise ModelFailed(f"{file} is broken: {problem}") from None
+    if missing := [token for token in template.CONTROLS if tokenizer.token_to_id(token) is None]:
+        raise ModelFailed(f"{file} is not that of Phi-4-multimodal: it has no token {missing[0]}")
+    return tokenizer
 
 
 def _config(found: Checkpoint, tokenizer: Any) -> Any:
     from huggingface_hub.errors import StrictDataclassError  # noqa: PLC0415  may be missing
     from transformers import Phi4MultimodalConfig  # noqa: PLC0415  takes seconds, and may be missing
 
-    config = found.config
+    config, file = found.config, found.folder / checkpoint.CONFIG
     try:
         if config["model_type"] == native_config.MAIN:
             image, audio, *ends = (_token(tokenizer, name) for name in (_IMAGE, _AUDIO, *_ENDS))
             shapes = {name: tensor.shape for name, tensor in found.tensors.items()}
             config = native_config.to_native(config, shapes, image=image, audio=audio, ends=ends)
-        return Phi4MultimodalConfig(**config)
+        native = Phi4MultimodalConfig(**{key: config[key] for key in config if key not in _NOT_OURS})
     except (ValueError, TypeError, KeyError, StrictDataclassError) as problem:
-        raise ModelFailed(f"{found.folder / checkpoint.CONFIG}: {problem}") from None
+        raise ModelFailed(f"{file}: {problem}") from None
+    bounds.check(str(file), native.to_dict(), bounds.NATIVE)
+    for key, id_ in (
+        ("pad_token_id", native.pad_token_id),
+        ("vision_config.image_token_id", native.vision_config.image_token_id),
+        ("audio_config.audio_token_id", native.audio_config.audio_token_id),
+    ):
+        if id_ >= native.vocab_size:
+            raise ModelFailed(f"{file}: {key} is {id_}, and vocab_size {native.vocab_size}")
+    if native.vision_config.crop_size % (2 * native.vision_config.patch_size):
+        raise ModelFailed(f"{file}: vision_config.crop_size must be a multiple of two patches")
+    return native
 
 
 def _token(tokenizer: Any, name: str) -> int:
@@ -130,11 +152,13 @@ def _compare(config: Any, found: Checkpoint) -> None:
     import torch  # noqa: PLC0415  takes seconds, and may be missing
     from transformers import Phi4MultimodalForCausalLM  # noqa: PLC0415  see above
 
-    with torch.device("meta"):
-        wanted = {
-            name: tuple(tensor.shape)
-            for name, tensor in Phi4MultimodalForCausalLM(config).state_dict().items()
-        }
+    try:
+        with torch.device("meta"):
+            built = Phi4MultimodalForCausalLM(config)
+    except Exception as problem:
+        text = f"{type(problem).__name__}: {problem}"
+        raise ModelFailed(f"{found.folder / checkpoint.CONFIG} describes no model: {text}") from problem
+    wanted = {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}
     if config.tie_word_embeddings:
         wanted.pop("lm_head.weight", None)
     _refuse(found, "lacks", wanted.keys() - found.tensors.keys())
@@ -227,15 +251,24 @@ def _context(planned: Plan, found: Checkpoint) -> int:
     )
 
 
-def _ends(tokenizer: Any, config: Any, generation: Mapping[str, Any]) -> tuple[int, ...]:
+def _ends(tokenizer: Any, config: Any, whole: Checkpoint) -> tuple[int, ...]:
+    generation = _optional(whole, checkpoint.GENERATION)
+    bounds.check(str(whole.folder / checkpoint.GENERATION), generation, bounds.GENERATION)
     found = [tokenizer.token_to_id(token) for token in _ENDS]
     for more in (config.eos_token_id, generation.get("eos_token_id")):
         found += more if isinstance(more, list) else [more]
     return tuple(dict.fromkeys(end for end in found if end is not None))
 
 
-def _images(found: Checkpoint, config: Any, most_side: int | None) -> ImageForm:
-    form = _processor(found, "image_processor")
+def _check_index(found: Checkpoint) -> None:
+    """Refuses an index that transformers does not read."""
+    is_read = found.files != (checkpoint.SINGLE,)
+    if is_read and not isinstance(_optional(found, checkpoint.INDEX).get("metadata"), dict):
+        raise ModelFailed(f'{found.folder / checkpoint.INDEX} lacks "metadata", which transformers reads')
+
+
+def _images(found: Checkpoint, config: Any, settings: WeightsSettings) -> ImageForm:
+    form = _processor(found, "image_processor", bounds.IMAGES)
     usual = ImageForm()
     return ImageForm(
         crop=config.vision_config.crop_size,
@@ -244,25 +277,30 @@ def _images(found: Checkpoint, config: Any, most_side: int | None) -> ImageForm:
         mean=tuple(form.get("image_mean", usual.mean)),
         std=tuple(form.get("image_std", usual.std)),
         scale=form.get("rescale_factor", usual.scale),
-        most_side=most_side,
+        most_side=settings.max_image_side,
     )
 
 
 def _audio(found: Checkpoint) -> Any:
     from transformers import Phi4MultimodalFeatureExtractor  # noqa: PLC0415  takes seconds, and may be missing
 
-    form = _processor(found, "audio_processor")
+    form = _processor(found, "audio_processor", bounds.AUDIO)
     return Phi4MultimodalFeatureExtractor(**{name: form[name] for name in _AUDIO_OPTIONS if name in form})
 
 
-def _processor(found: Checkpoint, part: str) -> dict[str, Any]:
+def _processor(found: Checkpoint, part: str, those: Bounds) -> dict[str, Any]:
     """How images or audio are prepared; older checkpoints have one file for both."""
-    newer = _optional(found, "processor_config.json").get(part)
-    return {**_optional(found, "preprocessor_config.json"), **(newer or {})}
+    older, newer = (_optional(found, name) for name in checkpoint.PROCESSORS)
+    of_part = newer.get(part) or {}
+    for name, values in zip(checkpoint.PROCESSORS, (older, of_part), strict=True):
+        if not isinstance(values, dict):
+            raise ModelFailed(f"{found.folder / name}: {part} must be an object")
+        bounds.check(str(found.folder / name), values, those)
+    return {**older, **of_part}
 
 
 def _optional(found: Checkpoint, name: str) -> dict[str, Any]:
-    return checkpoint.read_json(found.folder, name) if (found.folder / name).exists() else {}
+    return checkpoint.read_json(found.folder, name) if (found.folder / name).is_file() else {}
 
 
 @contextmanager
@@ -273,6 +311,8 @@ def _in_plain_words(planned: Plan, found: Checkpoint) -> Iterator[None]:
 
     try:
         yield
+    except ModelFailed:
+        raise
     except (torch.OutOfMemoryError, MemoryError):
         raise ModelFailed(_out_of_memory(planned)) from None
     except SafetensorError as problem:
@@ -280,7 +320,9 @@ def _in_plain_words(planned: Plan, found: Checkpoint) -> Iterator[None]:
     except RuntimeError as problem:
         if "can't allocate memory" in str(problem) or "out of memory" in str(problem):
             raise ModelFailed(_out_of_memory(planned)) from None
-        raise
+        raise ModelFailed(_UNKNOWN.format(found.folder, "RuntimeError", problem)) from problem
+    except Exception as problem:
+        raise ModelFailed(_UNKNOWN.format(found.folder, type(problem).__name__, problem)) from problem
 
 
 def _out_of_memory(planned: Plan) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import importlib.util
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,12 @@ WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Bytes of a number."""
 _NEEDED = ("torch", "transformers", "peft", "accelerate")
 _CGROUP = Path("/sys/fs/cgroup")
+_WITHOUT = "--device cuda: {}; --device cpu works without, and is slow"
+_BUILT_WITHOUT = (
+    "this torch, {}, was built without CUDA; "
+    "https://pytorch.org/get-started names the command that installs one with it"
+)
+_NO_MPS = "--device mps: this is no Mac with a GPU that torch can use"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +57,11 @@ def find(settings: WeightsSettings, stored: str) -> Machine:
     Raises:
         ModelFailed: It is not there, or what is needed to use it is not installed.
     """
+    _check_at_once(settings)
     torch = _torch()
     device = _device(settings.device, torch)
-    if settings.quantize is not None:
-        _check_4_bits(device)
+    if settings.quantize is not None and device == "mps":
+        raise ModelFailed("--quantize 4bit works on CUDA and on the processor, and not on mps")
     is_shared = device == "cuda" and bool(os.environ.get("SPACES_ZERO_GPU"))
     return Machine(
         device=device,
@@ -82,6 +92,38 @@ def used_memory(device: str) -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+def _check_at_once(settings: WeightsSettings) -> None:
+    """Refuses what can be refused before torch is imported, which takes long.
+
+    Raises:
+        ModelFailed: Something is not installed, or torch has been built for other devices.
+    """
+    quiet.hush()
+    for name in _NEEDED:
+        if not _is_installed(name):
+            raise ModelFailed(f"{name} is not installed; it comes with: {INSTALL}")
+    if settings.quantize is not None and not _is_installed("bitsandbytes"):
+        raise ModelFailed(f"--quantize 4bit needs bitsandbytes: {INSTALL_4BIT}")
+    if settings.device == "cuda" and (version := _version("torch")).endswith("+cpu"):
+        raise ModelFailed(_WITHOUT.format(_BUILT_WITHOUT.format(version)))
+    if settings.device == "mps" and sys.platform != "darwin":
+        raise ModelFailed(_NO_MPS)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # what find_spec raises of a module that was taken out, or has no spec
+        return sys.modules.get(name) is not None
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:  # somebody's own build
+        return ""
+
+
 def _torch() -> Any:
     """The torch that is installed.
 
@@ -102,18 +144,15 @@ def _device(asked: str, torch: Any) -> str:
     if asked == "auto":
         return "cuda" if has_cuda else "mps" if has_mps else "cpu"
     if asked == "cuda" and not has_cuda:
-        raise ModelFailed(f"--device cuda: {_without_cuda(torch)}; --device cpu works without, and is slow")
+        raise ModelFailed(_WITHOUT.format(_without_cuda(torch)))
     if asked == "mps" and not has_mps:
-        raise ModelFailed("--device mps: this is no Mac with a GPU that torch can use")
+        raise ModelFailed(_NO_MPS)
     return asked
 
 
 def _without_cuda(torch: Any) -> str:
     if torch.version.cuda is None:
-        return (
-            f"this torch, {torch.__version__}, was built without CUDA; "
-            "https://pytorch.org/get-started names the command that installs one with it"
-        )
+        return _BUILT_WITHOUT.format(torch.__version__)
     return "torch finds no GPU with CUDA; nvidia-smi says whether the driver does"
 
 
@@ -129,15 +168,6 @@ def _dtype(asked: str, stored: str, device: str, torch: Any) -> str:
     ):
         return "float16"
     return wanted
-
-
-def _check_4_bits(device: str) -> None:
-    if device == "mps":
-        raise ModelFailed("--quantize 4bit works on CUDA and on the processor, and not on mps")
-    try:
-        import bitsandbytes  # noqa: F401, PLC0415  takes seconds, and may be missing
-    except ModuleNotFoundError:
-        raise ModelFailed(f"--quantize 4bit needs bitsandbytes: {INSTALL_4BIT}") from None
 
 
 def _left_in_container(cgroup: Path) -> int | None:

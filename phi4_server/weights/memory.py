@@ -75,8 +75,7 @@ def context(free: int | None, needed: Need, *, wanted: int | None, quantize: boo
         ModelFailed: The weights and that context, or the least that is of use, do not fit; says what would.
     """
     most = needed.most
-    if wanted is not None and wanted > most:
-        raise ModelFailed(f"--max-context {wanted:,}: the model takes {most:,} tokens at most")
+    check_wanted(wanted, most)
     if free is None:
         return wanted or most
     weights = needed.in_4_bits if quantize else needed.weights
@@ -85,6 +84,16 @@ def context(free: int | None, needed: Need, *, wanted: int | None, quantize: boo
     if room < least:
         raise ModelFailed(_too_small(free, needed, least=least, quantize=quantize, device=device))
     return wanted or min(room, most)
+
+
+def check_wanted(wanted: int | None, most: int) -> None:
+    """Refuses a context that is longer than what the model takes.
+
+    Raises:
+        ModelFailed: It is; says how long one may be.
+    """
+    if wanted is not None and wanted > most:
+        raise ModelFailed(f"--max-context {wanted:,}: the model takes {most:,} tokens at most")
 
 
 def _room(free: int, weights: int, token: int, device: str) -> int:

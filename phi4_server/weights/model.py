@@ -16,7 +16,7 @@ from phi4_server.weights import loader, plan
 from phi4_server.weights.audio import AudioForm
 from phi4_server.weights.question import Form, Question, to_question
 from phi4_server.weights.sampling import OPTIONS
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.settings import LONGEST_SIDE, WeightsSettings
 from phi4_server.weights.vocabulary import Vocabulary
 
 if TYPE_CHECKING:  # they need torch
@@ -29,7 +29,6 @@ Load = Callable[[Callable[[Progress], None]], "Weights"]
 _NATURE = "{}, run by this Space itself."
 _PULSE_S = 0.5
 _THREADS = 16
-_MOST_SIDE = 1792
 
 
 class Preparer:
@@ -49,7 +48,7 @@ class Preparer:
             audio=AudioForm.of(weights.audio),
             context=weights.context,
         )
-        self._normalizer = Normalizer(side=weights.images.most_side or _MOST_SIDE)
+        self._normalizer = Normalizer(side=weights.images.most_side or LONGEST_SIDE)
 
     def question(self, request: ChatRequest) -> Question:
         """What the model is asked; files are decoded in the time that the turn has.

@@ -56,7 +56,9 @@ def make(settings: WeightsSettings) -> Plan:
     except Unreachable as problem:
         found = hub.cached(settings.model, settings.revision)
         if found is None:
-            raise ModelFailed(f"{problem}, and the cache has no copy of {settings.model}") from None
+            raise ModelFailed(
+                f"{problem}, and the cache has no copy of {settings.model}; {hub.no_folder(settings.model)}"
+            ) from None
         try:
             return _of_checkpoint(settings, checkpoint.of_folder(found))
         except ModelFailed as broken:
@@ -78,6 +80,7 @@ def need_of(found: Checkpoint, dtype: str) -> Need:
 
 
 def _of_checkpoint(settings: WeightsSettings, found: Checkpoint) -> Plan:
+    _check_context(settings, found.config)
     where = machine.find(settings, _stored(found.config))
     _fit(settings, where, need_of(found, where.dtype))
     return Plan(settings=settings, machine=where, checkpoint=found, fetched={})
@@ -90,6 +93,7 @@ def _of_listing(settings: WeightsSettings, listing: Listing) -> Plan:
     has_index = checkpoint.INDEX in listing.sizes
     index = _fetch_json(listing, checkpoint.INDEX) if has_index else None
     files = download.needed(listing, index)
+    _check_context(settings, config)
     where = machine.find(settings, _stored(config))
     _fit(settings, where, _need(config, _stored_size(config, files), where.dtype))
     left = download.left(listing, files)
@@ -110,6 +114,11 @@ def _fetch_json(listing: Listing, name: str) -> dict[str, Any]:
     except ValueError as problem:
         raise ModelFailed(f"{name} of {listing.name} is broken: {problem}") from None
     return value
+
+
+def _check_context(settings: WeightsSettings, config: Mapping[str, Any]) -> None:
+    """Refuses a context that the model has not, before torch is imported, which takes long."""
+    memory.check_wanted(settings.max_context, _need(config, 0, "bfloat16").most)
 
 
 def _fit(settings: WeightsSettings, where: Machine, needed: Need) -> None:

@@ -31,6 +31,8 @@ _STARTS: dict[Role, Control] = {
     "assistant": Control("<|assistant|>"),
     "tool": Control("<|tool_response|>"),
 }
+CONTROLS = tuple(control.text for control in (*_STARTS.values(), _END))
+"""The control tokens without which there is no chat."""
 # What `chat_completion.instructions` and the client write in such turns, in which they break up all tokens of
 # others; and what the model itself wrote in earlier answers.
 _CALLS = r"<\|/?tool_call\|>"

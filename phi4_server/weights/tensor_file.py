@@ -61,5 +61,7 @@ def _tensors(head: bytes) -> tuple[dict[str, Tensor], int]:
     """The tensors, and where the last of them ends."""
     entries: dict[str, Any] = json.loads(head)
     entries.pop("__metadata__", None)
-    tensors = {name: Tensor(entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()}
+    tensors = {name: Tensor(str(entry["dtype"]), tuple(entry["shape"])) for name, entry in entries.items()}
+    if not all(type(side) is int and side >= 0 for tensor in tensors.values() for side in tensor.shape):
+        raise ValueError("a shape is made of whole numbers")
     return tensors, max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)

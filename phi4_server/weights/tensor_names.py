@@ -23,6 +23,8 @@ MAIN_TO_NATIVE: Mapping[str, str] = {
 """Patterns of names on main, and what the classes here call the same. transformers takes it as it is."""
 
 _ADAPTER = re.compile(r"(?:.*\.)?(layers\.\d+\.\w+\.\w+)\.(lora_[AB])(?:\.\w+)?\.weight")
+_STEPS = re.compile(r"[*+?{]")
+_MOST_STEPS, _MOST_CHOICES, _LONGEST = 4, 8, 500
 _LORA = re.compile(r"\.lora_[AB]\.")
 
 
@@ -60,10 +62,27 @@ def targets(wanted: str | Collection[str], modules: Iterable[str]) -> list[str]:
         wanted: The adapter's `target_modules`: a pattern for whole names, which may begin at the decoder, or
             the last parts of names.
         modules: The names of all modules of the model.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: The pattern may take for ever, which is more than the names of modules need.
+        re.error: It is no pattern.
     """
     inner = {name: name.removeprefix("model.") for name in modules if name.startswith("model.layers.")}
     if isinstance(wanted, str):
+        if not _is_quick(wanted):
+            raise ValueError("target_modules is a pattern that may take for ever; name the modules in a list")
         found = [n for n, short in inner.items() if re.fullmatch(wanted, n) or re.fullmatch(wanted, short)]
     else:
         found = [n for n in inner if any(n == last or n.endswith(f".{last}") for last in wanted)]
     return found
+
+
+def _is_quick(pattern: str) -> bool:
+    """Whether a pattern has so few ways to match a name that all of them can be tried."""
+    return (
+        len(pattern) <= _LONGEST
+        and re.search(r"\)[*+?{]", pattern) is None
+        and len(_STEPS.findall(pattern)) <= _MOST_STEPS
+        and pattern.count("|") <= _MOST_CHOICES
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from phi4_server.model import Progress
@@ -37,13 +38,15 @@ class TerminalReport:
             self._what, self._last = what, now
             self._write(_line(progress))
 
-    def close(self) -> None:
-        """Ends the line that changes, so that others may write."""
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Ends the line that changes, and begins no other for as long as a `with` block writes elsewhere."""
         with self._lock:
             if self._is_open:
                 self._stream.write("\n")
                 self._stream.flush()
             self._is_open = False
+            yield
 
     def _write(self, line: str) -> None:
         if self._is_live:

@@ -244,7 +244,7 @@ def serve(context: typer.Context) -> None:
     """Run a Space of your own; see phi4 serve --help."""
     from phi4_server.__main__ import main as serve_space  # noqa: PLC0415 - an extra of its own
 
-    raise typer.Exit(serve_space(context.args))
+    raise typer.Exit(serve_space(context.args, program="phi4 serve"))
 
 
 app.command()(deploy)

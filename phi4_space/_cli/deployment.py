@@ -15,7 +15,8 @@ from phi4_server.deploy.engine_address import check_upstream, warnings
 from phi4_server.deploy.failure import DeployFailed, Reason, invalid
 from phi4_server.deploy.folder import to_folder, write
 from phi4_server.deploy.hardware import CPU_BASIC, HARDWARE, ZERO_GPU, Hardware, check_fit, costs, to_hardware
-from phi4_server.deploy.hub import HUB, Existing, Hub, known_hardware
+from phi4_server.deploy.hub import HUB, Hub, known_hardware
+from phi4_server.deploy.hub_answer import Existing
 from phi4_server.deploy.plan import Plan, to_plan
 from phi4_server.deploy.program import (
     Program,
@@ -34,8 +35,8 @@ from phi4_space._cli.output import TextDisplay, console, visible
 from phi4_space._cli.watch import watch
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
-"""What looks like a variable's name; a key has small letters, or other characters."""
+_VARIABLE = re.compile(r"[A-Z]{1,10}|(?=.{1,64}$)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", re.ASCII)
+"""What looks like a variable's name, though none is set; a key may be one word of capitals and digits."""
 _ANY_CASE = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
 _CODES: Mapping[Reason, int] = {
     "invalid": 2,
@@ -130,7 +131,7 @@ def _to_names(options: DeployOptions) -> Sequence[str]:
     for option, name in given:
         if not (_VARIABLE.fullmatch(name) or (_ANY_CASE.fullmatch(name) and name in os.environ)):
             raise invalid(
-                f"{option} takes the name of an environment variable, and no value",
+                f"{option} takes the name of an environment variable, and no value; none has that name",
                 f"Write {option} NAME, with the value in the variable NAME.",
             )
     return [*dict.fromkeys(name for _, name in given)]
@@ -165,6 +166,8 @@ def _prepare(
     display.show_status(f"Looking at {options.space}")
     account, existing = hub.account(), hub.find(options.space)
     chosen = _to_hardware(options.hardware, program, existing)
+    if isinstance(program, WeightsProgram):
+        hub.check_model(program.model, has_token="HF_TOKEN" in secrets)
     folder = to_folder(program, space=options.space, hardware=chosen.name, secrets=[*secrets])
     plan = to_plan(
         options.space,

@@ -231,9 +231,10 @@ def test_a_failed_build_is_built_again(hub: FakeHub, deploy: Deploy) -> None:
     assert hub.lines() == [f"POST /api/spaces/{NAME}/restart"]
 
 
-def test_a_space_of_other_files_is_left_alone(hub: FakeHub, deploy: Deploy) -> None:
+@pytest.mark.parametrize("files", [{"app.py": b"mine", "model.bin": b"dear"}, {"README.md": b"my own work"}])
+def test_a_space_of_other_files_is_left_alone(hub: FakeHub, deploy: Deploy, files: dict[str, bytes]) -> None:
     """Though the token may write to it."""
-    hub.spaces[NAME] = HubSpace(files={"app.py": b"mine", "model.bin": b"dear"})
+    hub.spaces[NAME] = HubSpace(files=files)
     result = deploy()
 
     assert result.exit_code == 2
@@ -259,6 +260,20 @@ def test_a_dry_run_asks_nothing(hub: FakeHub, deploy: Deploy, tmp_path: Path) ->
     assert "zero_gpu" in (tmp_path / "space" / "app.py").read_text()
     assert "quota of whoever asks" in result.stdout
     assert hub.requests == []
+
+
+def test_another_model_is_refused(hub: FakeHub, deploy: Deploy) -> None:
+    """Before a Space is made for it; Phi-4-multimodal's weights are taken."""
+    hub.models = {
+        "microsoft/phi-4": {"config": {"model_type": "phi3"}},
+        WEIGHTS: {"config": {"model_type": "phi4mm"}},
+    }
+    refused = deploy("--model", "microsoft/phi-4")
+
+    assert refused.exit_code == 2
+    assert "only Phi-4-multimodal runs" in refused.stderr
+    assert hub.lines() == []
+    assert deploy("--model", WEIGHTS).exit_code == 0
 
 
 def test_a_dry_run_says_the_plan(deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,13 +306,14 @@ def test_an_open_engine_is_warned_of(hub: FakeHub, deploy: Deploy, tmp_path: Pat
 
 
 @pytest.mark.parametrize("option", ["--secret", "--upstream-key-env"])
-def test_a_value_gets_into_no_folder(deploy: Deploy, tmp_path: Path, option: str) -> None:
+@pytest.mark.parametrize("value", ["sk_live_s3cret", "sk-s3cret", "AKIAS3CRETS3CRET", "SECRETSECRETS3CRET"])
+def test_a_value_gets_into_no_folder(deploy: Deploy, tmp_path: Path, option: str, value: str) -> None:
     """A dry run reads no secret, but what looks like a value is no name there, either."""
     engine = ("--upstream", "https://engine.example/v1")
-    result = deploy("--dry-run", str(tmp_path / "x"), *engine, option, "sk_live_s3cret")
+    result = deploy("--dry-run", str(tmp_path / "x"), *engine, option, value)
 
     assert result.exit_code == 2
-    assert "s3cret" not in result.output
+    assert value not in result.output
     assert not (tmp_path / "x").exists()
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 
-from phi4_server.announcement import announce
+import pytest
+
+from phi4_server.announcement import Announcement
 from phi4_server.model import ModelFailed, Progress
 
 URL = "http://127.0.0.1:1"
+READY = f"A model is ready at {URL}"
 
 
 class Ready:
@@ -24,48 +27,78 @@ class Ready:
 class Loading(Ready):
     """A model that is there after some looks, or never."""
 
-    def __init__(self, *looks: Progress | ModelFailed) -> None:
-        """Says these, one a look."""
-        self.looks = [*looks]
+    def __init__(self, look: Progress | ModelFailed | None) -> None:
+        """Is so far."""
+        self.look = look
 
     def progress(self) -> Progress | None:
-        look = self.looks.pop(0) if self.looks else None
-        if isinstance(look, ModelFailed):
-            raise look
-        return look
+        if isinstance(self.look, ModelFailed):
+            raise self.look
+        return self.look
 
 
-def said(model: object, *notes: str, last: str | None = None) -> list[str]:
-    """The lines that are said of a model, up to the last."""
-    lines: list[str] = []
-    announce(model, URL, notes, say=lambda *new: lines.extend(new))  # type: ignore[arg-type]
-    deadline = time.monotonic() + 5
-    while last is not None and last not in lines and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return lines
+class Lines:
+    """What is said and reported, of a model and its page."""
+
+    def __init__(self, model: object) -> None:
+        """Waits for both."""
+        self.lines: list[str] = []
+        self.announcement = Announcement(
+            model,  # type: ignore[arg-type]
+            report=lambda progress: self.lines.append(f"({progress.text})"),
+            say=lambda *new: self.lines.extend(new),
+        )
+
+    def up_to(self, last: str) -> list[str]:
+        """The lines, once this is one of them."""
+        deadline = time.monotonic() + 5
+        while last not in self.lines and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.lines
 
 
-def test_what_is_served_is_said() -> None:
+@pytest.mark.parametrize("notes", [["OpenAI's API is here"], []])
+def test_what_is_served_is_said(notes: list[str]) -> None:
     """Programs wait for the last line."""
-    assert said(Ready(), "OpenAI's API is here") == ["OpenAI's API is here", f"A model is ready at {URL}"]
-    assert said(Ready()) == [f"A model is ready at {URL}"]
+    said = Lines(Ready())
+    said.announcement.of_page(URL, notes)
+
+    assert said.lines == [*notes, READY]
+    assert said.announcement.is_done
 
 
 def test_a_model_that_loads_is_ready_later() -> None:
     """The page is there before, and has a line of its own that no program takes for the last."""
-    last = f"A model is ready at {URL}"
+    model = Loading(Progress("Loading"))
+    said = Lines(model)
+    said.announcement.of_page(URL, ["A note"])
 
-    assert said(Loading(Progress("Loading"), Progress("Loading")), "A note", last=last) == [
-        "A note",
-        f"A model is loading; its page is at {URL}",
-        last,
-    ]
+    assert said.lines == ["A note", f"A model is loading; its page is at {URL}"]
+    assert not said.announcement.is_done
+
+    model.look = None
+
+    assert said.up_to(READY) == ["A note", f"A model is loading; its page is at {URL}", READY]
+    assert said.announcement.is_done
+
+
+def test_a_model_that_is_ready_before_the_page() -> None:
+    """What is still waited for is reported, and nobody reads of a model that loads."""
+    said = Lines(Loading(None))
+
+    assert said.up_to("(Starting the page)") == ["(Starting the page)"]
+    assert not said.announcement.is_done
+
+    said.announcement.of_page(URL, ["A note"])
+
+    assert said.up_to(READY) == ["(Starting the page)", "A note", READY]
 
 
 def test_a_model_that_fails_is_never_ready() -> None:
     """What went wrong is said where the server ends."""
-    model = Loading(ModelFailed("no memory"))
-    lines = said(model)
+    said = Lines(Loading(ModelFailed("no memory")))
+    said.announcement.of_page(URL, [])
     time.sleep(0.3)
 
-    assert lines == [f"A model is loading; its page is at {URL}"]
+    assert said.lines == [f"A model is loading; its page is at {URL}"]
+    assert not said.announcement.is_done

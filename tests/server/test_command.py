@@ -178,7 +178,21 @@ def test_port_taken(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert main(["--port", str(port)]) == 1
-    assert f"cannot listen on 127.0.0.1, port {port}: " in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"phi4_server: cannot listen on 127.0.0.1, port {port}: Address already in use; "
+        "--port 0 picks a free one\n"
+    )
+
+
+@loopback
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no such host"])
+def test_host_of_another_machine(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The option that helps is named, and the address once."""
+    assert main(["--host", host, "--port", "0"]) == 1
+
+    said = capsys.readouterr().err
+    assert said.endswith("; --host has to be an address of this machine, such as 127.0.0.1\n")
+    assert said.count(host) == 1
 
 
 def test_gradio_missing() -> None:
@@ -202,7 +216,11 @@ def test_gradio_missing() -> None:
         ("--max-queue=0", "more than 0"),
         ("--words-per-second=-1", "more than 0"),
         ("--max-file-size=big", "such as 20mb"),
-        ("--mode=offline", "unrecognized arguments"),
+        ("--mode=offline", "unrecognized option: --mode, did you mean --model?"),
+        ("--Port=80", "did you mean --port?"),
+        ("--quantise=4bit", "did you mean --quantize?"),
+        ("--xyzzy", "unrecognized option: --xyzzy\n"),
+        ("offline", "unrecognized arguments: offline"),
     ],
 )
 def test_wrong_calls(argument: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,6 +231,25 @@ def test_wrong_calls(argument: str, complaint: str, capsys: pytest.CaptureFixtur
     assert complaint in capsys.readouterr().err
 
 
+def test_a_wrong_call_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong, under the name that the command was started by, and where the options are listed."""
+    with pytest.raises(SystemExit):
+        main(["--device", "gpu"], program="phi4 serve")
+
+    wrong, more = capsys.readouterr().err.splitlines()
+    assert wrong.startswith("phi4 serve: error: argument --device: invalid choice: 'gpu'")
+    assert more == "phi4 serve --help lists the options."
+
+
+def test_the_value_of_a_wrong_option_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be a password."""
+    for words in (["--atuh", "ada:secret"], ["--atuh=ada:secret"]):
+        with pytest.raises(SystemExit):
+            main(words)
+
+    assert "secret" not in capsys.readouterr().err
+
+
 def test_import_is_cheap() -> None:
     """The package itself needs no Gradio."""
     with start(sys.executable, "-c", "import phi4_server, sys; sys.exit('gradio' in sys.modules)") as process:
@@ -220,6 +257,7 @@ def test_import_is_cheap() -> None:
     assert process.returncode == 0
 
 
+@loopback
 def test_what_can_be_asked_is_said() -> None:
     """What one has to paste elsewhere is printed before the last line, for which programs wait."""
     options = argparse.Namespace(openai_api=True, mcp=True, auth=("ada", "x"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,17 +62,42 @@ def test_weights_that_fail_while_they_load(seconds: str) -> None:
 
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
-        *("Loading for 3 (50%)", "phi4_server: stopped; there is not enough memory")
+        *(f"Starting {HUB}", "Loading for 3 (50%)", "phi4_server: stopped; there is not enough memory")
     ]
     assert (" is ready at http://127.0.0.1:" in ended.stdout) is (seconds != "0")
 
 
-def test_weights_that_do_not_even_start() -> None:
+def test_weights_that_do_not_even_start(tmp_path: Path) -> None:
     """What the quick checks find ends the command before it serves."""
-    ended = run("0", "--port=0", "--model", "./broken")
+    (tmp_path / "broken").mkdir()
+    ended = run("0", "--port=0", "--model", str(tmp_path / "broken"))
 
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "phi4_server: not started; its folder is broken\n"
+    assert ended.stderr.splitlines() == [
+        *(f"Starting {tmp_path / 'broken'}", "phi4_server: not started; its folder is broken")
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("check", [[], ["--check"]])
+def test_stopped_while_it_starts(number: signal.Signals, check: list[str]) -> None:
+    """It says so in one line, and ends; a check that was not finished has not succeeded."""
+    with subprocess.Popen(  # noqa: S603  a program of ours
+        [sys.executable, "-c", STAND_IN, "60", "--port=0", "--model", HUB, *check],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
+    ) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(number)
+        rest = process.stderr.read()
+
+    assert first == f"Starting {HUB}\n"
+    reason = "stopped; the check is not finished" if check else "stopped before it was ready"
+    assert rest.splitlines()[-1] == f"phi4_server: {reason}"
+    assert "Traceback" not in rest
+    assert process.returncode == (130 if check else 0)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class HubSpace:
         requested: What it is to run on.
         secrets: Its secrets.
         commit: Its newest commit.
-        commits: How many there are.
+        commits: How many there are: one, where nobody has changed what the Hub created.
         running: The commit that it runs.
         stages: What it goes through, one for each look.
         host: Where it answers.
@@ -63,7 +63,7 @@ class HubSpace:
     requested: str | None = "cpu-basic"
     secrets: dict[str, str] = field(default_factory=dict)
     commit: str = "0" * 40
-    commits: int = 1
+    commits: int = 2
     running: str | None = None
     stages: list[str] = field(default_factory=lambda: ["RUNNING"])
     host: str = ""
@@ -77,6 +77,7 @@ class FakeHub:
     Attributes:
         url: Its URL.
         spaces: Its Spaces, by name.
+        models: What it says of its models, by name.
         requests: What it was asked.
         refusals: What it answers instead, where a pattern is found in a request's line; each once.
         lasting: The same, for good.
@@ -91,6 +92,7 @@ class FakeHub:
 
     url: str = ""
     spaces: dict[str, HubSpace] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     refusals: dict[str, Reply] = field(default_factory=dict)
     lasting: dict[str, Reply] = field(default_factory=dict)
@@ -138,10 +140,17 @@ class FakeHub:
             private=body.get("visibility") == "private" or bool(body.get("private")),
             requested=body.get("hardware", "cpu-basic"),
             secrets={secret["key"]: secret["value"] for secret in body.get("secrets", ())},
+            commits=1,
             stages=["NO_APP_FILE"],
             host=self.host,
         )
         return ok({"url": f"{self.url}/spaces/{name}", "name": name, "id": "1"})
+
+    def _of_model(self, _body: Any, name: str) -> Reply:
+        if name not in self.models:
+            headers = {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}
+            return 404, {"error": "Repository not found"}, headers
+        return ok({"id": name, "private": False, "gated": False, "tags": [], **self.models[name]})
 
     def _of_space(self, body: Any, method: str, name: str, rest: str) -> Reply:
         if name not in self.spaces:
@@ -238,6 +247,7 @@ _ROUTES: dict[str, Callable[..., Reply]] = {
     "GET /api/whoami-v2": FakeHub._whoami,
     "POST /api/validate-yaml": FakeHub._validate,
     "POST /api/repos/create": FakeHub._create,
+    "GET /api/models/([^/]+/[^/]+)": FakeHub._of_model,
     r"(\w+) /api/spaces/([^/]+/[^/]+)(/.*)?": FakeHub._of_space,
 }
 _SPACE_ROUTES: dict[str, Callable[..., Reply]] = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 from servers import ROOT
 
-from phi4_server import __main__ as serving
+from phi4_server import command_line
 from phi4_server.model_choice import MODELS
 from phi4_space._cli.app import app
 
@@ -105,7 +105,7 @@ def _check_command(words: list[str]) -> bool:
 
 
 def _check_server(options: list[str]) -> bool:
-    serving._parser(MODELS).parse_args(options)
+    command_line.parser(MODELS).parse_args(options)
     return False
 
 

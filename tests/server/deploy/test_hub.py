@@ -271,6 +271,37 @@ def test_a_name_that_the_library_refuses(hub: Hub) -> None:
         hub.find("ada/a--b..c")
 
 
+MODEL = "microsoft/Phi-4-multimodal-instruct"
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (None, "has no model"),
+        ({"config": {"model_type": "phi3"}}, "type 'phi3'; only Phi-4-multimodal.*--upstream"),
+        ({"config": {"model_type": "phi4mm"}, "private": True}, "private or gated.*--secret HF_TOKEN"),
+        ({"config": {"model_type": "phi4mm"}, "gated": "auto"}, "private or gated.*--secret HF_TOKEN"),
+    ],
+)
+def test_a_model_that_cannot_run_there_is_refused(
+    server: FakeHub, hub: Hub, model: dict[str, Any] | None, words: str
+) -> None:
+    """Before a Space is made for it, which would fail after half an hour."""
+    server.models = {} if model is None else {MODEL: model}
+    with pytest.raises(DeployFailed, match=words) as caught:
+        hub.check_model(MODEL, has_token=False)
+    assert caught.value.reason == "invalid"
+
+
+@pytest.mark.parametrize(
+    "model", [{"config": {"model_type": "phi4_multimodal"}}, {"config": {"model_type": "phi4mm"}}, {}]
+)
+def test_a_model_that_may_run_there_passes(server: FakeHub, hub: Hub, model: dict[str, Any]) -> None:
+    """As published or as converted, and where the Hub does not say; a private one with a token."""
+    server.models = {MODEL: {**model, "private": True}}
+    hub.check_model(MODEL, has_token=True)
+
+
 def test_a_bug_stays_a_bug() -> None:
     """What is none of the Hub's errors is not put into plain words."""
     assert to_failure(RuntimeError("x"), "testing") is None

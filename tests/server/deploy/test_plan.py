@@ -10,7 +10,7 @@ import pytest
 from phi4_server.deploy.failure import DeployFailed
 from phi4_server.deploy.folder import git_oid
 from phi4_server.deploy.hardware import HARDWARE
-from phi4_server.deploy.hub import Existing, Runtime
+from phi4_server.deploy.hub_answer import Existing, Runtime
 from phi4_server.deploy.plan import Plan, to_plan
 
 FOLDER = {"app.py": b"1", "phi4_server/__init__.py": b"2"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from phi4_server.deploy.failure import DeployFailed
-from phi4_server.deploy.hub import Runtime
+from phi4_server.deploy.hub_answer import Runtime
 from phi4_server.deploy.wait import BuildLog, LogLine, Pace, StageSeen, Wanted, wait
 
 NEW = Wanted(commit="new", hardware="cpu-basic", is_fresh=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +74,25 @@ def _adapter(*names: str) -> Callable[[Path], None]:
     return lambda folder: write_tensors(folder / VISION, dict.fromkeys(names, (2, 4)))
 
 
+def _type_tensors(folder: Path, dtype: str, **changes: object) -> None:
+    """Says another type of all tensors."""
+    file = folder / "model.safetensors"
+    data = file.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    head = json.loads(data[8 : 8 + length])
+    for name in head.keys() - {"__metadata__"}:
+        head[name] |= {"dtype": dtype, **changes}
+    text = json.dumps(head).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+
+
+@pytest.mark.parametrize("files", [None, [], {"a": None}])
+def test_an_index_without_files(files: object) -> None:
+    """It is named."""
+    with pytest.raises(ModelFailed, match=r"index\.json is broken: its weight_map"):
+        checkpoint.weight_files({"weight_map": files}, [])
+
+
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
@@ -89,6 +112,27 @@ def _adapter(*names: str) -> Callable[[Path], None]:
             _adapter(*list(checkpoints.lora())[:-1]),
             "the vision adapter lacks base_model.model.model.layers.0.mlp.down_proj.lora_B.weight",
         ),
+        (
+            _change("config.json", num_hidden_layers=0),
+            "config.json: num_hidden_layers must be a whole number",
+        ),
+        (_change("config.json", hidden_size="4"), "config.json: hidden_size must be .*, not '4'"),
+        (_change("config.json", dtype=["bfloat16"]), "config.json: dtype must be a string, not"),
+        (_change("config.json", max_position_embeddings=1), "config.json: max_position_embeddings must be"),
+        (
+            _change("config.json", quantization_config={"a": 1}),
+            "config.json: quantization_config must be left",
+        ),
+        (_change("vision-lora/adapter_config.json", r=0), "vision-lora/adapter_config.json: r must be"),
+        (_change("vision-lora/adapter_config.json", r=3), "r is 3, and the shape of .* \\(2, 4\\)"),
+        (_change("vision-lora/adapter_config.json", lora_alpha=math.nan), "lora_alpha must be .*, not nan"),
+        (_change("vision-lora/adapter_config.json", use_rslora=True), "use_rslora must be left out"),
+        (_change("vision-lora/adapter_config.json", target_modules="(("), "adapter_config.json is broken"),
+        (_change("vision-lora/adapter_config.json", target_modules="((a*)*)*!"), "may take for ever"),
+        (_write("vision-lora/adapter_model.safetensors", ""), "is cut off"),
+        (lambda folder: os.mkfifo(folder / "generation_config.json"), "neither a file nor a folder"),
+        (lambda folder: _type_tensors(folder, "I32"), "is of the type I32; only numbers that are not"),
+        (lambda folder: _type_tensors(folder, "BF16", shape=["a"]), "is no safetensors file"),
         (_adapter(*checkpoints.lora(), "other.weight"), "has what is not adapted: other.weight"),
     ],
 )

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from phi4_server.weights.settings import WeightsSettings, add_options, to_settings
+from phi4_server.weights.images import count_tokens, lay_out
+from phi4_server.weights.loaded import ImageForm
+from phi4_server.weights.settings import LONGEST_SIDE, WeightsSettings, add_options, to_options, to_settings
 
 HUB = "microsoft/Phi-4-multimodal-instruct"
 
@@ -62,11 +64,49 @@ def test_options_without_weights(words: tuple[str, ...], model: tuple[str, ...])
     "text", ["./phi-4", "../phi-4", "/models/phi-4", "~/phi-4", "models/phi-4/", "a/b/c"]
 )
 def test_what_looks_like_a_folder(text: str) -> None:
-    """It is one, though it is not there: the error will say so, and the Hub is not asked for it."""
-    found = settings("--model", text)
+    """It is one, though it is not there: the error says so, and the Hub is not asked for it."""
+    assert WeightsSettings(model=text).folder == Path(text).expanduser()
+
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^argument --model: .*: there is no such folder$"):
+        settings("--model", text)
+
+
+def test_a_file_that_is_named_for_a_folder(tmp_path: Path) -> None:
+    """It is refused as such."""
+    (tmp_path / "config.json").touch()
+
+    with pytest.raises(argparse.ArgumentTypeError, match=r"config\.json: that is no folder"):
+        settings("--model", str(tmp_path / "config.json"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--model", HUB),
+        ("--model", HUB, "--device", "cuda", "--dtype", "float16", "--quantize", "4bit"),
+        ("--model", HUB, "--max-image-side", "1024", "--max-context", "16384", "--revision", "refs/pr/70"),
+    ],
+)
+def test_settings_as_options(words: tuple[str, ...]) -> None:
+    """They come to the same settings again; what was not set is not among them."""
+    found = settings(*words)
 
     assert found is not None
-    assert found.folder == Path(text).expanduser()
+    assert to_options(found) == [*words]
+
+
+def test_the_help_counts_as_the_model_does() -> None:
+    """What a full-HD image takes is what is counted for it, at the side that is the default and as it is."""
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    text = " ".join(parser.format_help().split())
+
+    def tokens(side: int) -> int:
+        form = ImageForm()
+        return count_tokens(lay_out(side, round(side * 1080 / 1920), form), form)
+
+    assert f"full HD takes {tokens(LONGEST_SIDE):,} tokens as it is, and {tokens(1920):,} with 1920" in text
+    assert f"(default: {LONGEST_SIDE})" in text
 
 
 def test_a_folder_that_looks_like_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

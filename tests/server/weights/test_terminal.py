@@ -25,17 +25,22 @@ class Clock:
 
 
 def test_a_line_that_changes() -> None:
-    """On a terminal each report takes the place of the last, cut to a line, and the line ends when asked."""
+    """On a terminal each report takes the place of the last, cut to a line; others have their own."""
     stream, clock = Terminal(), Clock()
     report = TerminalReport(stream, clock)
 
     report(Progress("Downloading: 1 GB", 0.1))
     clock.now += 1
     report(Progress("Downloading: 2 GB", 0.2))
-    report.close()
-    report.close()
+    with report.apart():
+        stream.write("Something else\n")
+    with report.apart():
+        pass
+    report(Progress("Loading"))
 
-    assert stream.getvalue() == "\rDownloading: 1 GB (10%)\x1b[K\rDownloading: 2 GB (20%)\x1b[K\n"
+    assert stream.getvalue() == (
+        "\rDownloading: 1 GB (10%)\x1b[K\rDownloading: 2 GB (20%)\x1b[K\nSomething else\n\rLoading\x1b[K"
+    )
 
 
 def test_not_too_often() -> None:
@@ -58,7 +63,8 @@ def test_lines_in_a_log() -> None:
         clock.now = 100 + second
         report(Progress(f"Downloading: {second} GB"))
     report(Progress("Loading"))
-    report.close()
+    with report.apart():
+        pass
 
     assert stream.getvalue().splitlines() == [
         *("Downloading: 0 GB", "Downloading: 10 GB", "Downloading: 20 GB", "Loading")

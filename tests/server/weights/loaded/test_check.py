@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from phi4_server.__main__ import main
+from phi4_server.weights.checkpoint import GENERATION, PROCESSORS, WELCOME
 
 
 @pytest.mark.parametrize("format_of", ["native", "main"])
@@ -33,6 +34,26 @@ def test_whole_weights(
         assert line.startswith(f"{what}: 10 tokens in ")
         assert " a second: " in line
     assert lines[8].startswith("memory: ")
+    assert lines[9].startswith("OK: these weights load and answer. ")
+    assert lines[10:] == [f"What serves them: python -m phi4_server --model {folder} --device cpu"]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_files_that_are_not_there(
+    native_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what is taken for granted in their place."""
+    folder = Path(shutil.copytree(native_folder, tmp_path / "bare"))
+    for name in WELCOME:
+        (folder / name).unlink(missing_ok=True)
+
+    assert main(["--model", str(folder), "--device", "cpu", "--check"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("no ")] == [
+        f"no {PROCESSORS[0]} and no {PROCESSORS[1]}: images and audio are prepared as Phi-4's own files say",
+        f"no {GENERATION}: answers end as Phi-4's own file says",
+    ]
 
 
 def test_weights_that_are_no_numbers(

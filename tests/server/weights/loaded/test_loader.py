@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import json
 import math
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,97 @@ def test_a_config_of_another_model(changes: dict[str, Any], problem: str, folder
         load(folder)
 
 
+def _without_token(folder: Path) -> None:
+    file = folder / "tokenizer.json"
+    file.write_text(file.read_text(encoding="utf-8").replace("<|user|>", "<|nobody|>"), encoding="utf-8")
+
+
+def _json(name: str, *keys: str, **changes: Any) -> Callable[[Path], None]:
+    """Changes an object within a JSON file, where null stays null."""
+
+    def change(folder: Path) -> None:
+        whole = json.loads((folder / name).read_text())
+        value = whole
+        for key in keys:
+            value = value[key]
+        value.update(changes)
+        (folder / name).write_text(json.dumps(whole))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (_json("config.json", pad_token_id=None), "config.json: pad_token_id must be a whole number"),
+        (
+            _json("config.json", pad_token_id=10**6),
+            "config.json: pad_token_id is 1000000, and vocab_size 370",
+        ),
+        (_json("config.json", rms_norm_eps=math.nan), "config.json: rms_norm_eps must be"),
+        (
+            _json("config.json", original_max_position_embeddings=0),
+            "original_max_position_embeddings must be",
+        ),
+        (_json("config.json", original_max_position_embeddings=None), "original_max_position_embeddings"),
+        (_json("config.json", hidden_act="zzz"), "config.json describes no model: KeyError: 'zzz'"),
+        (_json("config.json", "vision_config", crop_size=0), "vision_config.crop_size must be"),
+        (_json("config.json", "vision_config", crop_size=449), "crop_size must be a multiple of two patches"),
+        (_json("config.json", "vision_config", patch_size=0), "vision_config.patch_size must be"),
+        (_json("generation_config.json", eos_token_id="x"), "generation_config.json: eos_token_id must be"),
+        (lambda folder: (folder / "generation_config.json").write_text("[]"), "holds no JSON object"),
+        (_json("processor_config.json", image_processor=5), "processor_config.json: image_processor must be"),
+        (
+            _json("processor_config.json", "image_processor", image_mean=[0.5, 0.5]),
+            "processor_config.json: image_mean must be a list of 3",
+        ),
+        (
+            _json("processor_config.json", "image_processor", dynamic_hd="36"),
+            "dynamic_hd must be .*, not '36'",
+        ),
+        (
+            _json("processor_config.json", "audio_processor", audio_compression_rate=0),
+            "compression_rate must",
+        ),
+        (_without_token, r"tokenizer.json is not that of Phi-4-multimodal: it has no token <\|user\|>"),
+    ],
+)
+def test_a_value_out_of_its_bounds(
+    spoil: Callable[[Path], None], problem: str, native_folder: Path, tmp_path: Path
+) -> None:
+    """It is refused with its file and its key, and not met in an answer."""
+    folder = Path(shutil.copytree(native_folder, tmp_path / "native"))
+    spoil(folder)
+
+    with pytest.raises(ModelFailed, match=problem):
+        load(folder)
+
+
+def test_how_another_machine_computed_attention(native_folder: Path, tmp_path: Path) -> None:
+    """It is nothing that a checkpoint decides."""
+    folder = Path(shutil.copytree(native_folder, tmp_path / "native"))
+    change_json(folder / "config.json", _attn_implementation="flash_attention_2")
+
+    assert load(folder).edge == tiny_phi4.EDGE
+
+
+def test_an_index_that_transformers_does_not_read(folder: Path) -> None:
+    """It says what is missing."""
+    change_json(folder / "model.safetensors.index.json", metadata=None)
+
+    with pytest.raises(ModelFailed, match=r'index\.json lacks "metadata"'):
+        load(folder)
+
+
+def test_whatever_a_library_raises(native_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a sentence with the folder in it."""
+    planned = plan.make(WeightsSettings(model=str(native_folder), device="cpu"))
+    for error in (KeyError("x"), RuntimeError("y")):
+        monkeypatch.setattr(loader, "_base", functools.partial(_raise, error))
+        with pytest.raises(ModelFailed, match=f"native cannot be loaded: {type(error).__name__}: "):
+            loader.load_planned(planned, lambda _: None)
+
+
 def test_a_file_that_is_cut_off(folder: Path) -> None:
     """It is seen before torch reads it."""
     file = folder / "model-00002-of-00002.safetensors"
@@ -344,6 +437,7 @@ def test_a_driver_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a torch that has CUDA, the driver is the place to look."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.13.0+cu128")
 
     with pytest.raises(ModelFailed, match="torch finds no GPU with CUDA; nvidia-smi"):
         machine.find(WeightsSettings(model="./phi", device="cuda"), "bfloat16")
