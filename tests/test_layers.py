@@ -37,6 +37,7 @@ SERVER_NEEDS = {
 WEIGHTS_NEED = {
     "accelerate",
     "bitsandbytes",
+    "gradio",
     "huggingface_hub",
     "numpy",
     "peft",
