@@ -85,19 +85,18 @@ def fetch(listing: Listing, files: Mapping[str, int], report: Report) -> Path:
     def one(name: str) -> Path:
         return hub.get(listing.name, name, listing.commit, tqdm_class=meter.bar)
 
+    pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        with hub.in_plain_words(listing.name, listing.revision), ThreadPoolExecutor(_AT_ONCE) as pool:
-            jobs = [pool.submit(one, name) for name in sorted(files, key=lambda name: -files[name])]
-            try:
-                for job in jobs:
-                    job.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+        with hub.in_plain_words(listing.name, listing.revision):
+            for job in [pool.submit(one, name) for name in sorted(files, key=lambda name: -files[name])]:
+                job.result()
     except Unreachable as problem:
         raise ModelFailed(
             f"The download of {listing.name} stopped after {in_gb(meter.fetched)}: {problem}. "
             "Start it again: files that have come whole are kept"
         ) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # whoever interrupts it ends the process
     folder = hub.cached(listing.name, listing.commit)
     if folder is None:
         raise ModelFailed(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import checkpoints
@@ -247,6 +249,29 @@ def test_a_download_that_stops(model_hub: ModelHub) -> None:
     assert "model.safetensors" in rest.fetched
     assert rest.fetched.keys() < planned.fetched.keys()
     assert {path.name for path in fetch(rest)[0].iterdir()} >= {"model.safetensors", "vision-lora"}
+
+
+def test_a_download_that_is_interrupted(model_hub: ModelHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends at once, though a file is still on its way."""
+    planned = make()
+    free = threading.Event()
+
+    def get(*_: object, **__: object) -> Path:
+        free.wait(20)
+        return Path()
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hub, "get", get)
+    monkeypatch.setattr(Future, "result", interrupt)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        fetch(planned)
+
+    assert time.monotonic() - began < 5
+    assert model_hub.fetched() == []
+    free.set()
 
 
 def test_what_came_is_checked(model_hub: ModelHub) -> None:
