@@ -68,7 +68,8 @@ class SpaceClient(AskMethods):
             such as "process_message"; the best when left out.
         extra_inputs: Values of the additional inputs that the Space's page has, by their exact labels, such
             as `{"Web search": False}`; the others keep what the page begins with.
-        prompt_prefix: What stands before each prompt, such as "@phi4 " where a Space serves several models.
+        prompt_prefix: What stands before each prompt, such as "@phi4 " where a Space serves several models;
+            before each user's text, on a Space that takes whole chats.
         temperature: Of calls that name none, as the next six; `Options` says what each is.
         max_tokens: See `temperature`.
         top_p: See `temperature`.

@@ -24,6 +24,7 @@ Verdict = Literal["ok", "problem", "note"]
 
 _COLUMNS = (8, 9)
 _KINDS: dict[Kind, str] = {"image": "images", "audio": "audio"}
+_MOST_LABELS = 10
 _STYLES: dict[Verdict, str] = {"ok": "green", "problem": "bold red", "note": "yellow"}
 
 
@@ -163,7 +164,7 @@ def check_status(status: Status) -> Iterator[Check]:
 
 
 def _describe_contract(status: Status) -> str:
-    """Such as "chat (gr.ChatInterface): images; one file; takes system, max_tokens"."""
+    """Such as "chat (gr.ChatInterface): images; one file; takes system; extra inputs 'Web search'"."""
     names, takes = ", ".join(filter(None, status.endpoints)), status.takes
     if takes is None:
         return names
@@ -171,6 +172,9 @@ def _describe_contract(status: Status) -> str:
     if takes.kinds:
         parts.append(_count(takes.max_files))
     parts.append(f"takes {', '.join(takes.names) or 'no options'}")
+    if takes.extra_inputs:
+        more = ["..."] if len(takes.extra_inputs) > _MOST_LABELS else []
+        parts.append(f"extra inputs {', '.join([*map(repr, takes.extra_inputs[:_MOST_LABELS]), *more])}")
     return f"{names} ({takes.contract}): {'; '.join(parts)}"
 
 

@@ -20,6 +20,7 @@ from phi4_space._sampling import BOUNDS, Bounds
 
 SYSTEM = "system"
 _NUMBERS = frozenset({"slider", "number"})
+_FILES = frozenset({"image", "audio", "video", "file"})
 _NO_INPUTS = frozenset({"state", "browserstate", "chatbot"})
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _LABELS: Mapping[str, re.Pattern[str]] = {
@@ -31,7 +32,7 @@ _LABELS: Mapping[str, re.Pattern[str]] = {
     "repetition_penalty": re.compile("repetition penalty"),
     "seed": re.compile("seed"),
 }
-_RANDOM_SEED = re.compile("randomi[sz]e seed|random seed")
+_RANDOM_SEED = re.compile("(use )?(a )?(randomi[sz]ed?|random)( the)? seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,12 @@ class AdditionalInputs:
         for name, value in values.items():
             slot = known.get(label(name) or "")
             if slot is None:
+                count = sum(slot.label == label(name) for slot in self.slots if slot.label)
+                has = f"{count} additional inputs" if count else "no additional input"
                 raise InvalidOption(
-                    f"The Space has no additional input labelled {strip_markup(repr(name))}",
-                    advice=f"It has {', '.join(map(repr, known)) or 'none'}.",
+                    f"The Space has {has} labelled {strip_markup(repr(name))}",
+                    advice=f"It has {', '.join(map(repr, known)) or 'none'}"
+                    f"{' that can be told apart' if count else ''}.",
                 )
             checked[slot.number] = _checked(slot, name, value)
         return replace(self, values=checked)
@@ -149,10 +153,25 @@ def _mapped(inputs: Sequence[Slot]) -> Iterator[tuple[str, Slot]]:
 
 def _plain(slot: Slot) -> str:
     words = _BRACKETS.sub(" ", (slot.label or "").lower()).replace("-", " ").replace("_", " ")
-    return " ".join(words.split()).rstrip(" :")
+    return " ".join(words.split()).rstrip(" :?")
 
 
 def _checked(slot: Slot, name: str, value: object) -> object:
     if slot.kind in _NUMBERS:
         return _bounds(slot, Bounds(low=-math.inf)).check(name, value)
+    if slot.kind in _FILES and value is not None and not _is_of_files(value):
+        raise InvalidOption(
+            f"{strip_markup(name)} is a file on the Space",
+            advice="Give what SpaceClient.upload returns for it.",
+        )
     return value
+
+
+def _is_of_files(value: object) -> bool:
+    match value:
+        case {"path": str()} | {"video": {"path": str()}}:
+            return True
+        case [_, *_]:
+            return all(isinstance(one, dict) and isinstance(one.get("path"), str) for one in value)
+        case _:
+            return False

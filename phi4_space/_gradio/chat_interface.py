@@ -1,7 +1,8 @@
 """The contract of a gr.ChatInterface: one queued function that keeps the chat in its State. Knows its shape.
 
-It is found by that shape, since its name is "chat" on Gradio 5 and the author's function's own on 6. On the
-wire nothing stands where the State does, and the Space knows its session by the session's name.
+It is found by that shape, since its name is "chat" on Gradio 5 and the author's function's own on 6, and by
+the button that calls it, which no page shows. On the wire nothing stands where the State does, and the Space
+knows its session by the session's name.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def _has_shape(endpoint: Endpoint) -> bool:
     match endpoint:
         case Endpoint(inputs=(box, state, *_), outputs=(response, kept, *_)):
             is_chat = box.kind in _BOXES and state.kind == "state" and state.number == kept.number
-            return is_chat and response.kind in _RESPONSES and not response.is_visible
+            is_hidden = not response.is_visible and not endpoint.has_visible_trigger
+            return is_chat and response.kind in _RESPONSES and is_hidden
         case _:
             return False

@@ -10,7 +10,7 @@ from phi4_space._gradio.chat_completion import find_chat_completion
 from phi4_space._gradio.chat_interface import find_chat_interface
 from phi4_space._gradio.config import Config, Endpoint, Slot
 from phi4_space._gradio.contract import Contract, Wanted
-from phi4_space._gradio.two_step import ANSWER, SUBMIT, find_named_steps, find_two_step
+from phi4_space._gradio.two_step import ANSWER, SUBMIT, answers_alone, find_named_steps, find_two_step
 from phi4_space._net.error_mapping import label, strip_markup
 
 _MOST_NAMES = 8  # of a Space's functions, in an error
@@ -24,7 +24,12 @@ class Find(Protocol):
         """All that there are; `ContractNotMet` where one is meant to be, and takes something else."""
 
 
-CONTRACTS: tuple[Find, ...] = (find_chat_completion, find_named_steps, find_chat_interface, find_two_step)
+CONTRACTS: tuple[tuple[Find, ...], ...] = (
+    (find_chat_completion,),
+    (find_named_steps,),
+    (find_chat_interface, find_two_step),
+)
+"""The kinds of Spaces, best first; those beside each other are found by their shape, and none is better."""
 
 
 def choose(
@@ -43,17 +48,19 @@ def choose(
         extra_inputs: Values of additional inputs, by their exact labels.
 
     Raises:
-        ContractNotMet: It fulfils none, or several of one kind, or none that has that endpoint; the text says
-            what is there.
+        ContractNotMet: It fulfils none, or several that are as good, or none that has that endpoint; the text
+            says what is there.
         InvalidOption: There is no such additional input, or not with this value.
     """
     wanted = Wanted(space=space, endpoint=endpoint)
     groups, unfit = [], []
-    for find in CONTRACTS:
-        try:
-            groups.append(find(config, wanted))
-        except ContractNotMet as exc:
-            unfit.append(exc)
+    for kinds in CONTRACTS:
+        groups.append(group := [])
+        for find in kinds:
+            try:
+                group.extend(find(config, wanted))
+            except ContractNotMet as exc:
+                unfit.append(exc)
     found = [contract for group in groups for contract in group]
     if not found:
         # What is there and does not fit says more than what is not there at all.
@@ -63,23 +70,28 @@ def choose(
 
 
 def _best(groups: Sequence[Sequence[Contract]]) -> Contract:
-    best = next(filter(None, groups))
-    if len(best) > 1:
-        names = _shown([contract.endpoints[-1] for contract in best])
-        example = names[0] if names else "NAME"
-        raise ContractNotMet(
-            f"The Space has {len(best)} chats, {' and '.join(names) or 'without names'}",
-            advice=f'Pick one, such as with SpaceClient(endpoint="{example}") or --endpoint {example}.',
-            missing=("endpoint",),
-            found=names,
-        )
-    return best[0]
+    return _only(next(filter(None, groups)))
+
+
+def _only(chats: Sequence[Contract]) -> Contract:
+    if len(chats) == 1:
+        return chats[0]
+    names = _shown([contract.endpoints[-1] for contract in chats])
+    example = next((name for name in names if names.count(name) == 1), None)
+    advice = f'Pick one, such as with SpaceClient(endpoint="{example}") or --endpoint {example}.'
+    raise ContractNotMet(
+        f"The Space has {len(chats)} chats, {' and '.join(names) or 'without names'}",
+        advice="Ask its author to name them, each in its own way." if example is None else advice,
+        missing=("endpoint",),
+        found=names,
+    )
 
 
 def _named(found: Sequence[Contract], endpoint: str) -> Contract:
-    for contract in found:
-        if endpoint in contract.endpoints:
-            return contract
+    # The same two steps may be found by their names and by their shape.
+    chats = {contract.fn_index: contract for contract in reversed(found) if endpoint in contract.endpoints}
+    if chats:
+        return _only([*chats.values()])
     names = _shown([name for contract in found for name in contract.endpoints])
     raise ContractNotMet(
         f"The Space answers at {', '.join(names)}, and endpoint= asks for another",
@@ -94,9 +106,12 @@ def _nothing_known(config: Config) -> ContractNotMet:
     missing = tuple(name for name in (SUBMIT, ANSWER) if name not in named)
     public = [one for one in named.values() if one.is_documented and not one.is_private][:_MOST_NAMES]
     functions = ", ".join(map(_described, public)) or "no public endpoints"
+    whole = next((one for one in config.endpoints if answers_alone(one)), None)
+    chat = "" if whole is None else f", and a chat answered by one function, {label(whole.name) or 'unnamed'}"
+    private = ", and functions kept from programs" if any(one.is_private for one in config.endpoints) else ""
     return ContractNotMet(
         f"The Space has no gr.ChatInterface, {' and '.join(f'no {name}' for name in missing)};"
-        f" it has {functions}",
+        f" it has {functions}{chat}{private}",
         missing=missing,
         found=_shown([one.name for one in public]),
     )

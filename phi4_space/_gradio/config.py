@@ -73,6 +73,7 @@ class Slot:
         minimum: The least that its component takes, of a number.
         maximum: The most that its component takes, of a number.
         is_visible: Whether the page shows it.
+        is_secret: Whether the page hides what is written in it, as in a box for a password.
     """
 
     kind: str
@@ -84,6 +85,7 @@ class Slot:
     minimum: float | None = None
     maximum: float | None = None
     is_visible: bool = True
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Endpoint:
         inputs: What it takes, in order.
         outputs: What it returns, in order.
         trigger_id: The page's component whose event calls it, if one does.
+        has_visible_trigger: Whether the page shows that component.
         is_queued: Whether it waits in the queue.
         is_generator: Whether it returns its outputs piece by piece.
         is_private: Whether the app's author keeps it from programs.
@@ -108,6 +111,7 @@ class Endpoint:
     inputs: tuple[Slot, ...]
     outputs: tuple[Slot, ...]
     trigger_id: int | None = None
+    has_visible_trigger: bool = False
     is_queued: bool = False
     is_generator: bool = False
     is_private: bool = False
@@ -195,6 +199,7 @@ def _slot(component: _Component) -> Slot:
         minimum=_number(props.get("minimum")),
         maximum=_number(props.get("maximum")),
         is_visible=props.get("visible", True) is True,
+        is_secret=props.get("type") == "password",
     )
 
 
@@ -220,12 +225,14 @@ def _endpoint(dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
     has_none = dependency.api_name in {False, "false"}
     name = dependency.api_name if isinstance(dependency.api_name, str) and not has_none else ""
     name = name if label(name) == name else ""  # it goes into messages
+    trigger_id = _trigger(dependency)
     return Endpoint(
         name,
         dependency.id,
         inputs=tuple(slots.get(number, unknown) for number in dependency.inputs),
         outputs=tuple(slots.get(number, unknown) for number in dependency.outputs),
-        trigger_id=_trigger(dependency),
+        trigger_id=trigger_id,
+        has_visible_trigger=trigger_id in slots and slots[trigger_id].is_visible,
         is_queued=dependency.queue is True,
         is_generator=dependency.types.generator,
         is_private=has_none or dependency.api_visibility == "private",

@@ -61,6 +61,18 @@ class _Unread(NamedTuple):
 _Part = str | ReplyFile | _Unread
 
 
+def count_questions(chat: Sequence[object]) -> int:
+    """How many entries of a Chatbot's value are the user's."""
+    count = 0
+    for entry in chat:
+        match entry:
+            case {"role": "user"}:
+                count += 1
+            case [question, _] if question is not None:
+                count += 1
+    return count
+
+
 def answer_in_chat(chat: Sequence[object]) -> Content:
     """The answer in a Chatbot's value: all that stands behind the last question.
 
@@ -181,8 +193,13 @@ def _file(value: object) -> Iterator[ReplyFile]:
         case _:
             return
     if path and len(path) <= _LONGEST_PATH:
-        last = _SEPARATORS.split(path)[-1]
-        yield ReplyFile(path, label(_word(name)) or label(last) or "file", label(_word(mime_type)))
+        yield ReplyFile(path, _name(_word(name)) or _name(path) or "file", label(_word(mime_type)))
+
+
+def _name(path: str | None) -> str | None:
+    """A file's name: the last part of a path, fit to be shown and to be written under."""
+    name = label(_SEPARATORS.split(path or "")[-1])
+    return None if name in {".", ".."} else name
 
 
 def _word(value: object) -> str | None:

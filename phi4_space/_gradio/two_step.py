@@ -8,26 +8,29 @@ default, unless its label says that it is an option.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 from phi4_space._address import PUBLIC_SPACE
 from phi4_space._errors import ContractNotMet, UnexpectedAnswer
 from phi4_space._gradio.additional_inputs import AdditionalInputs, to_additional_inputs
 from phi4_space._gradio.box import MULTIMODAL, TEXT, Box
+from phi4_space._gradio.chain import Chains, to_chains
 from phi4_space._gradio.config import Config, Endpoint, Slot
 from phi4_space._gradio.contract import Call, Reading, Submission, Wanted
-from phi4_space._gradio.messages import answer_in_chat
+from phi4_space._gradio.messages import Content, answer_in_chat, count_questions
 from phi4_space._net.error_mapping import label
 from phi4_space._status import Takes
 
 SUBMIT = "process_message"
 ANSWER = "bot_response"
 _CHAT = "chatbot"
-_LONGEST_CHAIN = 5  # functions between a question and its answer
-_MOST_CHATS = 4  # in an error
+_MOST_LABELS = 4  # of components, in an error
+_MOST_STEPS = 8  # in an error
+_NUMBERED = re.compile(r"_\d+")
+"""What Gradio puts behind a name that another function has."""
 # The public Space's numbers, as public clients have them fixed; used for it alone, and only when its
 # endpoints carry no names.
 _PUBLIC_NUMBERS = {SUBMIT: 10, ANSWER: 11}
@@ -80,9 +83,19 @@ class TwoStep:
         return self._call(self.submit, own, submission.options)
 
     def pending(self, submission: Submission, outputs: Sequence[Any] | None) -> list[Any]:
-        """The chat with the turn in it, as the first step returned it."""
-        del submission  # it stands in the outputs
-        return self._chat_in(self.submit, outputs or ())
+        """The chat with the turn in it, as the first step returned it.
+
+        A Space that refuses a question may return the chat as it was; its last answer would be read again.
+        """
+        chat, history = self._chat_in(self.submit, outputs or ()), _to_chat(submission.history)
+        count = count_questions(chat)
+        is_same = count <= count_questions(history) and _words(chat) == _words(history)
+        if not count or is_same:
+            raise UnexpectedAnswer(
+                f"{_named(self.submit)} filed no question in the chat",
+                advice="The Space may refuse such questions, and say so on its page alone.",
+            )
+        return chat
 
     def ask(self, pending: list[Any], options: Mapping[str, object]) -> Call:
         """Has the turn answered."""
@@ -91,6 +104,9 @@ class TwoStep:
     def read(self, outputs: Sequence[Any]) -> Reading:
         """The answer is what stands behind the last question; the chat goes back with the next turn."""
         chat = self._chat_in(self.answer, outputs)
+        if chat and not count_questions(chat):
+            # Which of its entries are new, nothing says.
+            raise UnexpectedAnswer(f"{_named(self.answer)} returned a chat without the question")
         content = answer_in_chat(chat)
         return Reading(
             content.text, chat, thoughts=content.thoughts, files=content.files, is_whole=content.is_whole
@@ -109,7 +125,7 @@ class TwoStep:
                 chat = value.get("value") if isinstance(value, dict) else value
                 if isinstance(chat, list):
                     return chat
-        raise UnexpectedAnswer(f"{endpoint.name or 'A function of the Space'} returned no chat")
+        raise UnexpectedAnswer(f"{_named(endpoint)} returned no chat")
 
 
 def find_named_steps(config: Config, wanted: Wanted) -> list[TwoStep]:
@@ -120,57 +136,67 @@ def find_named_steps(config: Config, wanted: Wanted) -> list[TwoStep]:
         wanted: What the client asks for.
 
     Raises:
-        ContractNotMet: They take or return something else.
+        ContractNotMet: They take or return something else, or are not all that answers.
     """
-    named = config.named()
+    named, chains = config.named(), to_chains(config.endpoints)
     if SUBMIT in named and ANSWER in named:
-        return [_to_named_steps(named[SUBMIT], named[ANSWER])]
+        return [_to_named_steps(named[SUBMIT], named[ANSWER], chains)]
     numbered = {endpoint.fn_index: endpoint for endpoint in config.endpoints}
     if PUBLIC_SPACE in {wanted.space, config.space_id} and numbered.keys() >= set(_PUBLIC_NUMBERS.values()):
         submit, answer = (replace(numbered[number], name=name) for name, number in _PUBLIC_NUMBERS.items())
-        return [_to_named_steps(submit, answer)]
+        return [_to_named_steps(submit, answer, chains)]
     return []
 
 
 def find_two_step(config: Config, wanted: Wanted) -> list[TwoStep]:
     """Finds two functions of that shape in a Space's /config, whatever their names.
 
-    A button and a box that start the same two make one of them, unless the second is asked for by name.
+    A button and a box that start the same two make one of them, unless the second is asked for by name. The
+    same are functions of one name, but for the number that Gradio puts behind it, with the same inputs.
 
     Args:
         config: What the Space says of itself.
         wanted: What the client asks for.
 
     Raises:
-        ContractNotMet: There are two that share several Chatbots.
+        ContractNotMet: There are two that share several Chatbots, that have no box that is certainly the
+            question's, or that are not all that answers.
     """
     found: dict[object, TwoStep] = {}
-    for submit, answer in _pairs(config):
-        if not wanted.may_use(submit, answer):
+    chains = to_chains(config.endpoints)
+    for submit, answer in _pairs(config, chains):
+        # Of several chats on a page, one may be asked that fits.
+        is_other = wanted.endpoint not in {None, submit.name, answer.name}
+        if not wanted.may_use(submit, answer) or (is_other and _misfit(submit, answer, chains)):
             continue
-        steps = _to_two_step(submit, answer)
+        steps = _to_two_step(submit, answer, chains)
         is_named = wanted.endpoint in {name for name in steps.endpoints if name}
-        key = (steps.box.number, steps.chat.number)
+        taken = tuple(slot.number for slot in answer.inputs)
+        key = (steps.box.number, steps.chat.number, _NUMBERED.sub("", answer.name), taken)
         if key not in found or is_named:
             found[key] = steps
     return [*found.values()]
 
 
-def _pairs(config: Config) -> list[tuple[Endpoint, Endpoint]]:
+def answers_alone(endpoint: Endpoint) -> bool:
+    """Whether a function takes a question and a Chatbot, and writes there: it may be all that answers."""
+    return bool(_chat_boxes(endpoint) and _written(endpoint))
+
+
+def _pairs(config: Config, chains: Chains) -> list[tuple[Endpoint, Endpoint]]:
     """Each function that answers, with the nearest before it that files a question; nearest pairs first.
 
     One for each function that files, and chat: a page may have any number of functions behind it.
     """
-    numbered = {endpoint.fn_index: endpoint for endpoint in config.endpoints}
-    boxes = {number: box for number, one in numbered.items() if (box := _chat_box(one)) is not None}
-    written = {number: _written(numbered[number]) for number in boxes}
+    boxes = {number: boxes for number, one in chains.numbered.items() if (boxes := _chat_boxes(one))}
+    written = {number: _written(chains.numbered[number]) for number in boxes}
     pairs: dict[object, tuple[int, Endpoint, Endpoint]] = {}
     for answer in config.endpoints:
         taken = {slot.number for slot in answer.inputs}
         kept = taken & {slot.number for slot in answer.outputs}
-        for distance, submit in enumerate(_before(answer, numbered)):
+        for distance, submit in enumerate(chains.before(answer)):
             chats = kept & written.get(submit.fn_index, {}).keys()
-            if chats and boxes[submit.fn_index].number not in taken:
+            if chats and not taken.issuperset(boxes[submit.fn_index]):
                 key = (submit.fn_index, frozenset(chats))
                 if key not in pairs or pairs[key][0] > distance:
                     pairs[key] = distance, submit, answer
@@ -178,18 +204,10 @@ def _pairs(config: Config) -> list[tuple[Endpoint, Endpoint]]:
     return [(submit, answer) for _, submit, answer in sorted(pairs.values(), key=lambda pair: pair[0])]
 
 
-def _before(endpoint: Endpoint, numbered: Mapping[int, Endpoint]) -> Iterator[Endpoint]:
-    """The functions behind which one is called, the nearest first."""
-    for _ in range(_LONGEST_CHAIN):
-        earlier = None if endpoint.after is None else numbered.get(endpoint.after)
-        if earlier is None:
-            return
-        yield (endpoint := earlier)
-
-
-def _chat_box(submit: Endpoint) -> Slot | None:
-    """Where the question is written, of a function that takes the chat as well."""
-    return _box(submit) if any(slot.kind == _CHAT for slot in submit.inputs) else None
+def _chat_boxes(submit: Endpoint) -> list[int | None]:
+    """Where the question may be written, of a function that takes the chat as well."""
+    takes_chat = any(slot.kind == _CHAT for slot in submit.inputs)
+    return [slot.number for slot in _boxes(submit)] if takes_chat else []
 
 
 def _written(submit: Endpoint) -> dict[int | None, Slot]:
@@ -197,14 +215,24 @@ def _written(submit: Endpoint) -> dict[int | None, Slot]:
     return {slot.number: slot for slot in submit.outputs if slot.kind == _CHAT}
 
 
-def _box(submit: Endpoint) -> Slot | None:
-    """Where the question is written: a box that takes files as well, or else the one that starts it all."""
-    multimodal = (slot for slot in submit.inputs if slot.kind == MULTIMODAL)
-    texts = [slot for slot in submit.inputs if slot.kind == TEXT]
-    started = (slot for slot in texts if slot.number == submit.trigger_id)
-    options = {slot.number for slot in to_additional_inputs(texts).options.values()}
-    others = (slot for slot in texts if slot.number not in options)
-    return next(chain(multimodal, started, others), None)
+def _boxes(submit: Endpoint) -> list[Slot]:
+    """Where the question may be written: in a box that takes files as well, or else in one for text."""
+    multimodal = [slot for slot in submit.inputs if slot.kind == MULTIMODAL]
+    texts = [slot for slot in submit.inputs if slot.kind == TEXT and not slot.is_secret]
+    options = {slot.number for slot in to_additional_inputs(texts).options.values()} - {submit.trigger_id}
+    boxes = multimodal or [slot for slot in texts if slot.number not in options]
+    return [*{slot.number: slot for slot in boxes}.values()]
+
+
+def _boxes_for(submit: Endpoint, answer: Endpoint) -> list[Slot]:
+    """The same, but the one alone that starts it all or is emptied by it, if there is one."""
+    taken, emptied = ({slot.number for slot in slots} for slots in (answer.inputs, submit.outputs))
+    boxes = [slot for slot in _boxes(submit) if slot.number not in taken]
+    started = {submit.trigger_id}
+    for marks in (started & emptied, started | emptied):
+        if len(marked := [slot for slot in boxes if slot.number in marks]) == 1:
+            return marked
+    return boxes
 
 
 def _shared(submit: Endpoint, answer: Endpoint) -> list[Slot]:
@@ -213,7 +241,7 @@ def _shared(submit: Endpoint, answer: Endpoint) -> list[Slot]:
     return [slot for number, slot in _written(submit).items() if number in kept]
 
 
-def _to_named_steps(submit: Endpoint, answer: Endpoint) -> TwoStep:
+def _to_named_steps(submit: Endpoint, answer: Endpoint, chains: Chains) -> TwoStep:
     wants = [
         (submit, "takes", submit.inputs, (_CHAT, MULTIMODAL)),
         (submit, "returns", submit.outputs, (_CHAT,)),
@@ -226,21 +254,62 @@ def _to_named_steps(submit: Endpoint, answer: Endpoint) -> TwoStep:
             raise ContractNotMet(
                 f"{endpoint.name} {does} no {' and no '.join(lacking)}", missing=(endpoint.name,)
             )
-    return _to_two_step(submit, answer)
+    return _to_two_step(submit, answer, chains)
 
 
-def _to_two_step(submit: Endpoint, answer: Endpoint) -> TwoStep:
-    chats, box = _shared(submit, answer), _box(submit)
-    if len(chats) == 1 and box is not None:
-        own = {chats[0].number, box.number}
-        others = [slot for slot in (*submit.inputs, *answer.inputs) if slot.number not in own]
-        return TwoStep(submit, answer, Box(box), chats[0], to_additional_inputs(others))
+def _to_two_step(submit: Endpoint, answer: Endpoint, chains: Chains) -> TwoStep:
+    if (misfit := _misfit(submit, answer, chains)) is not None:
+        raise misfit
+    (chat,), (box,) = _shared(submit, answer), _boxes_for(submit, answer)
+    inputs = [
+        slot for slot in (*submit.inputs, *answer.inputs) if slot.number not in {chat.number, box.number}
+    ]
+    return TwoStep(submit, answer, Box(box), chat, to_additional_inputs(inputs))
+
+
+def _misfit(submit: Endpoint, answer: Endpoint, chains: Chains) -> ContractNotMet | None:
+    """Why the two do not answer a question, if they do not."""
+    chats, boxes = _shared(submit, answer), _boxes_for(submit, answer)
     names = tuple(filter(None, (label(endpoint.name) for endpoint in (submit, answer))))
-    what = "do not write in the same Chatbot"
-    if chats:
-        labels = " and ".join(repr(chat.label or f"chatbot {chat.number}") for chat in chats[:_MOST_CHATS])
-        what = f"share {len(chats)} Chatbots, {labels}, and in which the answer is cannot be told"
-    raise ContractNotMet(f"{' and '.join(names)} {what}", missing=names)
+    what = None
+    if not chats:
+        what = f"{' and '.join(names)} do not write in the same Chatbot"
+    elif len(chats) > 1:
+        what = (
+            f"{' and '.join(names)} share {len(chats)} Chatbots, {_labels(chats)}, and in which the answer is"
+        )
+        what += " cannot be told"
+    elif len(boxes) != 1:
+        what = f"{_named(submit)} takes {len(boxes)} boxes, {_labels(boxes)}, and in which the question goes"
+        what += " cannot be told"
+    elif others := chains.with_part_in(submit, answer, boxes[0]):
+        return _too_many_steps([submit, answer, *others], missing=names)
+    return None if what is None else ContractNotMet(what, missing=names)
+
+
+def _too_many_steps(steps: Sequence[Endpoint], *, missing: tuple[str, ...]) -> ContractNotMet:
+    """The error for a page whose answer is the work of more functions than two."""
+    names = [_named(one) for one in sorted(steps, key=lambda one: one.fn_index)]
+    more = ["..."] if len(names) > _MOST_STEPS else []
+    return ContractNotMet(
+        f"The Space answers in {len(names)} steps, {', '.join([*names[:_MOST_STEPS], *more])};"
+        " this client runs two",
+        advice="Ask its author for a gr.ChatInterface, or for one function that does what follows the first.",
+        missing=missing,
+    )
+
+
+def _labels(slots: Sequence[Slot]) -> str:
+    return " and ".join(repr(slot.label or f"{slot.kind} {slot.number}") for slot in slots[:_MOST_LABELS])
+
+
+def _named(endpoint: Endpoint) -> str:
+    return label(endpoint.name) or "a function without a name"
+
+
+def _words(chat: Sequence[object]) -> Content:
+    """What stands behind the last question, but for files, which move."""
+    return replace(answer_in_chat(chat), files=())
 
 
 def _to_chat(history: object) -> list[Any]:

@@ -30,7 +30,7 @@ def to_prepared(
         new_turns: The turns that are new.
         request: What is asked for.
         style: How several turns become one prompt.
-        prefix: What stands before each prompt.
+        prefix: What stands before each prompt, and before each user's turn where turns keep their roles.
     """
     writer = _Writer(tuple(history), tuple(new_turns), request, style, prefix)
     return PreparedTurn(
@@ -98,7 +98,7 @@ class _Writer:
             unique.setdefault(file.digest, file)
         numbers = {digest: number for number, digest in enumerate(unique)}
         body = to_chat_body(
-            [one.turn for one in turns],
+            [self._prefixed(one.turn) for one in turns],
             [(file.kind, numbers[file.digest]) for file in _files(turns)],
             tools=self.request.tools,
             tool_choice=self.request.tool_choice,
@@ -109,6 +109,13 @@ class _Writer:
 
     def _turns(self, *, remembered: bool) -> tuple[LoadedTurn, ...]:
         return self.new_turns if remembered else (*self.history, *self.new_turns)
+
+    def _prefixed(self, turn: Turn) -> Turn:
+        """A user's turn with the prefix before its text; media that stand before that stay there."""
+        if turn.role != "user":
+            return turn
+        offsets = tuple(at and at + len(self.prefix) for at in turn.offsets)
+        return replace(turn, text=self.prefix + turn.text, offsets=offsets)
 
     def _verbatim(self, prompt: str) -> Payload:
         return Payload(self.prefix + prompt, _files(self.new_turns))

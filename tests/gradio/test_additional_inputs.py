@@ -53,7 +53,10 @@ def test_labels_that_say_what_an_option_is(label: str, name: str | None) -> None
     [
         (TOKENS, Slot("number", number=9, label="Max tokens")),
         (Slot("textbox", number=9, label="Temperature"), Slot("slider", number=8, label="System prompt")),
-        (Slot("slider", number=9, label="Seed"), Slot("checkbox", number=8, label="Randomize seed")),
+        *(
+            (Slot("slider", number=9, label="Seed"), Slot("checkbox", number=8, label=switch))
+            for switch in ("Randomize seed", "Use random seed", "Random seed?", "Use a randomized seed")
+        ),
         (Slot("state", number=9, label="Seed"), Slot("chatbot", number=8, label="Seed"), Slot("unknown")),
     ],
 )
@@ -103,10 +106,13 @@ def test_an_unknown_label_names_those_that_there_are() -> None:
     """Labels are exact; of two inputs with the same, neither can be meant."""
     inputs = to_additional_inputs([SYSTEM, SEARCH, NUMBER, Slot("number", number=9, label="Patience")])
 
-    for name in ("web search", "Patience", ""):
-        with pytest.raises(InvalidOption) as refused:
+    for name in ("web search", ""):
+        with pytest.raises(InvalidOption, match="has no additional input labelled") as refused:
             inputs.with_values({name: True})
         assert refused.value.advice == "It has 'System prompt', 'Web search'."
+    with pytest.raises(InvalidOption, match="has 2 additional inputs labelled 'Patience'") as refused:
+        inputs.with_values({"Patience": 1})
+    assert refused.value.advice == "It has 'System prompt', 'Web search' that can be told apart."
     with pytest.raises(InvalidOption, match="It has none"):
         refuse_extra({"Web search": True})
 
@@ -119,3 +125,24 @@ def test_a_number_is_a_number(value: object) -> None:
     with pytest.raises(InvalidOption, match="Max new tokens is a number from 1 to 2048, not 2049"):
         to_additional_inputs([TOKENS]).with_values({"Max new tokens": 2049})
     assert to_additional_inputs([NUMBER]).with_values({"Patience": -5}).values == {4: -5}
+
+
+FILE = {"path": "/up/0", "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize("value", [None, FILE, {"video": FILE}, [FILE, FILE]])
+def test_a_file_is_one_on_the_space(value: object) -> None:
+    """As an upload returns it; several where an input takes several; or none."""
+    picture = Slot("image", number=5, label="Picture")
+
+    assert to_additional_inputs([picture]).with_values({"Picture": value}).values == {5: value}
+
+
+@pytest.mark.parametrize("value", ["cat.png", 7, {}, {"path": 7}, [], ["cat.png"], [{"path": None}]])
+def test_what_is_no_file_is_refused(value: object) -> None:
+    """Before anything is sent, with what helps."""
+    inputs = to_additional_inputs([Slot("image", number=5, label="Picture")])
+
+    with pytest.raises(InvalidOption, match="Picture is a file on the Space") as refused:
+        inputs.with_values({"Picture": value})
+    assert "SpaceClient.upload" in refused.value.advice

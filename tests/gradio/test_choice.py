@@ -22,7 +22,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 @pytest.fixture(autouse=True)
 def two_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that a second contract takes."""
-    monkeypatch.setattr(choice, "CONTRACTS", (find_one_step, find_named_steps))
+    monkeypatch.setattr(choice, "CONTRACTS", ((find_one_step,), (find_named_steps,)))
 
 
 def space(*texts: str) -> ScriptedSpace:
@@ -108,11 +108,11 @@ def test_another_contracts_history_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     both = [*config()["dependencies"], *one_step_config()["dependencies"]]
     parts = [*config()["components"], *one_step_config()["components"]]
     server = ScriptedSpace(config=config(dependencies=both, components=parts))
-    monkeypatch.setattr(choice, "CONTRACTS", (find_named_steps,))
+    monkeypatch.setattr(choice, "CONTRACTS", ((find_named_steps,),))
     chat = client(server).conversation()
     chat.reply("I like blue.")
 
-    monkeypatch.setattr(choice, "CONTRACTS", (find_one_step, find_named_steps))
+    monkeypatch.setattr(choice, "CONTRACTS", ((find_one_step,), (find_named_steps,)))
     server.script["data"] = [events(ESTIMATION, STARTS, answered("Blue."))]
     p4.Conversation.from_json(chat.to_json(), space=client(server)).reply("What do I like?")
 

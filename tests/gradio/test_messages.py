@@ -84,6 +84,9 @@ def test_a_file_in_an_entry(content: object) -> None:
     ("file", "read"),
     [
         ({"path": RED, "orig_name": "a\n b.png", "mime_type": 7}, ReplyFile(RED, "a b.png")),
+        ({"path": RED, "orig_name": "../../etc/a\x07.png"}, ReplyFile(RED, "a.png")),
+        ({"path": RED, "orig_name": "C:\\temp\\a.png"}, ReplyFile(RED, "a.png")),
+        ({"path": RED, "orig_name": "/etc/.."}, ReplyFile(RED, "red.png")),
         ({"path": "https://x/y/"}, ReplyFile("https://x/y/", "file")),
         ({"path": r"C:\tmp\a.wav"}, ReplyFile(r"C:\tmp\a.wav", "a.wav")),
     ],

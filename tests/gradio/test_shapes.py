@@ -46,7 +46,6 @@ def contract(gradio: str, app: str, **wanted: Any) -> Contract:
         ("images", TwoStep, ("add_message", "bot"), None, ("image",), ()),
         ("tuples", TwoStep, ("add_message", "bot"), 1, None, ()),
         ("button", TwoStep, ("add_message", "bot"), 1, None, ()),
-        ("in_between", TwoStep, ("add_message", "answer"), 1, None, ()),
     ],
 )
 def test_each_shape_is_found(
@@ -74,6 +73,7 @@ def test_each_shape_is_found(
         ("private", MISSING),
         ("private_steps", MISSING),
         ("form", MISSING),
+        ("in_between", "The Space answers in 3 steps, add_message, answer, tidy; this client runs two"),
         ("two_boards", "add_message and bot share 2 Chatbots, 'Board 1' and 'Board 2'"),
         ("named_boards", "process_message and bot_response share 2 Chatbots"),
         ("no_board", "process_message returns no chatbot"),
@@ -86,7 +86,7 @@ def test_what_cannot_be_asked_is_refused(gradio: str, app: str, word: str) -> No
         contract(gradio, app)
 
     assert "uplicate" not in str(refused.value)
-    assert ("phi4 serve" in refused.value.advice) != (app == "tabs")
+    assert ("phi4 serve" in refused.value.advice) != (app in {"tabs", "in_between"})
 
 
 @gradios
@@ -199,13 +199,23 @@ def test_chats_without_names_cannot_be_picked() -> None:
         choose(to_config(config), space="owner/name")
 
 
-def test_many_functions_behind_one_are_one_contract() -> None:
+def test_many_functions_behind_one_are_no_contract() -> None:
     """However many there are, and however much each takes; the time that it takes grows with the page."""
     config = json.loads(json.dumps(CONFIGS[SIX]["steps"]))
     submit, answer, *_ = config["dependencies"]
     submit["inputs"] *= 2_000
     more = [{**answer, "id": number, "api_name": f"bot_{number}"} for number in range(1_000, 5_000)]
     config["dependencies"] = [submit, answer, *more]
+
+    with pytest.raises(ContractNotMet, match=r"in 4002 steps, add_message, bot, .*bot_1005, \.\.\.; this"):
+        choose(to_config(config), space="owner/name")
+
+
+def test_many_functions_of_one_number_are_read_once() -> None:
+    """Functions whose numbers are not unique do not multiply along a chain."""
+    config = json.loads(json.dumps(CONFIGS[SIX]["steps"]))
+    submit, answer, *_ = config["dependencies"]
+    config["dependencies"] = [submit, answer, *[{**answer, "trigger_after": 1}] * 3_000]
 
     assert choose(to_config(config), space="owner/name").endpoints == ("add_message", "bot")
 

@@ -332,6 +332,44 @@ def test_an_answer_without_a_chat_is_an_error(data: list[Any]) -> None:
         contract().read(data)
 
 
+ANSWERED = [*CHAT, {"role": "assistant", "content": "Hello."}]
+
+
+@pytest.mark.parametrize(
+    ("history", "filed"),
+    [
+        (ANSWERED, ANSWERED),
+        ([*CHAT, *ANSWERED], ANSWERED),
+        ([["hi", "Hello."]], [["hi", "Hello."]]),
+        (None, []),
+        (None, [ANSWERED[1]]),
+        (None, [[None, "Hello."]]),
+    ],
+)
+def test_a_question_that_was_not_filed_is_an_error(history: Any, filed: list[Any]) -> None:
+    """The last answer is not read again, whatever a Space says of the question on its page."""
+    with pytest.raises(UnexpectedAnswer, match="process_message filed no question in the chat") as failure:
+        contract().pending(Submission("hi", history=history), [filed])
+
+    assert "refuse such questions" in failure.value.advice
+
+
+@pytest.mark.parametrize(
+    "filed",
+    [[*ANSWERED, *CHAT], CHAT, [*ANSWERED, *ANSWERED], [*CHAT, {"role": "assistant", "content": "..."}]],
+)
+def test_a_chat_may_be_cut_or_begin_the_answer(filed: list[Any]) -> None:
+    """A Space may forget the first turns, and write a status where the answer will be."""
+    assert contract().pending(Submission("hi", history=ANSWERED), [filed]) == filed
+
+
+def test_a_chat_without_questions_is_not_read() -> None:
+    """Which of its entries are the answer is not known; an empty one is no answer yet."""
+    with pytest.raises(UnexpectedAnswer, match="bot_response returned a chat without the question"):
+        contract().read([[ANSWERED[1], ANSWERED[1]]])
+    assert contract().read([[]]).text is None
+
+
 @pytest.mark.parametrize("name", ["a\nb", "<b>bot</b>", "\x1b[2J", "x" * 101, " "])
 def test_a_name_that_is_not_fit_to_be_shown_is_none(name: str) -> None:
     """A function's name stands in errors, and in what the doctor prints."""

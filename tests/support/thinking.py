@@ -83,7 +83,7 @@ def thinking_space(monkeypatch: pytest.MonkeyPatch, *jobs: Any) -> ScriptedSpace
         monkeypatch: Adds the contract until the test's end.
         *jobs: What `thinks` returned, or any other answer to a request for the queue.
     """
-    monkeypatch.setattr(choice, "CONTRACTS", (find_thinking, *choice.CONTRACTS))
+    monkeypatch.setattr(choice, "CONTRACTS", ((find_thinking,), *choice.CONTRACTS))
     return ScriptedSpace({"data": [*jobs]}, config=config(components=COMPONENTS, dependencies=[DEPENDENCY]))
 
 
