@@ -97,6 +97,7 @@ def plain(weights: Weights, asked: Question, **options: Any) -> list[int]:
     inputs: dict[str, Any] = {"input_ids": torch.tensor([asked.prompt.ids])}
     if asked.prompt.images:
         pixels = to_pixels([image.data for image in asked.prompt.images], weights.images, torch.float32)
+        assert pixels is not None
         inputs |= {
             "image_pixel_values": pixels.values,
             "image_sizes": pixels.sizes,

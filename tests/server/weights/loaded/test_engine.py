@@ -15,7 +15,7 @@ from tiny_answers import endless, plain, png, question, text_of, wav, whole
 
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import End, ModelBusy, ModelFailed
-from phi4_server.weights import batch
+from phi4_server.weights import batch, pixels
 from phi4_server.weights.engine import Engine
 from phi4_server.weights.loaded import Weights
 from phi4_server.weights.question import Question
@@ -283,7 +283,7 @@ def test_files_become_tensors_when_their_turn_comes(
     """A chat that waits holds its PNGs alone, and of one that was left no more images are read."""
     read: list[bytes] = []
     row = endless_engine.prepare(question(weights, "Which?", [png(), png(seed=1), png(seed=2)]))
-    kept = batch.to_pixels
+    kept = pixels.to_pixels
 
     def to_pixels(pngs: Iterator[bytes], *rest: Any) -> Any:
         def leave() -> Iterator[bytes]:

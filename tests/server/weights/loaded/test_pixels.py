@@ -83,6 +83,7 @@ def test_the_same_as_upstream(upstream: Any) -> None:
     theirs = upstream([torch.from_numpy(image).permute(2, 0, 1) for image in decoded])
     ours = to_pixels(pngs, FORM, torch.float32)
 
+    assert ours is not None
     assert [count_tokens(lay_out(*size, FORM), FORM) for size in SIZES] == theirs["num_img_tokens"]
     assert torch.equal(ours.mask, theirs["image_attention_mask"])
     assert torch.equal(ours.sizes, theirs["image_sizes"])
@@ -93,4 +94,7 @@ def test_pixels_have_the_models_type() -> None:
     """So that no more memory is held than is needed."""
     import torch  # noqa: PLC0415  not everywhere
 
-    assert to_pixels([tiny_answers.png().data], FORM, torch.bfloat16).values.dtype == torch.bfloat16
+    pixels = to_pixels([tiny_answers.png().data], FORM, torch.bfloat16)
+
+    assert pixels is not None
+    assert pixels.values.dtype == torch.bfloat16

@@ -64,6 +64,7 @@ def forked(weights: Weights) -> zero_gpu.Answer:
             while (piece := _received(ours)) is not None:
                 if isinstance(piece, Exception):
                     raise piece
+                assert isinstance(piece, str | End)
                 yield piece
         except GeneratorExit:
             stop.set()
