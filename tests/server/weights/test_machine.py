@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import sys
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_what_is_refused_at_once(
     for name in ("torch", "transformers", "peft", "accelerate"):
         monkeypatch.setitem(sys.modules, name, sys)
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
-    monkeypatch.setattr(machine.importlib.metadata, "version", lambda _: "2.13.0+cpu")
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.13.0+cpu")
     monkeypatch.setattr(machine, "_torch", lambda: pytest.fail("torch was imported"))
     monkeypatch.setattr(sys, "platform", "linux")
 
