@@ -30,7 +30,7 @@ def test_a_signal_that_got_lost(number: signal.Signals, monkeypatch: pytest.Monk
     """What swallowed it, such as an import, does not keep the server from stopping; handlers are put back."""
     ending, before = Ending(), signal.getsignal(number)
     monkeypatch.setattr(ending, "by_force", lambda _: None)
-    with pytest.raises(KeyboardInterrupt), ending.on_signals():
+    with pytest.raises(KeyboardInterrupt), ending.on_signals():  # noqa: PT012  what comes before must not raise
         ending.check()
         with suppress(KeyboardInterrupt):
             signal.raise_signal(number)
