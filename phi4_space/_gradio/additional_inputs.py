@@ -162,7 +162,7 @@ def _checked(slot: Slot, name: str, value: object) -> object:
     if slot.kind in _FILES and value is not None and not _is_of_files(value):
         raise InvalidOption(
             f"{strip_markup(name)} is a file on the Space",
-            advice="Give what SpaceClient.upload returns for it.",
+            advice="Give what SpaceClient.aupload returns for it, one of its list.",
         )
     return value
 

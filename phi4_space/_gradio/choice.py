@@ -53,9 +53,11 @@ def choose(
         InvalidOption: There is no such additional input, or not with this value.
     """
     wanted = Wanted(space=space, endpoint=endpoint)
-    groups, unfit = [], []
+    groups: list[list[Contract]] = []
+    unfit: list[ContractNotMet] = []
     for kinds in CONTRACTS:
-        groups.append(group := [])
+        group: list[Contract] = []
+        groups.append(group)
         for find in kinds:
             try:
                 group.extend(find(config, wanted))

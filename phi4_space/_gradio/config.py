@@ -226,13 +226,14 @@ def _endpoint(dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
     name = dependency.api_name if isinstance(dependency.api_name, str) and not has_none else ""
     name = name if label(name) == name else ""  # it goes into messages
     trigger_id = _trigger(dependency)
+    trigger = None if trigger_id is None else slots.get(trigger_id)
     return Endpoint(
         name,
         dependency.id,
         inputs=tuple(slots.get(number, unknown) for number in dependency.inputs),
         outputs=tuple(slots.get(number, unknown) for number in dependency.outputs),
         trigger_id=trigger_id,
-        has_visible_trigger=trigger_id in slots and slots[trigger_id].is_visible,
+        has_visible_trigger=trigger is not None and trigger.is_visible,
         is_queued=dependency.queue is True,
         is_generator=dependency.types.generator,
         is_private=has_none or dependency.api_visibility == "private",

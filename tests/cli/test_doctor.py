@@ -76,6 +76,14 @@ def test_one_that_is_down() -> None:
             "chat (gr.ChatInterface): text alone; takes no options",
         ),
         (
+            Takes(contract="two steps", max_files=0, extra_inputs=("Web search", "Model")),
+            "chat (two steps): text alone; takes no options; extra inputs 'Web search', 'Model'",
+        ),
+        (
+            Takes(contract="two steps", max_files=0, extra_inputs=tuple("abcdefghijkl")),
+            f"chat (two steps): text alone; takes no options; extra inputs {str([*'abcdefghij'])[1:-1]}, ...",
+        ),
+        (
             Takes(contract="whole chats", max_files=8, file_types=(".WAV", "video"), roles=True),
             "chat (whole chats): audio; up to 8 files; takes system",
         ),

@@ -145,4 +145,4 @@ def test_what_is_no_file_is_refused(value: object) -> None:
 
     with pytest.raises(InvalidOption, match="Picture is a file on the Space") as refused:
         inputs.with_values({"Picture": value})
-    assert "SpaceClient.upload" in refused.value.advice
+    assert "SpaceClient.aupload" in refused.value.advice

@@ -75,6 +75,25 @@ def test_each_turn_says_everything() -> None:
     assert len(second[1]) == 1
 
 
+def test_a_prefix_stands_before_each_users_text() -> None:
+    """Behind media that stand before the text, and before those within it; other roles have none."""
+    server = space("one", "two")
+    chat = client(server, prompt_prefix="@phi4 ").conversation(system="Be kind.")
+    picture = p4.Media(PNG)
+
+    chat.reply("look", media=[picture])
+    chat.reply(p4.Turn.of("user", "this ", picture, "one"))
+
+    _, (body, _) = (call["data"] for call in server.bodies("join"))
+    image = {"type": "image", "file": 0}
+    assert [message["content"] for message in body["messages"]] == [
+        "Be kind.",
+        [image, {"type": "text", "text": "@phi4 look"}],
+        "one",
+        [{"type": "text", "text": "@phi4 this "}, image, {"type": "text", "text": "one"}],
+    ]
+
+
 def test_a_conversation_goes_on_by_another_contract() -> None:
     """One that was saved on a Space with the public contract is said whole to this one."""
     first = ScriptedSpace()
