@@ -26,23 +26,32 @@ from fastapi import FastAPI
 from gradio.context import Context
 
 LOGIN = ("ada", "lovelace")
+_LOOK_EVERY = 0.02
+"""Seconds between two looks at a queue. Gradio 6 looks each millisecond, and two dozen apps that nobody
+asks would take a core and a half from the tests."""
 
 
 def launched(app: Callable[[], gr.Blocks], **options: Any) -> str:
     """Gradio's own way."""
-    _, url, _ = app().launch(prevent_thread_lock=True, quiet=True, server_port=_free_port(), **options)
+    page, port = _rested(app()), _free_port()
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, server_port=port, **options)
     return str(url)
 
 
 def mounted(app: Callable[[], gr.Blocks]) -> str:
     """In a web application of the author's, under a path."""
     port = _free_port()
-    site = gr.mount_gradio_app(FastAPI(), app(), path="/chat")
+    site = gr.mount_gradio_app(FastAPI(), _rested(app()), path="/chat")
     server = uvicorn.Server(uvicorn.Config(site, port=port, log_level="warning"))
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
         time.sleep(0.01)
     return f"http://127.0.0.1:{port}/chat/"
+
+
+def _rested(app: gr.Blocks) -> gr.Blocks:
+    app._queue.sleep_when_free = _LOOK_EVERY
+    return app
 
 
 def _free_port() -> int:
