@@ -231,9 +231,3 @@ def test_the_chat_space_takes_what_its_page_says(tmp_path: Path) -> None:
     assert last.text == "turn 2, 0 files, 'Be brief.', 64, 0"
     assert takes is not None
     assert takes.names == ("system", "temperature", "max_tokens")
-
-
-def test_the_app_for_the_hub_is_a_space(app_for_the_hub: Server) -> None:
-    """Served as the Hub serves it, it answers."""
-    with SpaceClient(app_for_the_hub.url("local URL:")) as space:
-        assert "offline model" in space.reply("Who are you?").text

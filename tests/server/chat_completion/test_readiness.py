@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -102,9 +103,10 @@ async def test_its_status_stands_in_the_config() -> None:
 
 @pytest.mark.loopback
 @pytest.mark.parametrize("endpoint", ["chat_completion", "process_message"])
-def test_a_client_sees_it(endpoint: str, gradio_python: str) -> None:
+def test_a_client_sees_it(endpoint: str, gradio_python: str, tmp_path: Path) -> None:
     """The status tells what is loading, a turn yields progress and then the answer, over both contracts."""
-    command = [gradio_python, LOADING, "8", "--port", "0", "--with-parent"]
+    weights = tmp_path / "weights"
+    command = [gradio_python, LOADING, str(weights), "--port", "0", "--with-parent"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(  # noqa: S603  a program of this folder
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -115,7 +117,11 @@ def test_a_client_sees_it(endpoint: str, gradio_python: str) -> None:
         says = httpx.get(f"{url}/config", trust_env=False).text
         with p4.SpaceClient(url, endpoint=endpoint) as space:
             loading = space.status().loading
-            events = [*space.stream("hi")]
+            events = []
+            for event in space.stream("hi"):
+                events.append(event)
+                if isinstance(event, p4.Progress):
+                    weights.touch()
             status = space.status()
         ready = process.stdout.readline()
         process.stdin.close()
@@ -124,7 +130,7 @@ def test_a_client_sees_it(endpoint: str, gradio_python: str) -> None:
     reported = [event for event in events if isinstance(event, p4.Progress)]
     assert reported
     assert {event.description for event in reported} == {"Loading the weights"}
-    assert all(event.fraction is not None and 0 < event.fraction < 1 for event in reported)
+    assert {event.fraction for event in reported} == {0.5}
     assert isinstance(events[-1], p4.Reply)
     assert events[-1].text == "ready"
     assert loading == ("Loading the weights" if endpoint == "chat_completion" else None)  # the other is mute
