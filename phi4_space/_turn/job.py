@@ -85,7 +85,7 @@ class JobReader:
         yield from self._grow(reading)
         self.end = reading
         if not reading.is_whole:
-            yield [Notice(f"{_UNREAD.capitalize()} is missing here: look at the Space's page", "warning")]
+            yield [Notice(f"The answer holds {_UNREAD}: look at the Space's page", "warning")]
         yield self._answer.close()
 
 
