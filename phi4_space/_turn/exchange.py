@@ -178,13 +178,11 @@ class Exchange:
         connections = server.connections
         event_id = await run_within(session.post(self._pending, options))
         if self._state.is_known and server.connections > connections:
-            is_same = False
             try:
                 await self._check_start()
-                is_same = True
-            finally:
-                if not is_same:
-                    await session.cancel(event_id)
+            except BaseException:
+                await session.cancel(event_id)
+                raise
         return event_id
 
     async def _check_start(self) -> None:
