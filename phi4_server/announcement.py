@@ -44,7 +44,7 @@ class Announcement:
         """
         self._url = url
         if not self._loads:
-            self._say(*notes, self._ready())
+            self._say_ready(notes)
             return
         loading = [] if self._is_ready() else [f"{self._model.name} is loading; its page is at {url}"]
         self._say(*notes, *loading)
@@ -59,11 +59,11 @@ class Announcement:
         if not self._has_page.is_set():
             self._report(Progress("Starting the page"))
         self._has_page.wait()
-        self._say(self._ready())
+        self._say_ready()
 
-    def _ready(self) -> str:
+    def _say_ready(self, notes: Sequence[str] = ()) -> None:
         self.is_done = True
-        return f"{self._model.name} is ready at {self._url}"
+        self._say(*notes, f"{self._model.name} is ready at {self._url}")
 
     def _is_ready(self) -> bool:
         try:
