@@ -12,7 +12,7 @@ from phi4_server.chat_completion.surrogates import SurrogateJoiner
 from phi4_server.model import ChatModel, ChatRequest, End, Progress, progress_of
 
 _LOOK_EVERY_S = 0.5
-_TELL_EVERY_S = 3.0
+_REPORT_EVERY_S = 3.0
 """Clients take a thousand reports in a turn, and eleven gigabytes may take half an hour."""
 
 
@@ -73,10 +73,10 @@ class Responder:
 
     def _wait(self) -> Generator[str | Progress]:
         """Waits until the model is ready."""
-        shown, next_time = None, time.monotonic()
+        reported, next_time = None, time.monotonic()
         while (progress := progress_of(self.model)) is not None:
-            if progress != shown and time.monotonic() >= next_time:
-                shown, next_time = progress, time.monotonic() + _TELL_EVERY_S
+            if progress != reported and time.monotonic() >= next_time:
+                reported, next_time = progress, time.monotonic() + _REPORT_EVERY_S
                 yield progress
             else:
                 yield ""

@@ -139,9 +139,9 @@ def _refused(problem: Exception, name: str, mask: Mask) -> DeployFailed | None:
 def _answered(problem: Exception, status: int, doing: str, mask: Mask) -> DeployFailed:
     answer = _FAILS if status >= _SERVER_ERROR else _ANSWERS.get(status, _UNKNOWN)
     words = _short(mask.over(str(getattr(problem, "server_message", None) or "")))
-    told = f"; it says: {words}" if words else ""
+    details = f"; it says: {words}" if words else ""
     return DeployFailed(
-        f"{answer.what} ({status}, while {doing}){told}",
+        f"{answer.what} ({status}, while {doing}){details}",
         answer.advice,
         reason=answer.reason,
         status=status,

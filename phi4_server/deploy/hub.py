@@ -69,7 +69,7 @@ class Hub:
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         self._library = huggingface_hub
         url = endpoint or os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
-        self.endpoint, password = _shown(url)
+        self.endpoint, password = _without_password(url)
         self.token = _checked(huggingface_hub.get_token())
         self.mask = Mask([self.token, *password, *secrets])
         self._api: Any = huggingface_hub.HfApi(endpoint=url, token=self.token)
@@ -280,11 +280,11 @@ def _checked(token: str | None) -> str:
     return token
 
 
-def _shown(url: str) -> tuple[str, Iterable[str]]:
+def _without_password(url: str) -> tuple[str, Iterable[str]]:
     """A URL as it may be shown, and the password that it holds, if it does."""
     parts = urlsplit(url)
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    return shown, [parts.password] if parts.password else []
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return bare, [parts.password] if parts.password else []
 
 
 def known_hardware() -> list[str]:

@@ -213,6 +213,6 @@ def _is_up(runtime: Runtime, wanted: Wanted) -> bool:
 
 def _failure(runtime: Runtime) -> DeployFailed:
     what = _FAILED[runtime.stage]
-    told = f": {' '.join(runtime.error.split())[:_LONGEST_LINE]}" if runtime.error else ""
+    reason = f": {' '.join(runtime.error.split())[:_LONGEST_LINE]}" if runtime.error else ""
     advice = "Its settings page can start it." if runtime.stage in {"STOPPED", "PAUSED"} else ""
-    return DeployFailed(f"{what} ({runtime.stage}){told}", advice, reason="build")
+    return DeployFailed(f"{what} ({runtime.stage}){reason}", advice, reason="build")

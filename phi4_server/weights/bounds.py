@@ -9,7 +9,7 @@ from typing import Any
 from phi4_server.model import ModelFailed
 
 _MUCH = 2**24
-_SHOWN = 40
+_LONGEST_VALUE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def check(where: str, values: Mapping[str, Any], bounds: Bounds) -> None:
     for key, bound in bounds.items():
         found, value = _value(values, key.split("."))
         if found and not bound.holds(value):
-            raise ModelFailed(f"{where}: {key} must be {bound}, not {_shown(value)}")
+            raise ModelFailed(f"{where}: {key} must be {bound}, not {_shortened(value)}")
 
 
 def _value(values: Mapping[str, Any], keys: list[str]) -> tuple[bool, Any]:
@@ -179,6 +179,6 @@ def _value(values: Mapping[str, Any], keys: list[str]) -> tuple[bool, Any]:
     return True, value
 
 
-def _shown(value: object) -> str:
+def _shortened(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

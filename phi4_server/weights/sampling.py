@@ -79,12 +79,12 @@ def _check(name: str, value: float) -> None:
     least, most = _BOUNDS[name]
     if not least <= value <= most or (name == "top_p" and not value):
         above = "more than" if name == "top_p" else "at least"
-        raise ValueError(f"{name} must be {above} {least:g} and at most {most:g}, not {_shown(value)}.")
+        raise ValueError(f"{name} must be {above} {least:g} and at most {most:g}, not {_written(value)}.")
     if name in _WHOLE and not float(value).is_integer():
         raise ValueError(f"{name} must be a whole number, not {value:g}.")
 
 
-def _shown(value: float) -> str:
+def _written(value: float) -> str:
     try:
         return f"{value:g}"
     except OverflowError:  # a whole number can be larger than what a float holds

@@ -47,7 +47,7 @@ _MOST_UNASKED = 1024
 """Tokens of an answer whose length nobody has set: the GPU is asked for all the time that they may take."""
 _RESERVE_S = 4.0
 """How long before the end of its time an answer is ended, so that it ends as one."""
-_SHOWN_EVERY_S = 5.0
+_REPORT_EVERY_S = 5.0
 
 _log = logging.getLogger(__name__)
 _engines: dict[int, Engine] = {}
@@ -191,11 +191,11 @@ class _Log:
     """The Space's log, in which a line stays: not every percent is worth one."""
 
     def __init__(self) -> None:
-        self._shown = -math.inf
+        self._reported = -math.inf
 
     def report(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now - self._shown >= _SHOWN_EVERY_S:
-            self._shown = now
+        if now - self._reported >= _REPORT_EVERY_S:
+            self._reported = now
             sys.stdout.write(f"{progress.text}\n")
             sys.stdout.flush()

@@ -67,18 +67,14 @@ def choose(
     if not found:
         # What is there and does not fit says more than what is not there at all.
         raise unfit[0] if unfit else _nothing_known(config)
-    contract = _best(groups) if endpoint is None else _named(found, endpoint)
+    contract = _only(next(filter(None, groups))) if endpoint is None else _named(found, endpoint)
     return contract.with_extra(extra_inputs) if extra_inputs else contract
-
-
-def _best(groups: Sequence[Sequence[Contract]]) -> Contract:
-    return _only(next(filter(None, groups)))
 
 
 def _only(chats: Sequence[Contract]) -> Contract:
     if len(chats) == 1:
         return chats[0]
-    names = _shown([contract.endpoints[-1] for contract in chats])
+    names = _fit_labels([contract.endpoints[-1] for contract in chats])
     example = next((name for name in names if names.count(name) == 1), None)
     advice = f'Pick one, such as with SpaceClient(endpoint="{example}") or --endpoint {example}.'
     raise ContractNotMet(
@@ -94,7 +90,7 @@ def _named(found: Sequence[Contract], endpoint: str) -> Contract:
     chats = {contract.fn_index: contract for contract in reversed(found) if endpoint in contract.endpoints}
     if chats:
         return _only([*chats.values()])
-    names = _shown([name for contract in found for name in contract.endpoints])
+    names = _fit_labels([name for contract in found for name in contract.endpoints])
     raise ContractNotMet(
         f"The Space answers at {', '.join(names)}, and endpoint= asks for another",
         advice="Write endpoint= with one of these, or leave it out.",
@@ -115,7 +111,7 @@ def _nothing_known(config: Config) -> ContractNotMet:
         f"The Space has no gr.ChatInterface, {' and '.join(f'no {name}' for name in missing)};"
         f" it has {functions}{chat}{private}",
         missing=missing,
-        found=_shown([one.name for one in public]),
+        found=_fit_labels([one.name for one in public]),
     )
 
 
@@ -129,6 +125,6 @@ def _kinds(slots: Sequence[Slot]) -> str:
     return ", ".join([*(label(slot.kind) or "?" for slot in slots[:_MOST_SLOTS]), *more]) or "nothing"
 
 
-def _shown(names: Sequence[str]) -> tuple[str, ...]:
+def _fit_labels(names: Sequence[str]) -> tuple[str, ...]:
     """Names, fit to be shown, and no more than that."""
     return tuple(filter(None, map(label, names)))[:_MOST_NAMES]

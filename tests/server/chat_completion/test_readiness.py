@@ -51,7 +51,7 @@ def test_a_model_without_progress_is_ready() -> None:
 def test_who_asks_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress comes before the answer, the same not twice, and empty pieces in which leaving is noticed."""
     monkeypatch.setattr("phi4_server.chat_completion.responder._LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr("phi4_server.chat_completion.responder._TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("phi4_server.chat_completion.responder._REPORT_EVERY_S", 0.0)
     half, most = Progress("Downloading", 0.5), Progress("Loading", 0.9)
 
     pieces = [*Responder(Late(half, half, most), most=100).answer(HI)]
