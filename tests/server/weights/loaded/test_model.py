@@ -170,6 +170,24 @@ def test_whatever_loading_raises_is_a_failure(monkeypatch: pytest.MonkeyPatch) -
     model.close()
 
 
+def test_a_model_that_is_lost_later(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner hears of it, who ends the server, and whoever asks then learns why."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    failures: list[ModelFailed] = []
+    model = WeightsModel(WeightsSettings(model="a/b"), load=lambda *_: weights, on_failure=failures.append)
+
+    def lose(*_: object) -> None:
+        raise ModelFailed("The GPU failed.")
+
+    monkeypatch.setattr(Engine, "_run", lose)
+    with pytest.raises(ModelFailed, match="The GPU failed"):
+        whole([*model.complete(HELLO)])
+    with pytest.raises(ModelFailed, match="The GPU failed"):
+        model.progress()
+    assert [str(failure) for failure in failures] == ["The GPU failed."]
+    model.close()
+
+
 def test_a_closed_model(weights: Weights) -> None:
     """Is asked in vain, with files and without."""
     model = WeightsModel.of(weights)
