@@ -13,12 +13,12 @@ HUB = "https://huggingface.co"
 _PAGE = re.compile(
     r"(?:https?://)?(?:www\.)?(?:huggingface|hf)\.co/(?:spaces/([^/]+/[^/?#]+).*|.*)", re.IGNORECASE
 )
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+"""A name on the Hub, fit to be part of a URL."""
 # Letters of any script, as host names may have; nothing that two URL parsers could read differently.
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 PUBLIC_SPACE = "microsoft/phi-4-multimodal"
 _MAX_LABEL = 63  # of a host name, RFC 1035; the Hub shortens longer ones by a rule of its own
-_LONGEST_NAME = 193  # two names of 96 characters, as the Hub has them
 _SUFFIX = ".hf.space"
 _STATIC = ".static.hf.space"
 _BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.hf\.space(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
@@ -111,7 +111,7 @@ def to_address(space: str) -> Address:
 
 
 def _from_name(name: str) -> Address:
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+    if not NAME.fullmatch(name):
         raise InvalidSpaceName(f"{name!r} is not the name of a Space")
     owner = name.partition("/")[0]
     if "." in owner or owner.lower() == "localhost":

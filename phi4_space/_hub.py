@@ -14,7 +14,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from phi4_space._address import HUB, Address
+from phi4_space._address import HUB, NAME, Address
 from phi4_space._config import USER_AGENT, Settings
 from phi4_space._errors import (
     AuthenticationFailed,
@@ -83,10 +83,15 @@ class SpaceRuntime(BaseModel):
 
 
 class _Space(BaseModel):
-    id: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
-    )  # it becomes part of a URL
+    id: str
     runtime: SpaceRuntime | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _check_id(cls, value: str) -> str:
+        if not NAME.fullmatch(value):
+            raise ValueError("not a name on the Hub")
+        return value
 
 
 class _SpaceHost(BaseModel):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
 
+from phi4_space._address import NAME
 from phi4_space._errors import UnexpectedAnswer
 from phi4_space._net.error_mapping import label, strip_markup
 from phi4_space._net.origin import is_prefix
 
-_SPACE_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-"""A name on the Hub; it becomes part of a URL there."""
 _LARGEST = 2.0**63  # of a number that a component is bounded by
 _MOST_FILE_TYPES = 100
 
@@ -174,7 +172,7 @@ def to_config(body: object) -> Config:
 
 
 def _space_id(name: str | None) -> str | None:
-    return name if name is not None and _SPACE_ID.fullmatch(name) else None
+    return name if name is not None and NAME.fullmatch(name) else None
 
 
 def _prefix(written: str) -> str:
