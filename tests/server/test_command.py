@@ -16,7 +16,7 @@ import pytest
 from servers import ROOT
 
 from phi4_server import embedded_space, running_space
-from phi4_server.__main__ import _notes, main
+from phi4_server.__main__ import _listen, _notes, main
 
 FAULTY = str(ROOT / "tests" / "spaces" / "faulty.py")
 loopback = pytest.mark.loopback
@@ -199,7 +199,7 @@ def test_gradio_missing() -> None:
     """Without Gradio the command says what to install."""
     command = (
         "import sys; sys.modules['gradio'] = None;"
-        "from phi4_server.__main__ import _notes, main; sys.exit(main(['--port=0']))"
+        "from phi4_server.__main__ import _listen, _notes, main; sys.exit(main(['--port=0']))"
     )
     with start(sys.executable, "-c", command) as process:
         output, _ = process.communicate()
@@ -255,6 +255,15 @@ def test_import_is_cheap() -> None:
     with start(sys.executable, "-c", "import phi4_server, sys; sys.exit('gradio' in sys.modules)") as process:
         process.communicate()
     assert process.returncode == 0
+
+
+@loopback
+def test_connections_send_at_once() -> None:
+    """An answer in several writes does not wait for the other side's delayed acknowledgement of the first."""
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @loopback
