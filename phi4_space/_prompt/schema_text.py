@@ -9,6 +9,17 @@ from typing import Any
 _LEADING_KEYWORDS = ("title", "description", "type", "properties", "required")
 _BY_NAME = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _VALUES = {"default", "const", "enum", "examples", "example"}
+_TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_KEYWORDS = frozenset(
+    {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "prefixItems", "properties"}
+)
+
+
+def is_schema(spec: Mapping[str, Any]) -> bool:
+    """Whether a mapping is a JSON Schema by the look of it, and no provider's way to ask for one."""
+    if "type" not in spec:
+        return not _KEYWORDS.isdisjoint(spec)
+    return not isinstance(spec["type"], str) or spec["type"] in _TYPES
 
 
 def normalize_schema(schema: Mapping[str, Any], *, titled: bool = False) -> dict[str, Any]:

@@ -7,6 +7,7 @@ expressions, a value that was made for the purpose may take years to validate.
 from __future__ import annotations
 
 import json
+import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from traceback import walk_stack
@@ -20,6 +21,7 @@ from referencing import Registry
 from phi4_space._errors import shortened
 from phi4_space._json import write
 from phi4_space._limits import Limits
+from phi4_space._prompt.known_properties import KNOWN, with_known
 
 _MAX_VALUES = 20_000  # in a schema
 _MAX_STEPS = 30_000  # each takes some microseconds
@@ -27,6 +29,7 @@ _START_COST = 10  # steps to start with a value
 _ERROR_COST = 5  # steps to make an error
 _ITEMS_PER_STEP = 100  # characters or items that are handled in a step
 _COMPARISONS_PER_STEP = 10  # of two items
+_MAX_NAMES = 20  # of properties, in a message
 # Nested calls. Where Python reaches its recursion limit, a library below jsonschema may fail with something
 # that is not an Exception, so that the limit must never be reached.
 _SPARE_CALLS = 100
@@ -50,12 +53,18 @@ def check_schema(schema: Mapping[str, Any]) -> None:
 
 
 class Validation:
-    """Validates values against JSON Schemas, and gives up when it takes too much work in all."""
+    """Validates values against JSON Schemas, and gives up when it takes too much work in all.
 
-    def __init__(self) -> None:
+    Args:
+        known: Whether an object whose properties are all unknown does not match, where a schema names some.
+    """
+
+    def __init__(self, *, known: bool = False) -> None:
         self._steps_left = _MAX_STEPS
         self._levels = 0
+        self._known = known
         self._counting: dict[type[Validator], type[Validator]] = {}
+        self._validators: dict[int, tuple[Mapping[str, Any], Validator]] = {}
 
     def mismatch(self, schema: Mapping[str, Any], value: Any) -> str | None:
         """Why a JSON value does not match a schema, in at most a paragraph; None if it does.
@@ -72,20 +81,33 @@ class Validation:
         self._levels = _calls_left() // _CALLS_PER_KEYWORD
         try:
             self._spend(_START_COST)
-            # An empty registry: a schema may come from anywhere, and must not make us load a URL.
-            validator = self._counting_validator(schema)(_without_dialects(schema), registry=Registry())
-            worst = best_match(validator.iter_errors(value))
+            worst = best_match(self._validator(schema).iter_errors(value))
         except _TooMuchError:
             return "it is too large to check"
         except (_TooDeepError, RecursionError):
             return "it is nested too deeply to check"
         return worst and f"{shortened(worst.message)} (at {shortened(worst.json_path)})"
 
+    def _validator(self, schema: Mapping[str, Any]) -> Validator:
+        """The validator of a schema, which is made once."""
+        if id(schema) not in self._validators:
+            copied = _without_dialects(schema)
+            marked = with_known(copied) if self._known else copied
+            # An empty registry: a schema may come from anywhere, and must not make us load a URL.
+            validator = self._counting_validator(schema)(marked, registry=Registry())
+            self._validators[id(schema)] = schema, validator
+        return self._validators[id(schema)][1]
+
     def _counting_validator(self, schema: Mapping[str, Any]) -> type[Validator]:
         """The validator class of the schema's dialect, extended to count its steps."""
         validator = _validator_class(schema)
         if validator not in self._counting:
-            counted = {name: self._counted(name, check) for name, check in validator.VALIDATORS.items()}
+            checks = {
+                **validator.VALIDATORS,
+                KNOWN: _check_known,
+                "$ref": _with_known(validator.VALIDATORS["$ref"]),
+            }
+            counted = {name: self._counted(name, check) for name, check in checks.items()}
             self._counting[validator] = extend(validator, counted)  # type: ignore[no-untyped-call]  # the stubs' gap
         return self._counting[validator]
 
@@ -116,6 +138,25 @@ class _TooMuchError(Exception):
 
 class _TooDeepError(Exception):
     """Keywords are nested too deeply."""
+
+
+def _check_known(
+    _validator: Any, names: frozenset[str], value: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    """An error for an object that has properties, and none of those known by name."""
+    if names and value and isinstance(value, dict) and names.isdisjoint(value):
+        shown = ", ".join(sorted(map(repr, names))[:_MAX_NAMES])
+        yield ValidationError(f"{reprlib.repr(value)} has none of the properties {shown}")
+
+
+def _with_known(check_ref: _Keyword) -> _Keyword:
+    """The check of `$ref`, and of `KNOWN` beside it, which dialects up to draft 7 would pass over."""
+
+    def check(validator: Any, reference: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+        yield from check_ref(validator, reference, value, schema) or ()
+        yield from _check_known(validator, schema.get(KNOWN, frozenset()), value, schema)
+
+    return check
 
 
 def _calls_left() -> int:

@@ -83,7 +83,7 @@ class AnswerCheck:
             return Rejection(_RETRY_CALL.format(reply.broken_calls[0].reason), None)
         if request.response_format is None or self._reader is None or reply.tool_calls:
             return None
-        complaint = request.response_format.validation_error(self._reader.text, self._limits)
+        complaint = self._reader.settle(self._limits)
         return None if complaint is None else self._reject_json(complaint)
 
     def close(self) -> list[Event]:
@@ -92,7 +92,7 @@ class AnswerCheck:
             return [*self._held, self.reply]
         if self.reply.tool_calls:
             return [*self._replace(self.reply.text), self.reply]  # words beside a call are not to be JSON
-        return [replace(self.reply, text=self._reader.text)]
+        return [*self._replace(self._reader.text), replace(self.reply, text=self._reader.text)]
 
     def _new_reader(self, text: str = "") -> JsonReader | None:
         """A reader that has read a text, if the answer is to be JSON."""

@@ -10,7 +10,8 @@ from phi4_space._caller import Caller
 from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
-from phi4_space._prompt.json_answer import ResponseFormat, is_schema
+from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.schema_text import is_schema
 from phi4_space._prompt.stop import to_stop
 from phi4_space._sampling import NAMES, to_sampling
 from phi4_space._turns import File, Media, MediaLike, Reply, ToolSpec, Turn

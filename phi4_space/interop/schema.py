@@ -10,7 +10,8 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from phi4_space._errors import InvalidOption
-from phi4_space._prompt.json_answer import ResponseFormat, is_schema
+from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.schema_text import is_schema
 from phi4_space.interop.errors import error_text, short_repr
 
 _VALUES = ("default", "const", "enum", "examples")
