@@ -291,6 +291,46 @@ def test_json_in_an_answer_is_found_in_proportion(form: str) -> None:
     assert_proportional(work, 1_000, 10_000, 100_000)
 
 
+BROKEN_JSON: dict[str, Callable[[int], str]] = {
+    **JSON_ANSWERS,
+    "beginnings of objects": row('{"'),
+    "keys without a value": row('{"a" '),
+    "values without an end": row('{"a":1 '),
+    "lists of objects": row('[{"a":'),
+    "nested, then broken": row('{"a":[', end="x y"),
+    "beginnings in strings": row('{"x":"{"x":1'),
+    "escaped quotes": row('{"x":"{\\"'),
+    "quotes and braces": row('"{'),
+    "closings and beginnings": row('}{"a"'),
+    "fences": row("```"),
+    "fences that stay open": row('```json\n{"a":\n'),
+    "fenced objects": row('```json\n{"a":1}\n```\n'),
+    "small objects": row('{"a":1} '),
+    "small lists": row('[{"a":1}] '),
+    "wrappers": row('{"X":{"Y":1}} '),
+    "empty objects in braces": row("{x: {} "),
+    "a wrapper of many": lambda size: "{" + ",".join(f'"k{n}":{{"b":1}}' for n in range(size // 15)) + "}",
+    "JSON in a string": lambda size: json.dumps('{"a":' * (size // 6)),
+    "thoughts": row('<think>{"a":1}</think>'),
+    "ends of thoughts": row('</think>{"a":1}'),
+    "as deep as may be": row('{"a":' * 90 + "1" + "}" * 90 + " "),
+}
+
+
+@pytest.mark.parametrize("form", BROKEN_JSON)
+def test_an_answer_is_settled_on_in_proportion(form: str) -> None:
+    """Whatever may be the JSON in it, or looks like it, and none of which fits; up to a million letters."""
+    text = BROKEN_JSON[form]
+    wanted = ResponseFormat({"type": ["object", "array"], "required": ["b"], "minItems": 10**9})
+
+    def work(size: int) -> Callable[[], object]:
+        reader = JsonReader(wanted)
+        reader.feed(text(size))
+        return reader.settle
+
+    assert_proportional(work, 10_000, 100_000, 1_000_000)
+
+
 # --- Words of failures ----------------------------------------------------------------------------------
 
 WORDS: dict[str, Callable[[int], str]] = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from phi4_space import InvalidOption, ResponseFormat
 from phi4_space._prompt.json_answer import JsonReader, correct_json
@@ -109,6 +109,174 @@ def test_json_comes_as_it_grows() -> None:
         'slo"}',
         "",
     ]
+
+
+# --- settled on -----------------------------------------------------------------------------------------
+
+
+class Names(BaseModel):
+    """A model whose field must be there."""
+
+    names: list[str]
+
+
+class Lax(BaseModel):
+    """A model that can be made of nothing."""
+
+    names: list[str] = []
+    meta: dict[str, Any] = {}
+
+
+class Book(BaseModel):
+    """A model with a field that schemas have as well."""
+
+    title: str | None = None
+    author: str | None = None
+
+
+class Node(BaseModel):
+    """A model whose parts look like the whole."""
+
+    value: int
+    children: list[Node] = []
+
+
+class Order(BaseModel):
+    """A model that holds others that can be made of nothing."""
+
+    items: list[Book] = Field(default_factory=list)
+
+
+def of(model: type[BaseModel]) -> ResponseFormat:
+    """The format of a model."""
+    return ResponseFormat(model.model_json_schema(), check=model.model_validate)
+
+
+def schema_of(model: type[BaseModel]) -> str:
+    """The schema of a model, as one may repeat it."""
+    return json.dumps(model.model_json_schema())
+
+
+ANN, BOB = '{"names": ["Ann"]}', '{"names": ["Ann", "Bob"]}'
+NAMES, LAX, NODE = of(Names), of(Lax), of(Node)
+
+SEVERAL = [
+    f"Draft: {ANN}. Final: {BOB}",
+    f"{ANN}{BOB}",
+    f"<think>{ANN}</think>{BOB}",
+    f"It is {ANN}, I think.</think>\n\n{BOB}",
+    f'<think>It begins {{"names": [ and so on</think>{BOB}',
+    f'<think>like {{"names": ["a", "b</think>{BOB}',
+    f"<think>```json\n{ANN}\n```</think>{BOB}",
+    f"{BOB}\n<think>Or {ANN}?</think>",
+    f'For example:\n```json\n{{"names": "x"}}\n```\nSo: {BOB}',
+    f"```json\n{BOB}\n```\nas opposed to {ANN}",
+    f"```json\n{ANN}\n```\nrather\n```json\n{BOB}\n```",
+    f'Use {{curly}} braces {{like "this"}}: {BOB} and {{so on}}',
+    f'{{"names": "see {{}} [here] \\"{{\\""}} {BOB}',
+    f'{BOB} {{"other": 1}} {{}}',
+    f"As in [1] and [2]: {BOB} [3]",
+    f'{{"names": ["Ann",]}} oh, I mean {BOB}',
+    f'{BOB} then {{"names": ["Ann", "B',
+    f"[{BOB}]",
+    f"{schema_of(Names)}\n{BOB}",
+    f"{BOB}\n{schema_of(Names)}",
+    json.dumps(BOB),
+]
+
+
+@pytest.mark.parametrize("wanted", [NAMES, LAX])
+@pytest.mark.parametrize("answer", SEVERAL)
+def test_the_last_json_that_fits_is_the_answer(answer: str, wanted: ResponseFormat) -> None:
+    """langchain-google 2002: not the first that looks like JSON; in a fence, if one that fits stands there.
+
+    Drafts, thoughts, examples, prose with braces, the schema itself: whether the schema requires something
+    or all of its properties have defaults.
+    """
+    found = wanted.find(answer)
+
+    assert (found.complaint, json.loads(found.text)) == (None, {"names": ["Ann", "Bob"]})
+
+
+WRAPPED = [
+    (LAX, f'{{"Lax": {ANN}}}', ANN),
+    (LAX, f'{{"properties": {ANN}}}', ANN),
+    (LAX, f'{{"title": "Lax", "type": "object", "properties": {ANN}}}', ANN),
+    (LAX, f'{{"name": "Lax", "arguments": {ANN}}}', ANN),
+    (LAX, f"[{ANN}]", ANN),
+    (LAX, json.dumps({"answer": ANN}), ANN),
+    (LAX, "{}", "{}"),
+    (LAX, "Nothing: {}", "{}"),
+    (of(Book), '{"title": "Book", "type": "object", "properties": {"title": "Dune"}}', '{"title": "Dune"}'),
+    (ResponseFormat(LIST), '{"items": [1]}', "[1]"),
+    (ResponseFormat(LIST), "Here [1, 2] or rather [3]", "[3]"),
+    (ResponseFormat({**CITY, "additionalProperties": True}), '{"city": "Oslo", "x": 1}', None),
+    (ResponseFormat({"type": "object", "additionalProperties": {"type": "integer"}}), '{"x": 1}', None),
+    (ResponseFormat(check=Names.model_validate), f'{{"Names": {ANN}}}', ANN),
+]
+
+
+@pytest.mark.parametrize(("wanted", "answer", "expected"), WRAPPED)
+def test_what_was_asked_for_is_unwrapped(wanted: ResponseFormat, answer: str, expected: str | None) -> None:
+    """llama_index 21024: where one part alone can be meant; JSON that says `{}` is taken at its word."""
+    found = wanted.find(answer)
+
+    assert (found.complaint, json.loads(found.text)) == (None, json.loads(expected or answer))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer", "complaint"),
+    [
+        (LAX, '{"nome": ["Ann"]}', "none of the properties 'meta', 'names'"),
+        (LAX, '{"Lax": {"nome": ["Ann"]}}', "none of the properties"),
+        (LAX, schema_of(Lax), "the JSON Schema itself"),
+        (NAMES, schema_of(Names), "the JSON Schema itself"),
+        (of(Book), schema_of(Book), "the JSON Schema itself"),
+        (LAX, '{"type": "object", "properties": {"names": 5}}', "5 is not of type 'array'"),
+        (LAX, '{"nome": 1} {}', "none of the properties"),
+        (LAX, '{"error": {}}', "none of the properties"),
+        (LAX, "[{}]", "not of type 'object'"),
+        (LAX, f'{{"draft": {ANN}, "final": {BOB}}}', "none of the properties"),
+        (NAMES, f"[{ANN}, {BOB}]", "not of type 'object'"),
+        (LAX, "{'names': ['Ann'], 'meta': {}}", "not JSON"),
+        (LAX, '{"names": ["Ann"] "meta": {}}', "not JSON"),
+        (LAX, '{"names": ["Ann"], "meta": {', "not JSON"),
+        (LAX, '{"text": "code {} here', "not JSON"),
+        (LAX, '"', "not JSON"),
+        (LAX, '"a" "b"', "not JSON"),
+        (LAX, "5", "not JSON"),
+        (NAMES, f'<think>{ANN}</think> {{"nome": 1}}', "'names' is a required property"),
+        (NODE, '{"value": 1, "children": [{"value": 2 "children": []}, {"value": 3}]}', "not JSON"),
+        (NODE, '{"value": 1, "children": [{"value": 2 "children": []}, {"value": 3}]', "not JSON"),
+        (NODE, '{"value": 1, "children": [{"value": 2}, {"val', "not JSON"),
+        (of(Order), '{"items": [{"Book": {"title": "Dune"}}]}', r"'author', 'title' \(at \$.items\[0\]\)"),
+        (ResponseFormat(), "[1]", "not JSON"),
+        (ResponseFormat(), '[{"a": 1}, {"b": 2}]', "not a JSON object"),
+        (ResponseFormat(LIST), '{"a": [1], "b": [2]}', "not of type 'array'"),
+    ],
+)
+def test_what_does_not_fit_is_never_made_to(wanted: ResponseFormat, answer: str, complaint: str) -> None:
+    """ollama-instructor 6: no part of broken JSON, no object of defaults; the complaint says why."""
+    found = wanted.find(answer)
+
+    assert found.text == ""
+    assert re.search(complaint, found.complaint or "")
+
+
+def test_json_in_thoughts_counts_where_there_is_no_other() -> None:
+    """A model that never ends its thoughts, or says nothing else, still has said it."""
+    assert NAMES.find(f"<think>{ANN}").text == NAMES.find(f"<think>{ANN}</think> So.").text == ANN
+
+
+def test_the_reader_settles_on_what_fits() -> None:
+    """What came out as the answer grew was the first; without any that fits it stays."""
+    reader, other = JsonReader(NAMES), JsonReader(NAMES)
+
+    assert [reader.feed(f"{ANN} or rather "), reader.feed(BOB)] == [ANN, ""]
+    assert (reader.settle(), reader.text) == (None, BOB)
+    other.feed('{"nome": 1}')
+    assert "'names' is a required property" in (other.settle() or "")
+    assert other.text == '{"nome": 1}'
 
 
 # --- checked --------------------------------------------------------------------------------------------

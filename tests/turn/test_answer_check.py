@@ -60,6 +60,26 @@ async def test_json_is_asked_for_and_comes_bare() -> None:
     assert [event.text for event in happened] == ['{"city":', ' "Oslo"}', '{"city": "Oslo"}']
 
 
+async def test_a_draft_that_was_shown_is_replaced() -> None:
+    """By the JSON that the answer ends with, as the reply has it; the model is not asked again."""
+    space = ScriptedSpace({"data": [growing('First {"city": "Rome"}', ', no: {"city":', ' "Oslo"}.')]})
+
+    happened = await ask(space, response_format=CITY)
+
+    assert [event.text for event in happened] == ['{"city": "Rome"}', '{"city": "Oslo"}', '{"city": "Oslo"}']
+    assert [type(event) for event in happened] == [p4.Delta, p4.Rewritten, p4.Reply]
+    assert len(prompts(space)) == 1
+
+
+async def test_wrapped_json_is_replaced_by_what_was_asked_for() -> None:
+    """Where the schema would let it pass as an object without any of its properties."""
+    wanted = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+    happened = await ask(answering('{"City": {"city": "Oslo"}}'), response_format=wanted)
+
+    assert screen(happened) == happened[-1].text == '{"city": "Oslo"}'
+
+
 async def test_json_that_does_not_fit_is_asked_for_once_more() -> None:
     """The model is told what was wrong; what was shown of the first answer is taken back."""
     space = answering('{"town": "Oslo"}', '{"city": "Oslo"}')
