@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 _GAP = r"\s*+"
 _STRING_START = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 _STRING = f'{_STRING_START}"'
-_SCALAR = rf'(?:{_STRING}|[^\s\[\]{{}},:"]++)'
+_SCALAR = rf"(?:{_STRING}|-?\d[\w.+\-]*+|true|false|null|NaN|-?Infinity)"
 _KEY = f"{_STRING}{_GAP}:{_GAP}"
 _CUT_STRING = rf"{_STRING_START}\\?\Z"
 # What holds neither an object nor a list, at once; then the next bracket.
@@ -29,7 +29,7 @@ _LATER = {
     "[": re.compile(rf"{_GAP}(?:\]|,{_GAP}(?=[^\s\],]){_TO_BRACKET['[']})", re.DOTALL),
 }
 # What may still become valid at the end of the text.
-_CUT_ITEM = rf"(?:{_CUT_STRING}|{_SCALAR}{_GAP},?{_GAP})?"
+_CUT_ITEM = rf'(?:{_CUT_STRING}|(?:{_STRING}|[^\s\[\]{{}},:"]++){_GAP},?{_GAP})?'
 _CUT = {
     "{": rf"{_MEMBERS}(?:{_CUT_STRING}|{_STRING}{_GAP}(?::{_GAP}{_CUT_ITEM})?)?\Z",
     "[": rf"{_ITEMS}{_CUT_ITEM}\Z",
@@ -39,17 +39,16 @@ _CUT_OFF = {opener: re.compile(rf"{_GAP}(?:,{_GAP})?{rest}", re.DOTALL) for open
 _OBJECT = r'\{(?=\s*+["}])'
 _LIST_OF_OBJECTS = r'\[(?=\s*+\{\s*+["}])'
 _LIST = r'\[(?=\s*+["\[\]{\-\dtfn])'
-_MARKS = (
-    r"(?P<fence>`{3,}+|~{3,}+)(?P<info>\w*+)"
-    r"|<(?P<ends>/?)(?P<thought>(?i:think|thinking|thoughts?|reasoning|reflection|scratchpad))>"
-)
+_THOUGHTS = "(?i:think|thinking|thoughts?|reasoning|reflection|scratchpad)"
+_MARKS = rf"(?P<fence>`{{3,}}+|~{{3,}}+)(?P<info>\w*+)|<(?P<ends>/?)(?P<thought>{_THOUGHTS})>"
+_THOUGHTS_END = re.compile(f"</{_THOUGHTS}>")
 _LANDMARKS = {
     is_list: re.compile(f"(?P<json>{_OBJECT}|{opening})|{_MARKS}")
     for is_list, opening in ((False, _LIST_OF_OBJECTS), (True, _LIST))
 }
 EMPTY = re.compile(r"\{\s*+\}")
 """An object without properties, which prose mentions, and which may pass for anything."""
-_INSIDE = re.compile(r"""(?:[\[{]|["']\s*:|(?:["'\]}\d]|true|false|null)\s*,)\Z""")
+_INSIDE = re.compile(r"""(?:[\[{}\]]|["']\s*:|(?:["'\]}\d]|true|false|null)\s*,)\Z""")
 _CONTEXT = 100  # characters
 _MAX_RUNS = 20_000
 """So often JSON is looked for in one text; the tokens of an answer do not suffice for so much of it."""
@@ -131,6 +130,8 @@ class _Search:
         self._tried: set[int] = set()
         self._runs = 0
         self._is_broken = False
+        self._broken_end = 0
+        self._end = 0
         self._fence = ""
         self._thought: int | None = None  # the number of spans before the thought
         self._answered = 0  # the number of spans before the end of the last thought
@@ -162,6 +163,7 @@ class _Search:
         for span in self._spans[self._answered if self._thought is None else self._thought :]:
             span.is_thought = True
         self._thought, self._answered = None, len(self._spans)
+        self._is_broken = False
 
     def _read(self, start: int) -> int | None:
         """Reads what begins at a bracket, and returns where to go on; None where nothing else can count."""
@@ -174,14 +176,24 @@ class _Search:
         if run.end is not None:
             if not self._is_part(start):
                 self._add(start, run.end, is_complete=True)
+            self._end = run.end
             return run.end
         self._is_broken = True
         self._tried.update(run.brackets)
-        end = None if run.is_cut else self._pairs.ends.get(start)
+        end = None if run.is_cut else self._broken_until(start)
         self._add(start, end or len(self._text), is_complete=False)
         if run.is_cut:
             return None
+        self._broken_end = end or self._broken_end
         return end or start + 1
+
+    def _broken_until(self, start: int) -> int | None:
+        """Where what is broken ends, by its brackets or with the thought that it stands in."""
+        end = self._pairs.ends.get(start)
+        if end is None:
+            return None
+        thought_end = _THOUGHTS_END.search(self._text, start, end)
+        return end if thought_end is None else thought_end.start()
 
     def _add(self, start: int, end: int, *, is_complete: bool) -> None:
         span = JsonSpan(start, end, is_complete, is_fenced=bool(self._fence))
@@ -194,8 +206,8 @@ class _Search:
     def _is_part(self, start: int) -> bool:
         """Whether JSON is part of what is none, by the look of it."""
         if EMPTY.match(self._text, start):
-            return start in self._pairs.inner
-        before = self._text[max(0, start - _CONTEXT) : start].rstrip()
+            return self._pairs.around.get(start, -1) >= self._end
+        before = self._text[max(self._broken_end, start - _CONTEXT) : start].rstrip()
         return self._is_broken and _INSIDE.search(before) is not None
 
     @property
@@ -212,16 +224,16 @@ class _Pairs:
 
     Attributes:
         ends: Just behind where each that is closed is closed.
-        inner: Where empty objects begin that stand within braces.
+        around: For each empty object within braces, where the closest of them begin.
     """
 
     ends: dict[int, int]
-    inner: set[int]
+    around: dict[int, int]
 
     @classmethod
     def of(cls, text: str) -> _Pairs:
         ends: dict[int, int] = {}
-        inner: set[int] = set()
+        around: dict[int, int] = {}
         braces: list[int] = []
         squares: list[int] = []
         for found in _BRACKET.finditer(text):
@@ -231,7 +243,7 @@ class _Pairs:
                 stack.append(at)
             elif bracket not in "}]":
                 if braces:
-                    inner.add(at)
+                    around[at] = braces[-1]
             elif stack:
                 ends[stack.pop()] = at + 1
-        return cls(ends, inner)
+        return cls(ends, around)

@@ -292,7 +292,12 @@ def test_json_in_an_answer_is_found_in_proportion(form: str) -> None:
 
 
 BROKEN_JSON: dict[str, Callable[[int], str]] = {
-    **JSON_ANSWERS,
+    "braces": row("{"),
+    "brackets": row("["),
+    "nested": row('{"a":'),
+    "backslashes": row("\\", front='{"a":"'),
+    "quotes": row('"', front='{"a":'),
+    "keys": row('"a":1,', front="{", end='"a":1}'),
     "beginnings of objects": row('{"'),
     "keys without a value": row('{"a" '),
     "values without an end": row('{"a":1 '),
