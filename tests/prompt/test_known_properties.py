@@ -9,8 +9,11 @@ import pytest
 from phi4_space._prompt.known_properties import known_properties, with_known
 from phi4_space._prompt.validation import Validation
 
-A, B = {"properties": {"a": {}}}, {"properties": {"b": {}}}
-DEFS = {"$defs": {"a": A, "b": B, "any": {"type": "object"}, "word": {"type": "string"}, "x/y": A}}
+A: dict[str, Any] = {"properties": {"a": {}}}
+B: dict[str, Any] = {"properties": {"b": {}}}
+DEFS: dict[str, Any] = {
+    "$defs": {"a": A, "b": B, "any": {"type": "object"}, "word": {"type": "string"}, "x/y": A}
+}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_an_object_of_unknown_properties_does_not_match(
 
 def test_the_message_names_what_is_known() -> None:
     """Some of it, where there is much."""
-    many = {"properties": {f"p{number:02}": {} for number in range(50)}}
+    many: dict[str, Any] = {"properties": {f"p{number:02}": {} for number in range(50)}}
 
     assert Validation(known=True).mismatch(A, {"x": 1}) == "{'x': 1} has none of the properties 'a' (at $)"
     assert (Validation(known=True).mismatch(many, {"x": 1}) or "").endswith("'p18', 'p19' (at $)")
