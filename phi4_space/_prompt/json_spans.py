@@ -130,7 +130,7 @@ class _Search:
         self._tried: set[int] = set()
         self._runs = 0
         self._is_broken = False
-        self._broken_end = 0
+        self._left = 0  # what stands before is whole, or broken and over
         self._end = 0
         self._fence = ""
         self._thought: int | None = None  # the number of spans before the thought
@@ -176,6 +176,7 @@ class _Search:
         if run.end is not None:
             if not self._is_part(start):
                 self._add(start, run.end, is_complete=True)
+                self._left = run.end
             self._end = run.end
             return run.end
         self._is_broken = True
@@ -184,7 +185,7 @@ class _Search:
         self._add(start, end or len(self._text), is_complete=False)
         if run.is_cut:
             return None
-        self._broken_end = end or self._broken_end
+        self._left = end or self._left
         return end or start + 1
 
     def _broken_until(self, start: int) -> int | None:
@@ -207,7 +208,7 @@ class _Search:
         """Whether JSON is part of what is none, by the look of it."""
         if EMPTY.match(self._text, start):
             return self._pairs.around.get(start, -1) >= self._end
-        before = self._text[max(self._broken_end, start - _CONTEXT) : start].rstrip()
+        before = self._text[max(self._left, start - _CONTEXT) : start].rstrip()
         return self._is_broken and _INSIDE.search(before) is not None
 
     @property

@@ -53,6 +53,7 @@ def found(text: str, *, lists: bool = False) -> list[str]:
         (f'He says {{"a}} and {B}', [B]),
         (f'{{"b": "c{A}', [A]),
         (f'{{"b": [1,]}}, {A}', [A]),
+        (f'{{"b": [1,]}} {A} {B}, {A}', [A, B, A]),
         (f'<think>{{"b": [ no</think>{A} {B}', [A, B]),
         (f'It begins with {{"a" and ends. {A}, that is it', [A]),
         ('{"{": []} or {}', ['{"{": []}', "{}"]),
