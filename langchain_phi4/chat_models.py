@@ -27,9 +27,10 @@ from langchain_phi4._output import ReplyCollector
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_openai_tool, to_specs
-from phi4_space.interop import errors_at
+from phi4_space.interop import errors_at, on_asyncio
 
 
+@on_asyncio("astream_events")
 class ChatPhi4(ConfiguredChatModel):
     """Phi-4-multimodal on a Hugging Face Space: text, images and audio in, text and tool calls out.
 

@@ -45,10 +45,12 @@ from llama_index_phi4._structured import (
     with_format,
 )
 from llama_index_phi4._tools import to_choice, to_openai_tool, to_selections, to_specs
+from phi4_space.interop import on_asyncio
 
 _dispatcher = instrumentation.get_dispatcher(__name__)  # type: ignore[attr-defined] # which it re-exports
 
 
+@on_asyncio()
 class Phi4(ConfiguredLLM):
     """Microsoft's Phi-4-multimodal on a Hugging Face Space: text, images and audio in, text out.
 

@@ -12,6 +12,7 @@ from typing import Any, Unpack, cast
 
 from phi4_space._caller import Caller, calling_line
 from phi4_space._sync.bridge import call, iterate
+from phi4_space._sync.loop import require_asyncio
 from phi4_space._sync.task import run_in_task
 from phi4_space._turn.request import Message, Options
 from phi4_space._turns import Event, Reply
@@ -61,6 +62,7 @@ class AskMethods(ABC):
         return call(lambda: self._last(message, options, caller))
 
     async def _last(self, message: Message, options: Options, caller: Caller) -> Reply:
+        require_asyncio()
         async with aclosing(self._turn(message, options, caller)) as events:
             [*_, last] = [event async for event in events]
         return cast("Reply", last)  # as `_turn` promises

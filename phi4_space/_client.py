@@ -29,6 +29,7 @@ from phi4_space._runtime import Environment, Runtime
 from phi4_space._status import Status
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.locks import CrossLoopLock
+from phi4_space._sync.loop import require_asyncio
 from phi4_space._timeouts import Timeouts
 from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refuse_unknown
 from phi4_space._turn.run import TurnRunner
@@ -215,6 +216,7 @@ class SpaceClient(AskMethods):
         Args:
             wake: Seconds to wait for one that sleeps, builds or starts.
         """
+        require_asyncio()
         availability = self._runtime.availability
         if wake:
             async with aclosing(availability.wait_until_up(wake)) as stages:
@@ -232,6 +234,7 @@ class SpaceClient(AskMethods):
         Yields:
             A `Waking` each time it is found not yet up, and its `Status` last, up or not.
         """
+        require_asyncio()
         availability = self._runtime.availability
         patience = self._settings.timeouts.wake if patience is None else patience
         async with aclosing(availability.wait_until_up(patience)) as stages:
@@ -256,6 +259,7 @@ class SpaceClient(AskMethods):
         Args:
             session_hash: An existing session's name; a new one is made when left out.
         """
+        require_asyncio()
         name = session_hash or self._runtime.environment.new_session_hash()
         server = self._runtime.server
         async with server.session(name, await server.instance()) as session:
@@ -263,6 +267,7 @@ class SpaceClient(AskMethods):
 
     async def aupload(self, media: Sequence[MediaLike]) -> list[Mapping[str, Any]]:
         """Uploads media, in one request, and returns them as `Session.predict` takes them."""
+        require_asyncio()
         files, server = await self._runtime.files.read(media), self._runtime.server
         return await server.upload(files, await server.instance())
 
@@ -278,6 +283,7 @@ class SpaceClient(AskMethods):
             InvalidOption: It is no `ReplyFile`.
             Phi4Error: It cannot be read otherwise; the class says why.
         """
+        require_asyncio()
         if not isinstance(file, ReplyFile):
             raise InvalidOption("file is a ReplyFile", advice="Pass one of the reply's files.")
         return await self._runtime.server.read_file(file)
@@ -288,6 +294,7 @@ class SpaceClient(AskMethods):
 
     async def aclose(self) -> None:
         """Closes all connections; the next call opens new ones."""
+        require_asyncio()
         await self._runtime.aclose()
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
-"""How a client is set up: every setting, checked; and the only reader of the environment.
+"""How a client is set up: every setting, checked.
 
-Knows no sockets. Settings are values: comparable, copyable, and picklable once their credentials are out.
+The only reader of the environment, but for what it says of proxies and certificates. Knows no sockets.
+Settings are values: comparable, copyable, and picklable once their credentials are out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 from phi4_space._address import PUBLIC_SPACE, Address, to_address
 from phi4_space._errors import InvalidOption
 from phi4_space._limits import Limits
+from phi4_space._net.proxies import Route, with_scheme
 from phi4_space._net.urls import FetchPolicy
 from phi4_space._prompt.compose import PromptStyle
 from phi4_space._prompt.stop import to_stop
@@ -109,6 +111,14 @@ class Settings:
         """What lets requests to the Hub in, as headers."""
         return () if self.token is None else (("Authorization", _bearer(self.token)),)
 
+    def route(self, url: str) -> Route:
+        """The way to a server: the Space's, or the Hub's.
+
+        What the environment names as a proxy is on another machine, as a rule, and no way to this one.
+        """
+        here = self.address.is_loopback and url == self.address.api_url
+        return Route(url, self.proxy, trust_env=not here)
+
     def secrets(self) -> tuple[SecretStr, ...]:
         """All that nobody is to see."""
         cookies = (SecretStr(value) for value in self.cookies.values())
@@ -162,7 +172,7 @@ def ambient_token() -> SecretStr | None:
 def proxy_secrets(proxy: str | None) -> tuple[SecretStr, ...]:
     """The users and passwords in the URLs of a client's proxy and of the environment's."""
     ambient = (value for name, value in os.environ.items() if name.lower().endswith("_proxy"))
-    found = (_USERINFO.search(url) for url in (proxy or "", *ambient))
+    found = (_USERINFO.search(with_scheme(url)) for url in (proxy or "", *ambient))
     parts = {part for match in found if match is not None for part in match.groups("")}
     return tuple(SecretStr(part) for part in sorted(parts | {unquote(part) for part in parts}) if part)
 

@@ -12,6 +12,7 @@
     │   ├── UnsupportedContent      content that Phi-4 does not accept, such as video or PDF
     │   ├── UrlRefused              a URL that the fetch policy does not allow, or that failed to load
     │   ├── FileTooLarge            a file larger than the Space accepts
+    │   ├── PromptTooLong           a prompt, or a chat, larger than the Space accepts
     │   └── TooManyFiles            more files than one turn may have
     ├── SpaceUnavailable        the Space is not running
     │   ├── SpaceNotFound           there is no such Space, or it is private
@@ -37,7 +38,8 @@
     │   └── LimitExceeded           it sent more than `Limits` allows
     ├── ToolChoiceNotMet        the model did not call the tool that it had to call
     ├── ResponseFormatNotMet    the answer is not the JSON that was asked for
-    └── BlockingCallRefused     a synchronous method was called where it would wait for itself
+    ├── BlockingCallRefused     a synchronous method was called where it would wait for itself
+    └── LoopNotSupported        an asynchronous method was called where asyncio's loop does not run
 
 None of them is a RuntimeError, which frameworks catch for reasons of their own. `OptionIgnored` is a warning,
 and not part of the tree.
@@ -189,10 +191,32 @@ class FileTooLarge(InvalidInput):
     usual_advice = "Send a smaller image or shorter audio, or raise the limit on a Space of your own."
 
     def __init__(
-        self, what: str, *, size: int | None = None, limit: int | None = None, status: int | None = None
+        self,
+        what: str,
+        *,
+        size: int | None = None,
+        limit: int | None = None,
+        advice: str | None = None,
+        status: int | None = None,
     ) -> None:
-        super().__init__(what, status=status)
+        super().__init__(what, advice=advice, status=status)
         self.size = size
+        self.limit = limit
+
+
+class PromptTooLong(InvalidInput):
+    """A prompt, or the chat that is sent with it, is larger than the Space accepts, as the Space says.
+
+    Attributes:
+        limit: The Space's limit in bytes, if known.
+    """
+
+    usual_advice = "Shorten the prompt, or the conversation and the tools that are sent with it."
+
+    def __init__(
+        self, what: str, *, limit: int | None = None, advice: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(what, advice=advice, status=status)
         self.limit = limit
 
 
@@ -209,8 +233,10 @@ class TooManyFiles(InvalidInput):
         "A conversation that has to be sent again has the files of all its turns."
     )
 
-    def __init__(self, what: str, *, count: int | None = None, limit: int | None = None) -> None:
-        super().__init__(what)
+    def __init__(
+        self, what: str, *, count: int | None = None, limit: int | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(what, status=status)
         self.count = count
         self.limit = limit
 
@@ -462,3 +488,12 @@ class BlockingCallRefused(Phi4Error):
     """A synchronous method was called where it would wait for itself."""
 
     usual_advice = "Use the asynchronous methods (areply, astream) there."
+
+
+class LoopNotSupported(Phi4Error):
+    """An asynchronous method was called where asyncio's event loop does not run, as under trio."""
+
+    usual_advice = (
+        'Run it on asyncio: asyncio.run(...), or anyio.run(..., backend="asyncio"). Under trio call the '
+        "synchronous method in a thread: await trio.to_thread.run_sync(space.reply, question)."
+    )

@@ -123,6 +123,7 @@ class Hub:
             headers={"User-Agent": USER_AGENT},
             credentials=settings.hub_credentials(),
             redaction=Redaction(settings.secrets()),
+            route=settings.route(HUB),
             timeouts=settings.timeouts,
             limits=settings.limits,
         )

@@ -6,19 +6,18 @@ import secrets
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
 import httpx
 
+from phi4_space._address import HUB
 from phi4_space._config import Settings
-from phi4_space._errors import InvalidOption
 from phi4_space._gradio.server import GradioServer
 from phi4_space._hub import Hub
-from phi4_space._net.credentials import Proxy, to_jar
-from phi4_space._net.pool import ssl_context
+from phi4_space._net.certificates import no_certificates, ssl_context
+from phi4_space._net.credentials import to_jar
 from phi4_space._turn.availability import Availability
 from phi4_space._turn.files import FileReader
 from phi4_space._turn.run import TurnRunner
@@ -100,19 +99,17 @@ class Runtime:
 
 
 def _open(settings: Settings, environment: Environment, *, to_space: bool) -> httpx.AsyncClient:
-    # What the environment names as a proxy is on another machine, as a rule, and no way to this one.
-    here = to_space and settings.address.is_loopback
-    with suppress(ValueError, ImportError, httpx.InvalidURL):  # whose words repeat parts of the proxy's URL
-        return httpx.AsyncClient(
-            transport=environment.transport,
-            proxy=settings.proxy and Proxy(settings.proxy),
-            trust_env=not here,
-            cookies=to_jar(settings.cookies if to_space else {}),
-            verify=ssl_context(),
-            # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-        )
-    raise InvalidOption(
-        "The proxy cannot be used, whether it was passed or is the environment's",
-        advice="Give a URL such as http://host:8080; for socks5:// install httpx[socks].",
+    url = settings.address.api_url if to_space else HUB
+    route = settings.route(url)
+    if environment.transport is not None:
+        route = replace(route, trust_env=False)
+    return httpx.AsyncClient(
+        transport=environment.transport,
+        proxy=route.proxy(),
+        trust_env=False,  # what the environment says was read already, by `route` and `ssl_context`
+        cookies=to_jar(settings.cookies if to_space else {}),
+        # A client sends nothing but to its one server; see `Host.client`.
+        verify=ssl_context() if url.startswith("https:") else no_certificates(),
+        # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
     )

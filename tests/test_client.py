@@ -577,7 +577,7 @@ def test_a_refusal_of_the_space_in_mid_turn_gives_the_session_up() -> None:
         chat = client(space).conversation()
         await chat.areply("one")
         space.script["join"] = [httpx.Response(413, text="Request Entity Too Large")]
-        with pytest.raises(p4.FileTooLarge):
+        with pytest.raises(p4.PromptTooLong):
             await chat.areply("two")
         return (await chat.areply("three")).sent.prompt
 

@@ -6,13 +6,14 @@ where the Hub cannot be reached, of urllib3 and requests in older versions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from phi4_server.deploy.failure import DeployFailed, Reason, invalid
 from phi4_server.deploy.mask import Mask
+from phi4_server.network_environment import fault_of
+from phi4_server.retry_after import to_seconds
 
 TOKENS = "https://huggingface.co/settings/tokens"
 BILLING = "https://huggingface.co/settings/billing"
@@ -102,6 +103,8 @@ def to_failure(problem: Exception, doing: str, mask: Mask = _PLAIN) -> DeployFai
         return _answered(problem, status, doing, mask)
     if refused := _refused(problem, name, mask):
         return refused
+    if fault := fault_of(problem):
+        return DeployFailed(mask.over(fault), "Set it right, or unset it.", reason="unreachable")
     if isinstance(problem, _SHAPES):
         return DeployFailed(
             f"The Hub answered something else than expected, while {doing} ({name})",
@@ -158,8 +161,7 @@ def _is_no_connection(problem: Exception) -> bool:
 
 
 def _retry_after(problem: Exception) -> float | None:
-    value = str(getattr(problem, "response").headers.get("Retry-After", ""))  # noqa: B009  duck-typed
-    return float(value) if re.fullmatch(r"\d{1,6}", value) else None
+    return to_seconds(str(getattr(problem, "response").headers.get("Retry-After", "")))  # noqa: B009  duck-typed
 
 
 def _short(text: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from phi4_server.model import ModelFailed
+from phi4_server.network_environment import certificates_in_use, fault_of
 from phi4_server.upstream.errors import ErrorReader
 from phi4_server.upstream.events import EventTooLarge, read_events, read_start
 from phi4_server.upstream.settings import UpstreamSettings
@@ -34,17 +38,35 @@ class Connection:
         Args:
             settings: Which engine.
             transport: Carries the requests instead of the network, for tests.
+
+        Raises:
+            ModelFailed: The environment names certificates or a proxy that cannot be used.
         """
         self._address = settings.address
         self._silence = settings.silence
         self.errors = ErrorReader(host=settings.address.host, key=settings.key)
-        self._client = httpx.AsyncClient(
+        try:
+            self._client = self._open(settings, transport)
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as problem:
+            fault = fault_of(problem)
+            if fault is None:
+                raise
+            raise ModelFailed(f"{fault}. Set it right, or unset it.") from None
+
+    def _open(
+        self, settings: UpstreamSettings, transport: httpx.AsyncBaseTransport | None
+    ) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
             auth=_KeyAuth(settings),
             timeout=httpx.Timeout(_CONNECT_S, read=settings.silence, write=_WRITE_S, pool=None),
             limits=httpx.Limits(max_connections=None),  # whoever asks is bounded already
             cookies=_no_cookies(),
             follow_redirects=False,  # they would take the key and the chat to whatever host they name
             trust_env=not settings.address.is_local,
+            # Without TLS no certificate matters, nor that the environment names some.
+            verify=True
+            if settings.address.url.scheme == "https"
+            else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             transport=transport,
         )
 
@@ -105,7 +127,7 @@ class Connection:
         except (httpx.ReadError, httpx.RemoteProtocolError):
             raise self.errors.cut() from None
         except (httpx.HTTPError, httpx.InvalidURL) as problem:  # its text may hold the URL
-            raise self.errors.unreachable(_REASONS.get(type(problem), type(problem).__name__)) from None
+            raise self.errors.unreachable(_reason(problem)) from None
 
 
 _REASONS: dict[type[Exception], str] = {
@@ -113,8 +135,18 @@ _REASONS: dict[type[Exception], str] = {
     httpx.ConnectTimeout: f"no connection within {_CONNECT_S:g} seconds",
     httpx.WriteError: "the connection broke",
     httpx.WriteTimeout: "it reads nothing",
-    httpx.ProxyError: "the proxy of this machine's environment refuses",
+    httpx.ProxyError: "the proxy of this machine's environment makes no connection",
 }
+
+
+def _reason(problem: Exception) -> str:
+    """Why there was no response, in a few words of ours: those of httpx may repeat a URL or a password."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(problem):
+        named = certificates_in_use()
+        return "its certificate is not trusted" + (f" (those of {named} are)" if named else "")
+    reason = _REASONS.get(type(problem), type(problem).__name__)
+    status = re.match(r"[1-5]\d\d\b", str(problem), re.ASCII)  # what a proxy says begins with one
+    return f"{reason} (HTTP {status[0]})" if status else reason
 
 
 def _no_cookies() -> CookieJar:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
 from phi4_server.model import ModelBusy, ModelFailed
+from phi4_server.retry_after import to_seconds
 
 LONGEST_WAIT = 30.0
 """Seconds; who is to wait longer is told so instead."""
@@ -47,7 +46,7 @@ _LASTING: Mapping[int, tuple[type[ValueError], str]] = {
     405: _NOTHING_THERE,
     402: _NO_MONEY,
     429: _NO_MONEY,
-    413: (ValueError, "The request is too large for the engine{code}{words}."),
+    413: (ValueError, "The chat{files} too large for the engine{code}{words}."),
 }
 _LASTING_KINDS: Mapping[int, tuple[type[ValueError], str]] = {
     3: (ModelFailed, "{engine} sends requests elsewhere{code}: see --upstream."),
@@ -150,7 +149,7 @@ class ErrorReader:
         self, status: int | None, said: _Said, *, retry_after: str | None = None, has_files: bool = False
     ) -> UpstreamFailure:
         if status is not None and status in _TEMPORARY and _NO_QUOTA not in said.codes:
-            return self._busy(status, said, _seconds(retry_after))
+            return self._busy(status, said, to_seconds(retry_after))
         return UpstreamFailure(self._lasting(status, said, has_files=has_files))
 
     def _busy(self, status: int, said: _Said, seconds: float | None) -> UpstreamFailure:
@@ -169,7 +168,8 @@ class ErrorReader:
             return ValueError(f"The engine's model does not take these files{words}.")
         code = status or 0  # an error in a stream may come without one
         kind, text = _LASTING.get(code) or _LASTING_KINDS.get(code // 100, _OTHER)
-        return kind(text.format(engine=engine, code=_code(status), words=words))
+        files = " and its files are" if has_files else " is"
+        return kind(text.format(engine=engine, code=_code(status), words=words, files=files))
 
     def _words(self, said: _Said) -> str:
         text = re.sub(r"[\s\x00-\x1f\x7f]+", " ", said.message).strip(" .:")
@@ -233,14 +233,3 @@ def _string(value: object) -> str:
 
 def _is_status(code: object) -> bool:
     return isinstance(code, int) and 400 <= code < 600  # noqa: PLR2004  HTTP's own
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """How long to wait, of a number of seconds or a date; None where it is neither."""
-    text = (retry_after or "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -14,6 +14,7 @@ MAX_EVENT = 2**20
 
 _AS_EVENTS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
 _EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r){2}")
+_KEEP_ALIVE = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 _SEAM = 3  # bytes of an empty line's four that may have come before
 
 
@@ -22,7 +23,9 @@ class EventTooLarge(ValueError):
 
 
 async def read_events(response: httpx.Response) -> AsyncGenerator[str, None]:
-    """Yields the data of each event.
+    """Yields the data of each event that has any, whatever its type, as the WHATWG standard has it.
+
+    Those that only keep the stream open are left out: of white space, or of a type that says so.
 
     Raises:
         EventTooLarge: One is too large.
@@ -32,7 +35,7 @@ async def read_events(response: httpx.Response) -> AsyncGenerator[str, None]:
     source = EventSource(httpx.Response(200, headers=_AS_EVENTS, stream=_Bounded(response)))
     async with aclosing(source.aiter_sse()) as events:
         async for event in events:
-            if event.data:
+            if event.data.strip() and event.event not in _KEEP_ALIVE:
                 yield event.data
 
 
@@ -53,7 +56,7 @@ class _Bounded(httpx.AsyncByteStream):
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size, seam = 0, b""
+        size, seam, after_cr = 0, b"", False
         async for chunk in self._response.aiter_raw():
             window = seam + chunk
             ends = [found.end() for found in _EMPTY_LINE.finditer(window)]
@@ -61,4 +64,7 @@ class _Bounded(httpx.AsyncByteStream):
             if size > MAX_EVENT:
                 raise EventTooLarge
             seam = window[-_SEAM:]
-            yield chunk
+            # After a CR httpx-sse would wait for the next bytes, which may begin with LF, and hold an event.
+            rest = chunk[1:] if after_cr and chunk.startswith(b"\n") else chunk
+            after_cr = chunk.endswith(b"\r") if chunk else after_cr
+            yield rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

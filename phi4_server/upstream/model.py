@@ -52,7 +52,7 @@ class UpstreamModel:
             transport: Carries the requests instead of the network, for tests.
 
         Raises:
-            ModelFailed: The name cannot be found out; the text says what to do.
+            ModelFailed: The name cannot be found out, or no request be made; the text says what to do.
         """
         self._settings = settings
         self._connection = Connection(settings, transport)

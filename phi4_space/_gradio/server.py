@@ -99,6 +99,7 @@ class GradioServer:
             headers=settings.headers(),
             credentials=settings.credentials(),
             redaction=Redaction(settings.secrets()),
+            route=settings.route(settings.address.api_url),
             timeouts=settings.timeouts,
             limits=settings.limits,
         )
@@ -281,7 +282,12 @@ class GradioServer:
         address = await self._find_address(self.settings.address)
         self._find_address = None
         self.settings = replace(self.settings, address=address)
-        self.host = replace(self.host, origin=Origin(address.api_url), headers=self.settings.headers())
+        self.host = replace(
+            self.host,
+            origin=Origin(address.api_url),
+            headers=self.settings.headers(),
+            route=self.settings.route(address.api_url),
+        )
         await self._pool.aclose()
         self._pool = self._new_pool()
 
@@ -309,10 +315,11 @@ class GradioServer:
         form = [("files", (file.name, file.data, file.mime_type)) for file in files]
         with self.host.translate_errors("upload"):
             async with self._pool.borrow() as client:
-                return _paths(
-                    await self.host.ask(client, "POST", f"{config.api_prefix}/upload", files=form),
-                    len(files),
-                )
+                try:
+                    paths = await self.host.ask(client, "POST", f"{config.api_prefix}/upload", files=form)
+                except FileTooLarge as exc:
+                    raise _refused(files, exc) from exc
+                return _paths(paths, len(files))
 
 
 def _check_sizes(files: Sequence[File], config: Config) -> None:
@@ -324,6 +331,19 @@ def _check_sizes(files: Sequence[File], config: Config) -> None:
                 size=len(file.data),
                 limit=limit,
             )
+
+
+def _refused(files: Sequence[File], refusal: FileTooLarge) -> FileTooLarge:
+    """The error for an upload that the Space itself found too large: with what was in it."""
+    size = sum(len(file.data) for file in files)
+    names = f"{files[0].name}, {size:,} bytes" if len(files) == 1 else f"{len(files)} files, {size:,} bytes"
+    return FileTooLarge(
+        f"{refusal.what} ({names})",
+        size=size,
+        limit=refusal.limit,
+        advice=None if len(files) == 1 else f"Send fewer files in a turn. {FileTooLarge.usual_advice}",
+        status=refusal.status,
+    )
 
 
 def _paths(body: object, count: int) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 import httpx
 
-from phi4_space._errors import Phi4Error, StreamLost, UnexpectedAnswer
+from phi4_space._errors import Phi4Error, PromptTooLong, StreamLost, UnexpectedAnswer
 from phi4_space._gradio.config import Config
 from phi4_space._gradio.contract import Call, Contract, Submission
 from phi4_space._gradio.queue import (
@@ -76,6 +76,7 @@ class Session:
         self._client = client
         self._config = instance.config
         self._contract = instance.contract
+        self._has_files = False  # of the turn that was submitted last
         self.session_hash = session_hash
 
     async def predict(
@@ -102,6 +103,7 @@ class Session:
         Returns:
             What `post` takes, unchanged: the chat with the turn in it, as the Space returned it.
         """
+        self._has_files = bool(files)
         submission = Submission(text, files, history, body, options or {})
         call = self._contract.first(submission)
         if call is None:
@@ -196,7 +198,14 @@ class Session:
 
     async def _call(self, path: str, call: Call) -> Any:
         body = call_body(call.fn_index, call.data, self.session_hash, call.trigger_id)
-        return await self._job_host.ask(self._client, "POST", self._path(path), json=body)
+        try:
+            return await self._job_host.ask(self._client, "POST", self._path(path), json=body)
+        except PromptTooLong as exc:
+            if self._has_files:
+                exc.advice = (
+                    f"{exc.advice} Its files are not what is too large: they are on the Space already."
+                )
+            raise
 
     async def _events(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
         reader = QueueReader(event_id, self._host.limits)

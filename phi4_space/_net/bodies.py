@@ -16,7 +16,7 @@ from phi4_space._limits import Limits
 HEADERS = {"Accept-Encoding": "identity"}
 """Headers of each request, so that a response is as large as it looks."""
 _LENGTH = re.compile(r"\d{1,30}", re.ASCII)
-_EVENTS = {"Content-Type": "text/event-stream; charset=utf-8"}
+_EVENTS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
 
 
 async def read_body(response: httpx.Response, limits: Limits) -> bytes:
@@ -39,7 +39,12 @@ async def read_body(response: httpx.Response, limits: Limits) -> bytes:
 
 
 async def read_events(response: httpx.Response, limits: Limits) -> AsyncGenerator[str, None]:
-    """Yields the data of each event of an event stream, which is always UTF-8, whatever the server declares.
+    """Yields the data of each message of an event stream.
+
+    The stream is read as the WHATWG standard has it: always UTF-8, whatever the server declares, with or
+    without a byte order mark; comments, ids and the like are no messages, and neither are events of a type
+    that somebody named, nor one that the stream's end cuts. A message of white space, with which some proxies
+    keep a stream open, is left out as well.
 
     Raises:
         LimitExceeded: A line or an event is larger than allowed; it was not kept.
@@ -50,19 +55,19 @@ async def read_events(response: httpx.Response, limits: Limits) -> AsyncGenerato
     source = EventSource(httpx.Response(200, headers=_EVENTS, stream=_Bounded(response, limits.line)))
     async with aclosing(source.aiter_sse()) as events:
         async for event in events:
-            if event.data:  # an event without data only says when to reconnect
+            if event.event == "message" and event.data.strip():
                 yield event.data
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """The bytes of an event stream, up to the first event that is larger than allowed."""
+    """The bytes of an event stream, up to the first event that is larger than allowed; lines end with LF."""
 
     def __init__(self, response: httpx.Response, limit: int) -> None:
         self._response = response
         self._limit = limit
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = _EventSize()
+        size, line_ends = _EventSize(), _LineEnds()
         async with aclosing(_chunks(self._response)) as chunks:
             async for chunk in chunks:
                 if size.largest(chunk) > self._limit:
@@ -71,7 +76,24 @@ class _Bounded(httpx.AsyncByteStream):
                         which="line",
                         limit=self._limit,
                     )
-                yield chunk
+                yield line_ends.to_lf(chunk)
+
+
+class _LineEnds:
+    """Writes each end of a line as LF as soon as it is there.
+
+    After a CR httpx-sse would wait for the next bytes, since they may begin with LF: of a stream with bare
+    CRs, which the standard allows, each event would come with the one after it.
+    """
+
+    def __init__(self) -> None:
+        self._after_cr = False
+
+    def to_lf(self, chunk: bytes) -> bytes:
+        """The chunk with LF for each CRLF and CR, of which an LF that belongs to the last CR is left out."""
+        rest = chunk[1:] if self._after_cr and chunk.startswith(b"\n") else chunk
+        self._after_cr = chunk.endswith(b"\r") if chunk else self._after_cr
+        return rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 class _EventSize:

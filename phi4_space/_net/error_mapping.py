@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from phi4_space._errors import (
     AuthenticationFailed,
@@ -18,17 +19,23 @@ from phi4_space._errors import (
     LimitExceeded,
     NoGpuAvailable,
     Phi4Error,
+    PromptTooLong,
     QueueFull,
     QuotaExceeded,
     RateLimited,
     SpaceBusy,
     SpaceError,
+    TooManyFiles,
     UnexpectedAnswer,
     UploadLost,
 )
 from phi4_space._json import JSON, parse
 from phi4_space._limits import Limits
+from phi4_space._net.retry_after import to_seconds
 
+Content = Literal["files", "text", "nothing"]
+"""What the body of a request holds."""
+_TOO_LARGE = 413
 _MAX_TEXT = 600
 _MAX_LABEL = 100
 _EDGE = 2_000  # characters that are examined at either end of a longer text
@@ -51,8 +58,8 @@ _QUOTA = re.compile(
     re.IGNORECASE,
 )
 _NO_GPU = re.compile(r"No GPU (?:was|is) (?:currently )?available", re.IGNORECASE)
-_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
-_LIMIT = re.compile(r"maximum allowed size of (\d+) bytes")
+_LIMIT = re.compile(r"maximum allowed size of (\d{1,18}) bytes")
+_MOST_FILES = re.compile(r"Too many files\. Maximum number of files is (\d{1,18})")
 _MIN_WAIT = 1.0  # seconds; ZeroGPU has been seen to say "Try again in 0:00:00"
 
 
@@ -141,7 +148,7 @@ def _wait(text: str) -> float | None:
 
 
 def from_response(  # noqa: PLR0911 - a table of statuses, one row each
-    status: int, body: bytes, headers: Mapping[str, str]
+    status: int, body: bytes, headers: Mapping[str, str], *, sent: Content = "nothing"
 ) -> Phi4Error:
     """The error for an HTTP response other than a success.
 
@@ -149,22 +156,18 @@ def from_response(  # noqa: PLR0911 - a table of statuses, one row each
         status: Its status.
         body: Its body.
         headers: Its headers, names in lower case.
+        sent: What the request's body held.
     """
     payload = _parse_json(body)
     message = _message(payload, body, headers)
-    retry_after = _retry_after(headers)
+    retry_after = to_seconds(headers.get("retry-after", ""))
     match status:
+        case 400 | 413 if (refusal := _too_much(status, message, sent)) is not None:
+            return refusal
         case 401:
             return AuthenticationFailed(f"The server asks for a login: {message}", status=status)
         case 403:
             return AuthenticationFailed(f"The server refused the credentials: {message}", status=status)
-        case 413:
-            limit = _LIMIT.search(message)
-            return FileTooLarge(
-                f"The server refused the file because of its size: {message}",
-                limit=int(limit[1]) if limit else None,
-                status=status,
-            )
         case 429:
             return RateLimited(f"Too many requests: {message}", status=status, retry_after=retry_after)
         case 500 if (failure := _handler_failure(payload)) is not None:
@@ -180,6 +183,23 @@ def from_response(  # noqa: PLR0911 - a table of statuses, one row each
             return UnexpectedAnswer(
                 f"The server answered with HTTP status {status}: {message}", status=status
             )
+
+
+def _too_much(status: int, message: str, sent: Content) -> Phi4Error | None:
+    """The error for a request that was too large, by what was in it; None where that is not what is wrong."""
+    found = (_LIMIT if status == _TOO_LARGE else _MOST_FILES).search(message)
+    limit = int(found[1]) if found else None
+    match status, sent:
+        case 400, "files" if found:
+            return TooManyFiles(f"The server refused the upload: {message}", limit=limit, status=status)
+        case 413, "files":
+            what = f"The server refused the upload because of its size: {message}"
+            return FileTooLarge(what, limit=limit, status=status)
+        case 413, "text":
+            what = f"The server refused the prompt because of its size: {message}"
+            return PromptTooLong(what, limit=limit, status=status)
+        case _:
+            return None
 
 
 def _handler_failure(payload: JSON) -> Phi4Error | None:
@@ -207,8 +227,3 @@ def _parse_json(body: bytes) -> JSON:
         return parse(body, Limits())
     except (ValueError, LimitExceeded):
         return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    return max(_MIN_WAIT, float(value)) if _DIGITS.fullmatch(value) else None

@@ -17,7 +17,7 @@ import anyio
 import httpx
 
 from phi4_space._errors import UrlRefused
-from phi4_space._net.pool import ssl_context
+from phi4_space._net.certificates import ssl_context
 from phi4_space._net.urls import FetchPolicy, Target, check_addresses, to_target
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]

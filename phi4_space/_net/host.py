@@ -20,9 +20,10 @@ from phi4_space._limits import Limits
 from phi4_space._net.bodies import HEADERS, read_body, read_events
 from phi4_space._net.credentials import HeaderAuth
 from phi4_space._net.deadlines import within_request
-from phi4_space._net.error_mapping import strip_markup
+from phi4_space._net.error_mapping import Content, strip_markup
 from phi4_space._net.httpx_errors import ErrorTranslation, check
 from phi4_space._net.origin import Origin
+from phi4_space._net.proxies import Route
 from phi4_space._net.redaction import Redaction
 from phi4_space._timeouts import Timeouts
 
@@ -45,6 +46,7 @@ class Host:
         headers: Headers of each request.
         credentials: Headers with credentials, added to each request as it is sent.
         redaction: Removes credentials from errors.
+        route: The way to it.
         timeouts: How long each request may take.
         limits: How much the server may send.
     """
@@ -54,12 +56,15 @@ class Host:
     headers: Mapping[str, str]
     credentials: Sequence[tuple[str, SecretStr]]
     redaction: Redaction
+    route: Route
     timeouts: Timeouts
     limits: Limits
 
     def translate_errors(self, step: Step) -> ErrorTranslation:
         """Translates, in a `with` block, what is raised while a request is made."""
-        return ErrorTranslation(step, space=self.name, timeouts=self.timeouts, redaction=self.redaction)
+        return ErrorTranslation(
+            step, space=self.name, timeouts=self.timeouts, redaction=self.redaction, route=self.route
+        )
 
     def client(self, open_client: Callable[[], httpx.AsyncClient], *hooks: Hook) -> httpx.AsyncClient:
         """Makes a client that sends nothing to any other server, whoever built the request.
@@ -109,7 +114,8 @@ class Host:
             files=files,
             timeout=to_httpx(self.timeouts, read=self.timeouts.request),
         )
-        response, body = await self._receive(client, request)
+        sent: Content = "files" if files is not None else "nothing" if json is None else "text"
+        response, body = await self._receive(client, request, sent=sent)
         return _from_content(response, body, self.limits)
 
     async def read(self, client: httpx.AsyncClient, path: str) -> bytes:
@@ -165,7 +171,7 @@ class Host:
                 await response.aclose()
 
     async def _receive(
-        self, client: httpx.AsyncClient, request: httpx.Request
+        self, client: httpx.AsyncClient, request: httpx.Request, *, sent: Content = "nothing"
     ) -> tuple[httpx.Response, bytes]:
         with within_request(self.timeouts) as on_chunk_sent:
             response = await self._send(client, request, on_chunk_sent)
@@ -173,7 +179,7 @@ class Host:
                 body = await self._body(response)
             finally:
                 await response.aclose()
-        check(response, body)
+        check(response, body, sent=sent)
         return response, body
 
     async def _send(

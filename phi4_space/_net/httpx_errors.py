@@ -21,9 +21,14 @@ from phi4_space._errors import (
     StreamLost,
     UnexpectedAnswer,
 )
-from phi4_space._net.error_mapping import from_response, strip_markup
+from phi4_space._net import certificates
+from phi4_space._net.error_mapping import Content, from_response, strip_markup
+from phi4_space._net.proxies import NOWHERE, Route
 from phi4_space._net.redaction import Redaction
 from phi4_space._timeouts import Timeouts
+
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 class ErrorTranslation:
@@ -37,13 +42,23 @@ class ErrorTranslation:
         space: The server, as errors name it.
         timeouts: The timeouts that apply to it.
         redaction: Removes credentials from whatever is raised.
+        route: The way to it.
     """
 
-    def __init__(self, step: Step, *, space: str, timeouts: Timeouts, redaction: Redaction) -> None:
+    def __init__(
+        self,
+        step: Step,
+        *,
+        space: str,
+        timeouts: Timeouts,
+        redaction: Redaction,
+        route: Route = NOWHERE,
+    ) -> None:
         self._step = step
         self._space = space
         self._timeouts = timeouts
         self._redaction = redaction
+        self._route = route
 
     def __enter__(self) -> None:
         self._outer = sys.exception()
@@ -59,6 +74,8 @@ class ErrorTranslation:
         if error is None:
             return
         error.locate(step=self._step, space=self._space)
+        if isinstance(exc, _NO_CONNECTION):
+            error.advice = f"{error.advice} {self._route.describe()}".rstrip()
         if error is not exc:
             error.__cause__ = exc
             self._redaction.error(error, outer=self._outer)
@@ -80,9 +97,9 @@ def _translate(  # noqa: C901, PLR0911, PLR0912 - a table of foreign errors, one
         case httpx.TimeoutException():
             return _deadline("request", timeouts, "There was no response")
         case httpx.ProxyError():
-            return ConnectionFailed(
-                f"The proxy refused the connection: {message}", advice="Check the proxy's URL."
-            )
+            return ConnectionFailed(f"The proxy made no connection: {message}")
+        case httpx.ConnectError() if _UNTRUSTED in message:
+            return ConnectionFailed(f"The connection failed: {message}", advice=certificates.advice())
         case httpx.ConnectError():
             return ConnectionFailed(f"The connection failed: {message}")
         case httpx.UnsupportedProtocol() | httpx.InvalidURL():
@@ -120,12 +137,13 @@ def _deadline(which: str, timeouts: Timeouts, what: str) -> DeadlineExceeded:
     return DeadlineExceeded(message, which=which, seconds=seconds)
 
 
-def check(response: httpx.Response, body: bytes = b"") -> None:
+def check(response: httpx.Response, body: bytes = b"", *, sent: Content = "nothing") -> None:
     """Raises the error for a response other than a success.
 
     Args:
         response: The response.
         body: Its body; not needed for a redirect.
+        sent: What the request's body held.
 
     Raises:
         Phi4Error: It is not a success; the class says which failure it is.
@@ -139,4 +157,4 @@ def check(response: httpx.Response, body: bytes = b"") -> None:
             status=response.status_code,
         )
     if not response.is_success:
-        raise from_response(response.status_code, body, response.headers)
+        raise from_response(response.status_code, body, response.headers, sent=sent)

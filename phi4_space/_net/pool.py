@@ -8,23 +8,15 @@ ends: by `asyncio.run`, by a bare `close`, or with the program.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from functools import cache
 
 import httpx
 
 from phi4_space._net.loop_close import close_with_loop
 
 _GRACE = 4.0  # seconds that turns have to cancel their jobs while their loop shuts down
-
-
-@cache
-def ssl_context() -> ssl.SSLContext:
-    """The context that all clients share: creating one takes 20 to 30 ms."""
-    return httpx.create_ssl_context()
 
 
 class _SharedClient:

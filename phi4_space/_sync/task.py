@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
+from phi4_space._sync.loop import require_asyncio
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,11 @@ async def run_in_task(make_generator: Callable[[], AsyncGenerator[T, None]]) -> 
     Args:
         make_generator: Makes the generator. If this one is closed early, that one is closed too, and this one
             waits until it has cleaned up.
+
+    Raises:
+        LoopNotSupported: asyncio's loop does not run here.
     """
+    require_asyncio()
     items: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
 
     async def drain() -> None:

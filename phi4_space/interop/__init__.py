@@ -11,6 +11,7 @@ this.
 | `schema` | what `response_format` is set to: a pydantic class, a JSON Schema, or OpenAI's dicts |
 | `options` | sampling options, stop strings, and arguments that nobody reads |
 | `messages` | roles, and the arguments of tool calls |
+| `loop` | no data: which event loop a framework's class may be used on |
 | `errors` | where in a caller's data something was wrong |
 | `_turn.growth` | where in a text that grew an earlier one ends |
 """
@@ -21,6 +22,7 @@ from phi4_space._turn.growth import end_of
 from phi4_space._turns import Role
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
 from phi4_space.interop.errors import error_text, errors_at, short_repr
+from phi4_space.interop.loop import on_asyncio
 from phi4_space.interop.media import media_from_data, media_from_url
 from phi4_space.interop.messages import read_call_arguments, to_role
 from phi4_space.interop.options import (
@@ -51,6 +53,7 @@ __all__ = [
     "media_from_data",
     "media_from_url",
     "merge_options",
+    "on_asyncio",
     "pydantic_schema",
     "read_call_arguments",
     "read_data_uri",

@@ -26,6 +26,7 @@ KINDS: dict[type[p4.Phi4Error], type[core.LangChainException]] = {
     p4.UnsupportedContent: core.ModelInvalidRequestError,
     p4.UrlRefused: core.ModelInvalidRequestError,
     p4.FileTooLarge: core.ModelInvalidRequestError,
+    p4.PromptTooLong: core.ModelInvalidRequestError,
     p4.TooManyFiles: core.ModelInvalidRequestError,
     p4.SpaceUnavailable: core.ModelAPIError,
     p4.SpaceNotFound: core.ModelNotFoundError,
@@ -52,6 +53,7 @@ KINDS: dict[type[p4.Phi4Error], type[core.LangChainException]] = {
     p4.ResponseFormatNotMet: core.OutputParserException,
     p4.ToolChoiceNotMet: core.OutputParserException,
     p4.BlockingCallRefused: core.ModelError,
+    p4.LoopNotSupported: core.ModelError,
 }
 PUBLIC = [
     thing

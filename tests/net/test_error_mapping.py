@@ -15,15 +15,17 @@ from phi4_space._errors import (
     GpuAborted,
     NoGpuAvailable,
     Phi4Error,
+    PromptTooLong,
     QueueFull,
     QuotaExceeded,
     RateLimited,
     SpaceBusy,
     SpaceError,
+    TooManyFiles,
     UnexpectedAnswer,
     UploadLost,
 )
-from phi4_space._net.error_mapping import from_handler, from_response, strip_markup
+from phi4_space._net.error_mapping import Content, from_handler, from_response, strip_markup
 
 JSON = {"content-type": "application/json"}
 TEXT = {"content-type": "text/plain; charset=utf-8"}
@@ -229,14 +231,7 @@ STATUSES: list[tuple[int, bytes, dict[str, str], type[Phi4Error], str]] = [
         UnexpectedAnswer,
         "404: Repository not found",
     ),
-    (
-        413,
-        b"File size exceeded maximum allowed size of 1024 bytes.",
-        TEXT,
-        FileTooLarge,
-        "size of 1024 bytes",
-    ),
-    (413, b"<html>nginx</html>", HTML, FileTooLarge, "because of its size: a web page"),
+    (413, b"<html>nginx</html>", HTML, UnexpectedAnswer, "413: a web page"),
     (
         422,
         body({"detail": [{"type": "missing", "loc": ["body", "data"], "msg": "Field required"}]}),
@@ -299,26 +294,58 @@ def test_an_http_answer_tells_what_failed(
         "55": 55.0,
         "0": 1.0,
         "": None,
-        "Wed, 21 Oct 2026 07:28:00 GMT": None,
+        "1.5": 1.5,
+        "Wed, 21 Oct 2015 07:28:00 GMT": 1.0,
+        "Fri, 31 Dec 9999 23:59:59 GMT": 1e9,
         "-3": None,
         "\N{ARABIC-INDIC DIGIT ONE}": None,
-        "9" * 400: None,
+        "9" * 400: 1e9,
     }.items(),
 )
 @pytest.mark.parametrize("status", [429, 502, 503])
 def test_retry_after_is_passed_on_in_seconds(status: int, header: str, retry_after: float | None) -> None:
-    """A server's Retry-After is kept where it is a number of seconds, and is never nought."""
+    """A server's Retry-After is kept, be it a number of seconds or a date, and is never nought."""
     assert from_response(status, b"", {"retry-after": header}).retry_after == retry_after
 
 
-def test_a_file_too_large_tells_the_limit() -> None:
-    """The limit is read out of the server's words, where it stands."""
-    limited = from_response(413, b"File size exceeded maximum allowed size of 1024 bytes.", TEXT)
-    unlimited = from_response(413, b"", {})
+def test_an_upload_of_too_many_files_tells_the_limit() -> None:
+    """A server that counts them says how many it takes."""
+    words = b'{"detail":"Too many files. Maximum number of files is 1000."}'
+    error = from_response(400, words, JSON, sent="files")
 
-    assert isinstance(limited, FileTooLarge)
-    assert isinstance(unlimited, FileTooLarge)
-    assert (limited.limit, unlimited.limit) == (1024, None)
+    assert isinstance(error, TooManyFiles)
+    assert (error.limit, error.status) == (1000, 400)
+    assert type(from_response(400, words, JSON, sent="text")) is UnexpectedAnswer
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "what"), [("files", FileTooLarge, "upload"), ("text", PromptTooLong, "prompt")]
+)
+@pytest.mark.parametrize(
+    ("body", "limit", "words"),
+    [
+        (b"File size exceeded maximum allowed size of 1024 bytes.", 1024, "File size exceeded"),
+        (b"Request body exceeded maximum allowed size of 9 bytes.", 9, "Request body exceeded"),
+        (b"maximum allowed size of " + b"9" * 5_000 + b" bytes", None, "maximum"),
+        (b"<html><h1>413 Request Entity Too Large</h1>nginx</html>", None, "413 Request Entity Too Large"),
+        (b"", None, "no message"),
+    ],
+)
+def test_what_is_too_large_is_what_was_sent(
+    sent: Content,
+    kind: type[FileTooLarge | PromptTooLong],
+    what: str,
+    body: bytes,
+    limit: int | None,
+    words: str,
+) -> None:
+    """Files or text, by what was in the request; the limit is read where it stands (gradio 6665)."""
+    error = from_response(413, body, {}, sent=sent)
+
+    assert isinstance(error, kind)
+    assert (error.limit, error.status) == (limit, 413)
+    assert error.what.startswith(f"The server refused the {what} because of its size: {words}")
+    assert ("image" in str(error)) == (sent == "files")
 
 
 @pytest.mark.parametrize(

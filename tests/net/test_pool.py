@@ -16,7 +16,7 @@ import pytest
 
 from phi4_space._errors import InvalidOption
 from phi4_space._net import pool as _pool
-from phi4_space._net.pool import ClientPool, ssl_context
+from phi4_space._net.pool import ClientPool
 from phi4_space._sync.bridge import call
 
 OK = httpx.MockTransport(lambda _: httpx.Response(200, text="ok"))
@@ -399,9 +399,3 @@ def test_a_client_that_cannot_be_made_fails_each_time() -> None:
     asyncio.run(main())
 
     assert (pool._clients, pool._holders) == ({}, {})
-
-
-def test_all_share_one_ssl_context() -> None:
-    """Making a context costs tens of milliseconds, so it is made once; it verifies."""
-    assert ssl_context() is ssl_context()
-    assert ssl_context().check_hostname

@@ -24,7 +24,7 @@ from tidy import HOME, Tidy, files_of
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from phi4_space import SpaceClient
-from phi4_space._net.pool import ssl_context
+from phi4_space._net.certificates import ssl_context
 from phi4_space._runtime import Environment
 
 CASSETTES = ROOT / "cassettes"

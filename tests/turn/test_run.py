@@ -170,6 +170,52 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent() -> None:
     assert space.steps() == ["config"]
 
 
+TOO_LARGE = httpx.Response(413, text="<html><h1>413 Request Entity Too Large</h1></html>")
+LONG = "word " * 100_000
+
+
+@pytest.mark.parametrize("step", ["predict", "join"])
+@pytest.mark.parametrize("media", [[], [PNG]])
+def test_a_prompt_that_is_too_large_is_not_said_to_be_a_picture(step: str, media: list[bytes]) -> None:
+    """Files are uploaded on their own, so that later it is the text; once is enough (gradio 6665)."""
+    space = ScriptedSpace({step: [TOO_LARGE]})
+
+    error = failure(space, LONG, media=media)
+
+    assert isinstance(error, p4.PromptTooLong)
+    assert (error.status, error.step) == (413, "post" if step == "join" else step)
+    assert error.what == "The server refused the prompt because of its size: 413 Request Entity Too Large"
+    assert "Shorten the prompt" in error.advice
+    assert ("files" in error.advice) == bool(media)
+    assert "image" not in str(error)
+    assert space.steps().count(step) == 1
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_files_that_are_too_large_are_named(count: int) -> None:
+    """At the upload it is the files, also where the prompt is long: how many, and how many bytes."""
+    space = ScriptedSpace({"upload": [TOO_LARGE]})
+    media = [PNG + bytes([number]) for number in range(count)]
+
+    error = failure(space, LONG, media=media)
+
+    assert isinstance(error, p4.FileTooLarge)
+    assert (error.status, error.step, error.size) == (413, "upload", 41 * count)
+    assert f"{41 * count} bytes" in error.what
+    assert ("fewer files" in error.advice) == (count > 1)
+    assert "smaller image" in error.advice
+    assert space.steps() == ["config", "upload"]
+
+
+@pytest.mark.parametrize("step", ["config", "data"])
+def test_where_nothing_was_sent_nothing_is_too_large(step: str) -> None:
+    """A 413 to a request without a body is an answer that nobody expects."""
+    error = failure(ScriptedSpace({step: [TOO_LARGE]}), LONG)
+
+    assert type(error) is p4.UnexpectedAnswer
+    assert error.status == 413
+
+
 def single_file(space: ScriptedSpace) -> ScriptedSpace:
     """The Space, with a box for one file."""
     space.config["components"][2]["props"] = {"file_count": "single"}

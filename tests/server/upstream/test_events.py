@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 import httpx
 import pytest
@@ -81,6 +83,37 @@ async def test_an_event_without_end_is_not_kept(chunk: bytes) -> None:
         _ = [event async for event in read_events(httpx.Response(200, stream=chunks))]
 
     assert chunks.taken * len(chunk) < 2 * MAX_EVENT
+
+
+@pytest.mark.parametrize(
+    ("stream", "found"),
+    {
+        b"retry: 3000\n\nid: 7\n\nevent: x\n\n: c\n\ndata: a\n\n": ["a"],
+        b"data\n\ndata:\n\ndata: \n\ndata:  \n\n": [],
+        b"event: ping\ndata: pong\n\nevent: heartbeat\ndata: 1\n\ndata: a\n\n": ["a"],
+        b"event: error\ndata: a\n\n": ["a"],
+        b"data: a\rdata: b\r\rdata: c": ["a\nb"],
+        b"data: a\n\r\n\rdata: b\r\n\n": ["a", "b"],
+    }.items(),
+)
+async def test_what_only_keeps_a_stream_open_is_left_out(stream: bytes, found: list[str]) -> None:
+    """However it is cut: comments, ids, empty data, and the types by which proxies say so."""
+    for at in range(len(stream) + 1):
+        assert await events(stream[:at], b"", stream[at:]) == found
+    assert await events(*(stream[at : at + 1] for at in range(len(stream)))) == found
+
+
+async def test_an_event_does_not_wait_for_the_next_bytes() -> None:
+    """It is there with its empty line, also where that ends with CR."""
+    never = asyncio.Event()
+
+    class Open(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"data: a\r\r"
+            await never.wait()
+
+    async with aclosing(read_events(httpx.Response(200, stream=Open()))) as found:
+        assert await asyncio.wait_for(anext(found), 5) == "a"
 
 
 async def test_of_a_body_the_start_is_read() -> None:
