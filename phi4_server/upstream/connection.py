@@ -11,7 +11,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from phi4_server.model import ModelFailed
-from phi4_server.network_environment import certificates_in_use, fault_of
+from phi4_server.network_environment import certificates_in_use, fault_of, proxy_for
 from phi4_server.upstream.errors import ErrorReader
 from phi4_server.upstream.events import EventTooLarge, read_events, read_start
 from phi4_server.upstream.settings import UpstreamSettings
@@ -56,16 +56,18 @@ class Connection:
     def _open(
         self, settings: UpstreamSettings, transport: httpx.AsyncBaseTransport | None
     ) -> httpx.AsyncClient:
+        address = settings.address
         return httpx.AsyncClient(
             auth=_KeyAuth(settings),
             timeout=httpx.Timeout(_CONNECT_S, read=settings.silence, write=_WRITE_S, pool=None),
             limits=httpx.Limits(max_connections=None),  # whoever asks is bounded already
             cookies=_no_cookies(),
             follow_redirects=False,  # they would take the key and the chat to whatever host they name
-            trust_env=not settings.address.is_local,
+            trust_env=False,  # what it says was read already
+            proxy=None if address.is_local or transport is not None else proxy_for(address.url),
             # Without TLS no certificate matters, nor that the environment names some.
-            verify=True
-            if settings.address.url.scheme == "https"
+            verify=httpx.create_ssl_context(trust_env=not address.is_local)
+            if address.url.scheme == "https"
             else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             transport=transport,
         )
