@@ -11,7 +11,7 @@ import re
 import ssl
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult
-from urllib.request import getproxies, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[attr-defined] # of Python
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")

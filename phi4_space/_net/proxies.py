@@ -22,7 +22,7 @@ from phi4_space._net.credentials import Proxy
 _USERINFO = re.compile(r"(?<=//).*@", re.DOTALL)
 _PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65_535
-_ENTRY = re.compile(r"(.*?)(?::(\d{1,5}))?", re.ASCII)
+_PORT = re.compile(r":\d{1,5}\Z", re.ASCII)
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.IGNORECASE)
 _ADVICE = "Give a URL such as http://host:8080, or unset it; for socks5:// install httpx[socks]."
 
@@ -88,9 +88,10 @@ def is_direct(url: httpx.URL, no_proxy: str) -> bool:
 
 def _covers(entry: str, url: httpx.URL) -> bool:
     scheme, _, rest = entry.lower().rstrip("/").rpartition("://")
-    host, port = rest, None
+    host = rest
     if rest.startswith("[") or rest.count(":") == 1:  # more colons are those of an IPv6 address
-        host, port = re.fullmatch(_ENTRY, rest).groups()
+        host = _PORT.sub("", rest)
+    port = rest[len(host) + 1 :]
     if scheme not in {"", "all", url.scheme} or (port and int(port) != (url.port or _PORTS.get(url.scheme))):
         return False
     return _covers_host(re.sub(r"[\[\]]", "", host), url)
