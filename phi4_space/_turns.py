@@ -22,8 +22,8 @@ class Media:
 
     Attributes:
         source: Where its bytes come from: a `pathlib.Path`; bytes; an open binary file; a string that is a
-            data URI, an http(s) URL or base64 (never a local path); a PIL image; or a pair of sample rate in
-            Hz and numpy samples (one column for each channel).
+            data URI, an http(s) URL or base64 (never a local path); a PIL image; a numpy array of pixels; or
+            a pair of sample rate in Hz and numpy samples (one column for each channel).
         name: The file name to send it under; one is made if it is None. Its extension is corrected to match
             the bytes.
     """

@@ -73,12 +73,21 @@ def to_png(path: Path, side: str) -> Png:
     longest = int(side)
     with opened_image(path) as image:
         image.draft("RGB", (longest, longest))  # lets a JPEG be decoded small; others ignore it
-        seen = ImageOps.exif_transpose(image)
-        pixels = _rgb(seen)
+        pixels = _rgb(_upright(image))
         pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
     file = io.BytesIO()
     pixels.save(file, "PNG", compress_level=_FAST)
     return Png(file.getvalue(), pixels.width, pixels.height)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image, turned as its EXIF data say; as it is, where they are broken."""
+    image.load()
+    try:
+        image.getexif()
+    except Exception:  # noqa: BLE001 - of broken data, anything
+        return image
+    return ImageOps.exif_transpose(image)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -67,7 +67,7 @@ def rgb(grey: Image.Image) -> Image.Image:
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (Image.new("F", (1, 1)), "mode 'F' cannot be written as PNG"),
+        (Image.new("HSV", (0, 3)), "empty image"),
         (Image.new("RGB", (0, 3)), "empty image"),
     ],
 )
@@ -160,7 +160,50 @@ def test_samples_that_are_no_recording(pair: object, message: str) -> None:
         encode(pair)
 
 
-@pytest.mark.parametrize("thing", [None, 7, (8000, [0.0]), (1, 2, 3), np.zeros(3), "text", object()])
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros(3),
+        np.zeros((2, 2)),
+        np.zeros((2, 2, 3)),
+        np.zeros((3, 5, 7), "u1"),
+        np.zeros((2, 2, 2), "u1"),
+        np.zeros((2, 2, 1, 1), "u1"),
+        np.zeros((0, 3), "u1"),
+        np.zeros(4, "u1"),
+        np.zeros((2, 2, 3), "u2"),
+        np.zeros((2, 2), "i4"),
+        np.zeros((2, 2, 3), bool),
+        np.array([["a"]]),
+        np.array("u1"),
+    ],
+    ids=lambda pixels: f"{pixels.dtype} {pixels.shape}",
+)
+def test_arrays_that_are_no_image(pixels: npt.NDArray[np.generic]) -> None:
+    """Their shape and type are in the error: whether floats go to 1 or 255 is never guessed at."""
+    with pytest.raises(MediaNotReadable, match=r"is not an image.*samples as \(rate, samples\)") as caught:
+        encode(pixels)
+    assert str(pixels.shape) in str(caught.value)
+
+
+def test_an_array_of_too_many_pixels() -> None:
+    """It is refused as an image of that size is."""
+    with pytest.raises(MediaNotReadable, match="12000 x 9000 pixels, but at most"):
+        encode(np.broadcast_to(np.uint8(0), (9000, 12000)))
+
+
+@pytest.mark.parametrize("mode", ["BGR;15", "I;16N"])
+def test_pictures_in_modes_that_nothing_is_like(mode: str) -> None:
+    """A PIL image of a mode of its own is refused by its name."""
+    picture = Image.new("L", (2, 1))
+    picture.im.setmode("L")
+    picture._mode = mode
+
+    with pytest.raises(MediaNotReadable, match=f"mode '{mode}' cannot be written as PNG"):
+        encode(picture)
+
+
+@pytest.mark.parametrize("thing", [None, 7, (8000, [0.0]), (1, 2, 3), "text", object()])
 def test_other_things(thing: object) -> None:
     """What is neither a PIL image nor rate and samples is left to others."""
     assert encode(thing) is None

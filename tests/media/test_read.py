@@ -285,7 +285,6 @@ def test_files_that_must_be_awaited() -> None:
         ),
         pytest.param(7, "of type int", id="number"),
         pytest.param([PNG], "of type list", id="list"),
-        pytest.param(np.zeros(3), "of type ndarray.*sample_rate", id="samples alone"),
         pytest.param(Media(Media(PNG)), "of type Media", id="media in media"),
     ],
 )
