@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -46,6 +46,11 @@ _DESCRIPTIONS = {
     "text/html": "a web page",
     "image/svg+xml": "an SVG drawing",
     "video/ogg": "a video in OGG format",
+    "audio/webm": "audio in WEBM format",
+    "audio/x-matroska": "audio in MKV format",
+    "audio/x-ms-wma": "audio in WMA format",
+    "audio/x-msvideo": "audio in AVI format",
+    "audio/x-flv": "audio in FLV format",
 }
 _NOUNS = {"image": "an image", "audio": "audio", "video": "a video"}
 
@@ -57,11 +62,33 @@ _MP3_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x00-\xef]")
 _OGG_PAGE_HEADER = 27
 _OGG_FIRST_PAGE = 0x02
 _MAX_PARTS = 300  # pages, boxes or tracks of a file; one with more was made to waste time
+# Matroska's elements, of which WebM has the same: https://www.rfc-editor.org/rfc/rfc9559.
+_EBML, _EBML_HEADER = b"\x1a\x45\xdf\xa3", 64
+_SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
+_TRACK_TYPE, _VIDEO_TRACK, _AUDIO_TRACK = 0x83, b"\x01", b"\x02"
+_FLV_AUDIO, _FLV_VIDEO = 0x04, 0x01
+_HEADERS = 1 << 16  # bytes: what a file says of its streams, before the streams
+# Of a container that holds films and sounds alike: its type where it only sounds, how an audio stream is
+# written in its headers, and how a video stream is.
+_MARKED = {
+    "video/x-ms-wmv": (
+        "audio/x-ms-wma",
+        bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b"),
+        bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b"),
+    ),
+    "video/x-msvideo": ("audio/x-msvideo", b"auds", b"vids"),
+}
 
 
 def recognise(data: bytes) -> Format | None:
     """The format of the bytes, among those that Phi-4 accepts; None if it is none of them."""
     return _ACCEPTED.get(_detect(data) or "")
+
+
+def is_other_audio(data: bytes) -> bool:
+    """Whether the bytes are audio in a format that Phi-4 does not accept, and can be converted to one."""
+    mime_type = _detect(data) or ""
+    return mime_type.startswith("audio/") and mime_type not in _ACCEPTED
 
 
 def describe(data: bytes) -> str | None:
@@ -88,8 +115,10 @@ def _detect(data: bytes) -> str | None:
         return _detect_mp4(data, guessed)
     if data.startswith(b"ID3"):
         return _detect_tagged(data)
-    if guessed == "audio/ogg":
-        return _detect_ogg(data)
+    if data.startswith(_EBML):
+        return _detect_matroska(data)
+    if read := _READERS.get(guessed or ""):
+        return read(data)
     return guessed or ("audio/mpeg" if _MP3_FRAME.match(data) else None)
 
 
@@ -173,3 +202,69 @@ def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
             return
         yield kind, data[at + header : at + size]
         at += size
+
+
+def _detect_matroska(data: bytes) -> str:
+    """The MIME type of WebM or Matroska by the types of its tracks; a film where none can be read."""
+    kinds = set(_track_types(memoryview(data)))
+    name = "webm" if b"webm" in data[:_EBML_HEADER] else "x-matroska"
+    return f"{'audio' if _AUDIO_TRACK in kinds and _VIDEO_TRACK not in kinds else 'video'}/{name}"
+
+
+def _track_types(data: memoryview) -> Iterator[bytes]:
+    """The type of each track of a Matroska file, such as _AUDIO_TRACK."""
+    contents = [data]
+    for wanted in (_SEGMENT, _TRACKS, _TRACK, _TRACK_TYPE):
+        inside = (element for outer in contents for element in islice(_elements(outer), _MAX_PARTS))
+        contents = [content for number, content in inside if number == wanted][:_MAX_PARTS]
+    return (bytes(content[:8]).lstrip(b"\0") for content in contents)
+
+
+def _elements(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The number and content of each element at the top level of the data, up to a broken one."""
+    at = 0
+    while at < len(data):
+        number, at = _variable_integer(data, at, marked=True)
+        size, at = _variable_integer(data, at)
+        if number is None or size is None:
+            return
+        yield number, data[at : at + size]
+        at += size
+
+
+def _variable_integer(data: memoryview, at: int, *, marked: bool = False) -> tuple[int | None, int]:
+    """An integer of EBML, and where it ends; None where it is broken.
+
+    Args:
+        data: Where it is.
+        at: Where it begins.
+        marked: Whether the bit that says how long it is belongs to it, as it does to an element's number.
+    """
+    length = 9 - data[at].bit_length() if at < len(data) else 9
+    if length > 8 or at + length > len(data):  # noqa: PLR2004 - bytes, the most that EBML has
+        return None, at
+    value, bits = int.from_bytes(data[at : at + length]), 7 * length
+    if not marked:
+        value &= (1 << bits) - 1
+        if value == (1 << bits) - 1:  # the size was not known yet: up to the end, as recorders write it
+            value = len(data)
+    return value, at + length
+
+
+def _detect_marked(data: bytes) -> str:
+    guessed: str = filetype.guess_mime(data)
+    audio_type, audio, video = _MARKED[guessed]
+    headers = data[:_HEADERS]
+    return audio_type if audio in headers and video not in headers else guessed
+
+
+def _detect_flv(data: bytes) -> str:
+    streams = data[4] & (_FLV_AUDIO | _FLV_VIDEO)
+    return "audio/x-flv" if streams == _FLV_AUDIO else "video/x-flv"
+
+
+_READERS: Mapping[str, Callable[[bytes], str]] = {
+    "audio/ogg": _detect_ogg,
+    "video/x-flv": _detect_flv,
+    **dict.fromkeys(_MARKED, _detect_marked),
+}

@@ -24,7 +24,7 @@ from phi4_space._errors import (
 from phi4_space._json import mended
 from phi4_space._media.data_uri import from_base64, is_data_uri, read_data_uri
 from phi4_space._media.encode import encode
-from phi4_space._media.formats import Format, describe, recognise
+from phi4_space._media.formats import Format, describe, is_other_audio, recognise
 from phi4_space._media.local_file import read_local_file
 from phi4_space._turns import File, Media, MediaLike
 
@@ -36,7 +36,11 @@ _MAX_BYTES = 1 << 29  # of a local file, which is read into memory; Spaces accep
 _MAX_NAME_BYTES = 120  # in UTF-8; file systems allow 255, and the server may add to the name
 _SOURCES = (
     "Pass a pathlib.Path, bytes, an open binary file, a data URI, an http(s) URL, base64, a PIL image, "
-    "or (sample_rate, samples) with numpy samples."
+    "numpy pixels, or (sample_rate, samples) with numpy samples."
+)
+_CONVERT = (
+    "Phi-4 accepts wav, mp3, flac, ogg, opus and m4a. Convert it first, such as by "
+    "`ffmpeg -i recording.webm -vn recording.wav`, with its own name."
 )
 
 
@@ -139,7 +143,10 @@ def to_file(data: bytes, name: str | None) -> File:
         raise MediaNotReadable(f"{label} is empty")
     form = recognise(data)
     if form is None:
-        raise UnsupportedContent(f"{label} is {describe(data) or 'in an unknown format'}")
+        raise UnsupportedContent(
+            f"{label} is {describe(data) or 'in an unknown format'}",
+            advice=_CONVERT if is_other_audio(data) else "",
+        )
     return File(_file_name(name or "", form), form.mime_type, data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import wave
 import zipfile
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from PIL import Image
 
-from phi4_space._media.formats import describe, recognise
+from phi4_space._media.formats import describe, is_other_audio, recognise
 
 ID3 = b"ID3\x04\x00\x00\x00\x00\x00\x05hello"
 
@@ -83,6 +84,24 @@ def mp4(brand: bytes, *tracks: bytes) -> bytes:
 def ogg_page(content: bytes, *, first: bool = True) -> bytes:
     sizes = [255] * (len(content) // 255) + [len(content) % 255]
     return struct.pack("<4sBB20xB", b"OggS", 0, 2 if first else 0, len(sizes)) + bytes(sizes) + content
+
+
+def element(number: str, content: bytes, *, of_unknown_size: bool = False) -> bytes:
+    """An element of Matroska, with a size of eight bytes."""
+    size = b"\x01" + (b"\xff" * 7 if of_unknown_size else len(content).to_bytes(7))
+    return bytes.fromhex(number) + size + content
+
+
+def track_of(kind: int) -> bytes:
+    return element("AE", element("D7", b"\1") + element("83", bytes([0, kind])) + element("86", b"A_OPUS"))
+
+
+def matroska(*tracks: bytes, of_unknown_size: bool = False) -> bytes:
+    """A WebM file of tracks without content; recorders do not know its size, nor that of its clusters."""
+    inside = element("1549A966", b"") + element("1654AE6B", b"".join(tracks))
+    inside += element("1F43B675", bytes(20), of_unknown_size=of_unknown_size)
+    header = element("1A45DFA3", element("4282", b"webm"))
+    return header + element("18538067", inside, of_unknown_size=of_unknown_size)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +188,29 @@ def test_formats_that_are_taken(data: bytes, mime_type: str, extension: str) -> 
         pytest.param(sound("aiff", "pcm_s16be"), "audio in AIFF format", id="aiff"),
         pytest.param(sound("adts", "aac"), "audio in AAC format", id="aac"),
         pytest.param(ID3 + sound("adts", "aac"), "audio in AAC format", id="tagged aac"),
+        pytest.param(sound("webm", "libopus"), "audio in WEBM format", id="webm that only sounds"),
+        pytest.param(sound("matroska", "libopus"), "audio in MKV format", id="mkv that only sounds"),
+        pytest.param(sound("asf", "libmp3lame"), "audio in WMA format", id="wma"),
+        pytest.param(film("asf", "wmv2"), "a video in WMV format", id="wmv"),
+        pytest.param(sound("avi", "pcm_s16le"), "audio in AVI format", id="avi that only sounds"),
+        pytest.param(sound("flv", "libmp3lame"), "audio in FLV format", id="flv that only sounds"),
+        pytest.param(film("flv", "flv"), "a video in FLV format", id="flv"),
+        pytest.param(matroska(track_of(2)), "audio in WEBM format", id="webm by hand"),
+        pytest.param(
+            matroska(track_of(2), track_of(17)), "audio in WEBM format", id="webm with sound and subtitles"
+        ),
+        pytest.param(matroska(track_of(17)), "a video in WEBM format", id="webm of subtitles"),
+        pytest.param(
+            matroska(track_of(2), track_of(1)), "a video in WEBM format", id="webm that shows and sounds"
+        ),
+        pytest.param(
+            matroska(track_of(2), of_unknown_size=True), "audio in WEBM format", id="webm as it is recorded"
+        ),
+        pytest.param(matroska(), "a video in WEBM format", id="webm of no track"),
+        pytest.param(matroska(track_of(2))[:44], "a video in WEBM format", id="webm cut off"),
+        pytest.param(matroska(b"\0" * 40), "a video in WEBM format", id="webm with a broken element"),
+        pytest.param(matroska(b"\xae"), "a video in WEBM format", id="webm with an element of no size"),
+        pytest.param(matroska(b"\xae\x10\0\0"), "a video in WEBM format", id="webm with half a size"),
         pytest.param(picture("PDF"), "a file in PDF format", id="pdf"),
         pytest.param(b"%PDF-1.4\n1 0 obj", "a file in PDF format", id="pdf of ascii letters"),
         pytest.param(archive(), "a file in ZIP format", id="zip"),
@@ -245,3 +287,46 @@ def test_cut_off_mp4(junk: bytes, at: int) -> None:
     whole = mp4(b"isom", track(b"soun"))
     damaged = whole[:at] + junk + whole[at + len(junk) :]
     assert recognise(damaged) is None or describe(damaged) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (sound("webm", "libopus"), True),
+        (sound("adts", "aac"), True),
+        (sound("wav", "pcm_s16le"), False),
+        (film("webm", "libvpx"), False),
+        (picture("AVIF"), False),
+        (b"text", False),
+        (bytes(range(256)), False),
+    ],
+    ids=["webm", "aac", "wav", "a film", "an image", "text", "noise"],
+)
+def test_audio_that_can_be_converted(data: bytes, expected: bool) -> None:  # noqa: FBT001 - a fact
+    """Audio, in a format that Phi-4 does not take."""
+    assert is_other_audio(data) is expected
+
+
+@pytest.mark.parametrize(
+    "tracks",
+    [
+        (b"\xae\x80" * 1_000_000,),
+        (element("AE", element("83", b"\2") * 100_000),) * 10,
+        (element("AE", b"") * 100_000 + track_of(2),),
+        (b"\xae\x81\x83" * 500_000,),
+        (b"\xff" * 3_000_000,),
+        (element("83", b"\2", of_unknown_size=True) * 100_000,),
+    ],
+)
+def test_a_file_of_a_million_tracks_takes_no_time(tracks: tuple[bytes, ...]) -> None:
+    """Only the first few hundred are looked at, at each level."""
+    data, began = matroska(*tracks), time.process_time()
+
+    assert str(describe(data)).endswith("in WEBM format")
+    assert time.process_time() - began < 0.5
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_behind_a_webm_header_are_described(data: bytes) -> None:
+    """Broken in any way, it is WebM."""
+    assert str(describe(element("1A45DFA3", element("4282", b"webm")) + data)).endswith("in WEBM format")
