@@ -18,7 +18,6 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializa
 from langchain_core.runnables.utils import AnyConfigurableField
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -33,7 +32,7 @@ from pydantic import (
 )
 
 from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts, __version__
-from phi4_space.interop import check_options, refuse_unknown, to_stop
+from phi4_space.interop import check_options, own_names, refuse_unknown, to_stop
 
 _PROFILE = ModelProfile(
     name="Phi-4-multimodal-instruct",
@@ -70,7 +69,7 @@ class ConfiguredChatModel(BaseChatModel):
 
     space: str | None = None
     token: Annotated[str | SecretStr | Literal[False] | None, AfterValidator(_secret)] = Field(
-        default=None, validation_alias=AliasChoices("token", "api_key"), exclude=True, repr=False
+        default=None, exclude=True, repr=False
     )
     client: SpaceClient | None = Field(default=None, exclude=True, repr=False)
     model: str = MODEL
@@ -104,11 +103,11 @@ class ConfiguredChatModel(BaseChatModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown(cls, data: Any) -> Any:
+    def _read_names(cls, data: Any) -> Any:
+        """Reads other models' names for the fields, and refuses what is no field."""
         if isinstance(data, Mapping):
-            refuse_unknown(data, [*cls.model_fields, "api_key"], what=cls.__name__)
-            if {"token", "api_key"} <= data.keys() and data["token"] != data["api_key"]:
-                raise InvalidOption("token and api_key mean the same, and differ", advice="Give one of them.")
+            data = own_names(data, cls.model_fields)
+            refuse_unknown(data, cls.model_fields, what=cls.__name__)
         return data
 
     @model_validator(mode="after")

@@ -14,7 +14,10 @@ from langchain_phi4._tools import to_choice, to_specs
 from phi4_space import MODEL, MODEL_ALIASES, Event, InvalidOption, Options, SpaceClient, Turn
 from phi4_space.interop import (
     SAMPLING_OPTIONS,
+    Caller,
     merge_options,
+    on_behalf_of,
+    own_names,
     refuse_unknown,
     sampling_options,
     short_repr,
@@ -25,6 +28,7 @@ _OURS = ("model", "tools", "tool_choice", "parallel_tool_calls", "response_forma
 # What agents and core pass along: the method decides on streaming, and traces are core's; a tool's schema is
 # sent in full either way; and usage comes where a Space counts it.
 _OTHERS = ("stream", "stream_usage", "strict", "ls_structured_output_format", "structured_output_format")
+_KNOWN = (*_OURS, "stop", *dict.fromkeys(SAMPLING_OPTIONS.values()), *_OTHERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,14 @@ class Call:
         options: The client's options.
         collector: Collects the answer.
         sink: Where its events go, if anywhere.
+        caller: Who called the model, for warnings; None where that has to be found when the call is sent.
     """
 
     turns: Sequence[Turn]
     options: Options
     collector: ReplyCollector
     sink: EventSink | None
+    caller: Caller | None = None
 
     def chunks(self) -> ChunkBuilder:
         """Builds the chunks of the answer."""
@@ -49,7 +55,9 @@ class Call:
 
     def ask(self, client: SpaceClient) -> Generator[Event, None, None]:
         """Sends the call, and yields its events after they were collected and passed on."""
-        with closing(client.stream(self.turns, **self.options)) as events:
+        with on_behalf_of(self.caller):
+            started = client.stream(self.turns, **self.options)
+        with closing(started) as events:
             for event in events:
                 self.collector.add(event)
                 if self.sink is not None:
@@ -58,7 +66,9 @@ class Call:
 
     async def aask(self, client: SpaceClient) -> AsyncGenerator[Event, None]:
         """`ask` for asynchronous callers."""
-        async with aclosing(client.astream(self.turns, **self.options)) as events:
+        with on_behalf_of(self.caller):
+            started = client.astream(self.turns, **self.options)
+        async with aclosing(started) as events:
             async for event in events:
                 self.collector.add(event)
                 if self.sink is not None:
@@ -77,23 +87,26 @@ def to_options(
 
     Args:
         kwargs: The call's keyword arguments, those that were bound to the model among them.
-        stop: The string or strings before which the answer ends.
-        defaults: The model's own sampling options; those of the call override them.
+        stop: The string or strings before which the answer ends; None is not set.
+        defaults: The model's own sampling options and stop strings; those of the call override them.
         model: The model's name, which a call may repeat.
 
     Raises:
         InvalidOption: An argument makes no sense, or is not known.
     """
-    refuse_unknown(kwargs, [*_OURS, *SAMPLING_OPTIONS, *_OTHERS], what="A call of ChatPhi4")
+    kwargs = own_names(kwargs, _KNOWN, last_counts=True)  # core puts what was bound before what a call has
+    kwargs |= own_names({"stop": stop, "stop_sequences": kwargs.get("stop")}, ["stop"])
+    refuse_unknown(kwargs, _KNOWN, what="A call of ChatPhi4")
     _check_model(kwargs.get("model"), model)
-    options = sampling_options(merge_options(defaults, kwargs))
+    merged = merge_options(defaults, kwargs)
+    options = sampling_options(merged)
     specs = to_specs(kwargs.get("tools") or ())
     choice = to_choice(kwargs.get("tool_choice"), specs)
     if specs:
         options["tools"], options["tool_choice"] = specs, choice
     if response_format := to_format(kwargs.get("response_format")):
         options["response_format"] = response_format
-    if (strings := to_stop(stop)) is not None:
+    if (strings := to_stop(merged.get("stop"))) is not None:
         options["stop"] = strings
     return options
 

@@ -27,7 +27,7 @@ from langchain_phi4._output import ReplyCollector
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_openai_tool, to_specs
-from phi4_space.interop import errors_at, on_asyncio
+from phi4_space.interop import Caller, calling_line, errors_at, on_asyncio
 
 
 @on_asyncio("astream_events")
@@ -49,8 +49,8 @@ class ChatPhi4(ConfiguredChatModel):
     Attributes:
         space: "owner/name" on the Hub or the URL of a running Space; `PHI4_SPACE` or else the public Space
             when left out.
-        token: A Hugging Face token, also as `api_key`; `HF_TOKEN` when left out, and then sent to the Hub's
-            own hosts only; False for none.
+        token: A Hugging Face token; `HF_TOKEN` when left out, and then sent to the Hub's own hosts only;
+            False for none.
         client: A `phi4_space.SpaceClient` of your own, which brings its own Space, token, timeouts and the
             like, and which is never closed here.
         model: "phi-4-multimodal", or its alias "phi-4".
@@ -75,10 +75,12 @@ class ChatPhi4(ConfiguredChatModel):
 
     Raises:
         ValidationError: An argument makes no sense or does not exist. None is ignored, since it may be
-            another model's name for the server to ask, such as `base_url`.
+            another model's name for the server to ask; some of those are understood
+            (`phi4_space.interop.ALIASES`).
     """
 
     _sink: EventSink | None = PrivateAttr(default=None)
+    _caller: Caller | None = PrivateAttr(default=None)
     _opened: list[AsyncGenerator[ChatGenerationChunk, None]] | None = PrivateAttr(default=None)
 
     @property
@@ -146,10 +148,11 @@ class ChatPhi4(ConfiguredChatModel):
                 await chunks.aclose()
 
     def _for_run(self, config: RunnableConfig | None) -> tuple[Self, RunnableConfig]:
-        """A copy of the model for one run, which has its event sink, and the run's config."""
+        """A copy of the model for one run, which has its caller and event sink, and the run's config."""
         config = config_of_run(config)
         model = self.model_copy()
         model._sink = EventSink.of_config(config, self)  # noqa: SLF001 - a copy for this call
+        model._caller = calling_line()  # noqa: SLF001 - as above
         return model, config
 
     # --- what core calls --------------------------------------------------------------------------------
@@ -242,12 +245,13 @@ class ChatPhi4(ConfiguredChatModel):
             turns=to_turns(messages),
             options=to_options(
                 kwargs,
-                stop=self.stop if stop is None else stop,
-                defaults=self._sampling_defaults(),
+                stop=stop,
+                defaults={**self._sampling_defaults(), "stop": self.stop},
                 model=self.model,
             ),
             collector=ReplyCollector(one_call=kwargs.get("parallel_tool_calls") is False),
             sink=self._sink if run is None else EventSink.of_run(run),
+            caller=self._caller,
         )
 
     # --- tools and structure ----------------------------------------------------------------------------

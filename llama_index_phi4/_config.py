@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -26,9 +26,17 @@ from pydantic.json_schema import SkipJsonSchema
 
 from llama_index_phi4._options import check_defaults
 from phi4_space import MODEL, InvalidOption, PromptStyle, SpaceClient, Timeouts
-from phi4_space.interop import check_options, merge_options, refuse_unknown, to_stop
+from phi4_space.interop import (
+    check_options,
+    merge_options,
+    own_names,
+    refuse_unknown,
+    sampling_options,
+    to_stop,
+)
 
 T = TypeVar("T")
+_OF_EACH_CALL = ("top_p", "top_k", "seed", "repetition_penalty")
 _OF_THE_CLIENT = (
     *("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict", "endpoint"),
     *("extra_inputs", "prompt_prefix"),
@@ -47,6 +55,26 @@ def _folder(allowed: T) -> T | Path:
     if not str(allowed) or not folder.is_dir():
         raise ValueError(f"local_files is True, False or a folder, and {str(allowed)!r} is not a folder")
     return folder.resolve()
+
+
+def _gathered(data: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    """The fields, with the options that have none of their own among `additional_kwargs`.
+
+    Raises:
+        InvalidOption: One is there already, with another value.
+    """
+    moved = [name for name in _OF_EACH_CALL if name not in fields]
+    options = {name: data[name] for name in moved if data.get(name) is not None}
+    rest = {name: value for name, value in data.items() if name not in moved}
+    further = rest.get("additional_kwargs") or {}
+    if not options or not isinstance(further, Mapping):
+        return rest
+    own: Mapping[str, object] = {**sampling_options(further)}
+    if twice := [name for name, value in options.items() if own.get(name, value) != value]:
+        raise InvalidOption(
+            f"{twice[0]} is in additional_kwargs too, and differs", advice="Give one of them."
+        )
+    return {**rest, "additional_kwargs": {**further, **options}}
 
 
 def _is_foreign(data: Mapping[str, Any]) -> bool:
@@ -110,8 +138,10 @@ class ConfiguredLLM(FunctionCallingLLM):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown(cls, data: Any) -> Any:
+    def _read_names(cls, data: Any) -> Any:
+        """Reads other models' names for the fields, and refuses what is no field."""
         if isinstance(data, Mapping):
+            data = _gathered(own_names(data, [*cls.model_fields, *_OF_EACH_CALL]), cls.model_fields)
             refuse_unknown(data, cls.model_fields, what=cls.__name__)
         return data
 
@@ -184,11 +214,12 @@ class ConfiguredLLM(FunctionCallingLLM):
             InvalidInput: The data do not name a Space, or say which local files are read.
             ValidationError: A field makes no sense.
         """
+        data, kwargs = own_names(data, cls.model_fields), own_names(kwargs, cls.model_fields)
         if "local_files" in data and "local_files" not in kwargs:
             raise InvalidOption("Data do not say which local files are read", advice="Write local_files=.")
         if kwargs.keys().isdisjoint({"space", "client", "token"}) and _is_foreign(data):
             kwargs["token"] = False
-        return super().from_dict(dict(data), **kwargs)
+        return super().from_dict(data, **kwargs)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, with other fields if you like.

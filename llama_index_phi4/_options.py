@@ -13,9 +13,16 @@ from llama_index_phi4._media import NO_FILES, LocalFiles, images_to_media
 from llama_index_phi4._structured import to_format
 from llama_index_phi4._tools import to_choice, to_specs
 from phi4_space import InvalidOption, Message, Options, Turn
-from phi4_space.interop import SAMPLING_OPTIONS, check_options, refuse_unknown, sampling_options, to_stop
+from phi4_space.interop import (
+    SAMPLING_OPTIONS,
+    check_options,
+    own_names,
+    refuse_unknown,
+    sampling_options,
+    to_stop,
+)
 
-_SHARED = frozenset({"response_format", "stop", *SAMPLING_OPTIONS})
+_SHARED = frozenset({"response_format", "stop", *SAMPLING_OPTIONS.values()})
 _CHAT = frozenset({"tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"}) | _SHARED
 _COMPLETION = frozenset({"image_documents", "images"}) | _SHARED
 # What core's DocumentContextExtractor sends to whatever LLM it has: a hint to another provider's cache.
@@ -105,6 +112,7 @@ def _known(kwargs: Mapping[str, Any], known: Collection[str], *, what: str) -> d
     kwargs = {
         name: value for name, value in kwargs.items() if value is not None and not _is_a_hint(name, value)
     }
+    kwargs = own_names(kwargs, known)
     refuse_unknown(kwargs, known, what=what)
     return kwargs
 

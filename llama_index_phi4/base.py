@@ -85,6 +85,7 @@ class Phi4(ConfiguredLLM):
 
     Raises:
         ValidationError: An argument does not exist or makes no sense; the text has the nearest that does.
+            Other models' names for these are understood (`phi4_space.interop.ALIASES`).
     """
 
     @classmethod

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from types import MappingProxyType
 
 from phi4_space._errors import InvalidOption
+from phi4_space._synonyms import SAMPLING_ALIASES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,7 @@ _FOREIGN = (
 SAMPLING_OPTIONS: Mapping[str, str] = MappingProxyType(
     {
         **{name: name for name in BOUNDS},
-        "max_completion_tokens": "max_tokens",
-        "max_new_tokens": "max_tokens",
+        **SAMPLING_ALIASES,
         **{name: name for name in _FOREIGN},
     }
 )

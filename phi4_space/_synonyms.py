@@ -7,13 +7,35 @@ with whose credentials it is sent, must never be ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+SAMPLING_ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("max_completion_tokens", "max_new_tokens", "max_output_tokens"), "max_tokens"),
+        **dict.fromkeys(("max_tokens_to_sample", "num_predict"), "max_tokens"),
+        "repeat_penalty": "repetition_penalty",
+    }
+)
+"""What the classes of other models call our sampling options, each with the name that it has here."""
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        **SAMPLING_ALIASES,
+        "stop_sequences": "stop",
+        "model_name": "model",
+        "request_timeout": "timeout",
+        **dict.fromkeys(("api_base", "base_url", "openai_api_base"), "space"),
+        **dict.fromkeys(("api_key", "openai_api_key"), "token"),  # nosec B105 - names of arguments
+    }
+)
+"""What they call the arguments of an adapter's model and of its calls; the client takes our names alone."""
 
 _SAMPLING = {
     "sampling": "Write its entries as arguments of their own: temperature=0.2.",
-    "max_new_tokens": "Write max_tokens=.",
-    "max_completion_tokens": "Write max_tokens=.",
+    **{name: f"Write {own}=." for name, own in SAMPLING_ALIASES.items()},
+    "stop_sequences": "Write stop=.",
 }
+_SETTINGS = frozenset(("timeout", "timeouts", "request_timeout", "max_retries"))
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 # The order matters: "proxy_url" is about a proxy, and "api_key" not about a server.
 _PATTERNS = {
@@ -60,6 +82,8 @@ def advice(name: str, known: Collection[str]) -> str | None:
     """
     if "temperature" in known and name in _SAMPLING:
         return _SAMPLING[name]
+    if "space" not in known and name in _SETTINGS:
+        return "Set it when you make the client or model, not with a call."
     if (own := ours(name)) is None:
         return None
     if "space" not in known:  # a call's arguments

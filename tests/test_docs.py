@@ -35,6 +35,7 @@ from langchain_phi4 import ChatPhi4, _callbacks, _content, _errors
 from llama_index_phi4 import Phi4, Phi4Event
 from phi4_server import command_line
 from phi4_server.model_choice import MODELS
+from phi4_space.interop import ALIASES
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
@@ -239,6 +240,15 @@ def test_the_table_of_the_llm_tells_the_defaults() -> None:
     for name in Phi4.model_fields.keys() - FunctionCallingLLM.model_fields.keys():
         default = Phi4.model_fields[name].get_default(call_default_factory=True)
         assert [repr(default)] == _code(rows[name][1]), name
+
+
+@pytest.mark.parametrize("page", ["langchain.md", "llama-index.md"])
+def test_the_pages_of_the_models_tell_other_names(page: str) -> None:
+    """Each name of other models' classes that is understood, at the parameter that it means."""
+    table = (ROOT / "docs" / page).read_text().partition("| here | elsewhere |\n")[2].partition("\n\n")[0]
+    rows = [_code(line) for line in table.splitlines()[1:]]
+
+    assert {alias: own for own, *told in rows for alias in told if alias != "/v1"} == ALIASES
 
 
 def test_the_page_of_the_llm_names_all_there_is() -> None:

@@ -9,13 +9,15 @@ this.
 | `media` | bytes, base64, data URIs and URLs, as `Media` |
 | `documents` | the bytes of a document: as text, or as an image or audio |
 | `schema` | what `response_format` is set to: a pydantic class, a JSON Schema, or OpenAI's dicts |
-| `options` | sampling options, stop strings, and arguments that nobody reads |
+| `options` | sampling options, stop strings, other models' names for arguments, and those that nobody reads |
 | `messages` | roles, and the arguments of tool calls |
 | `loop` | no data: which event loop a framework's class may be used on |
 | `errors` | where in a caller's data something was wrong |
+| `_caller` | the line of the program that asked, for warnings |
 | `_turn.growth` | where in a text that grew an earlier one ends |
 """
 
+from phi4_space._caller import Caller, calling_line, on_behalf_of
 from phi4_space._media.data_uri import DataUri, decode_base64, from_base64, is_data_uri, read_data_uri
 from phi4_space._media.local_file import read_local_file
 from phi4_space._turn.growth import end_of
@@ -26,9 +28,11 @@ from phi4_space.interop.loop import on_asyncio
 from phi4_space.interop.media import media_from_data, media_from_url
 from phi4_space.interop.messages import read_call_arguments, to_role
 from phi4_space.interop.options import (
+    ALIASES,
     SAMPLING_OPTIONS,
     check_options,
     merge_options,
+    own_names,
     refuse_unknown,
     sampling_options,
     to_stop,
@@ -36,10 +40,13 @@ from phi4_space.interop.options import (
 from phi4_space.interop.schema import PydanticCheck, is_pydantic, pydantic_schema, to_response_format
 
 __all__ = [
+    "ALIASES",
     "SAMPLING_OPTIONS",
+    "Caller",
     "DataUri",
     "PydanticCheck",
     "Role",
+    "calling_line",
     "check_options",
     "decode_base64",
     "document_bytes",
@@ -54,6 +61,8 @@ __all__ = [
     "media_from_url",
     "merge_options",
     "on_asyncio",
+    "on_behalf_of",
+    "own_names",
     "pydantic_schema",
     "read_call_arguments",
     "read_data_uri",

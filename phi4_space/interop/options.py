@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
+from pydantic import SecretStr
+
+from phi4_space._errors import InvalidOption
 from phi4_space._prompt.stop import to_stop as check_stop
-from phi4_space._sampling import SAMPLING_OPTIONS, to_sampling
+from phi4_space._sampling import NAMES, SAMPLING_OPTIONS, to_sampling
+from phi4_space._synonyms import ALIASES
 from phi4_space._turn.request import Options, refuse_unknown
 
 __all__ = [
+    "ALIASES",
     "SAMPLING_OPTIONS",
     "check_options",
     "merge_options",
+    "own_names",
     "refuse_unknown",
     "sampling_options",
     "to_stop",
 ]
 
 
+_SHARED = (*NAMES, "stop")
+
+
+def own_names(
+    given: Mapping[str, Any], known: Collection[str], *, last_counts: bool = False
+) -> dict[str, Any]:
+    """Arguments under our names, where they have another model's (`ALIASES`); others are left as they are.
+
+    `n=1`, one answer, is what there is anyway, and is left out.
+
+    Args:
+        given: The arguments.
+        known: Our names of those that may be given.
+        last_counts: Whether the last counts, where one has two names and two values.
+
+    Raises:
+        InvalidOption: One has two names and two values, and the last does not count.
+    """
+    own: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for name, written in given.items():
+        meant = name if name in known or ALIASES.get(name) not in known else ALIASES[name]
+        value = _root(written) if meant == "space" != name else written
+        if (name == "n" and value == 1) or (value is None and meant in own and meant != "token"):
+            continue
+        is_set = meant in own and (own[meant] is not None or meant == "token")  # None: the environment's
+        if not last_counts and is_set and _bare(own[meant]) != _bare(value):
+            raise InvalidOption(
+                f"{names[meant]} and {name} mean the same, and differ", advice="Give one of them."
+            )
+        own[meant], names[meant] = value, name
+    return own
+
+
+def _root(url: object) -> object:
+    """The server's root, where a URL is that of its API for OpenAI's clients."""
+    return url.strip().rstrip("/").removesuffix("/v1") if isinstance(url, str) else url
+
+
+def _bare(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
 def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments from several layers; a later one overrides an earlier, whichever name it has for an option.
+    """Arguments from several layers, under our names; a later one overrides an earlier.
 
     None is not set: what an earlier layer has remains, and where none has anything the name is left out.
+
+    Raises:
+        InvalidOption: A layer has two names and two values for one.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
-        given = {name: value for name, value in layer.items() if value is not None}
-        options = {SAMPLING_OPTIONS[name] for name in given if name in SAMPLING_OPTIONS}
-        merged = {name: value for name, value in merged.items() if SAMPLING_OPTIONS.get(name) not in options}
-        merged |= given
+        merged |= {name: value for name, value in own_names(layer, _SHARED).items() if value is not None}
     return merged
 
 
@@ -37,10 +86,14 @@ def sampling_options(kwargs: Mapping[str, Any]) -> Options:
     """The sampling options among a call's keyword arguments, under the client's names.
 
     Those set to None are left out.
+
+    Raises:
+        InvalidOption: One has two names and two values.
     """
-    given = ((SAMPLING_OPTIONS.get(name), value) for name, value in kwargs.items() if value is not None)
-    named = {name: value for name, value in given if name is not None}
-    return cast("Options", named)
+    named = own_names(kwargs, NAMES)
+    return cast(
+        "Options", {name: value for name, value in named.items() if name in NAMES and value is not None}
+    )
 
 
 def check_options(options: Mapping[str, Any]) -> None:

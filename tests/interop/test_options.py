@@ -30,7 +30,7 @@ def test_a_later_layer_counts_and_none_leaves_an_earlier_one() -> None:
         {"max_completion_tokens": None},
     )
 
-    assert merged == {"temperature": 0.5, "max_new_tokens": 7, "stop": []}
+    assert merged == {"temperature": 0.5, "max_tokens": 7, "stop": []}
 
 
 @pytest.mark.parametrize(
