@@ -131,7 +131,7 @@ def of_parallel(client: SpaceClient) -> Any:
 
 
 def of_agent(client: SpaceClient) -> Any:
-    return asyncio.run(create_agent(model(client)).ainvoke({"messages": [("user", "hi")]}))
+    return asyncio.run(create_agent(model(client)).ainvoke({"messages": [HumanMessage("hi")]}))
 
 
 NAMED: dict[str, tuple[str, Ask]] = {

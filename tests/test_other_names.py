@@ -263,7 +263,8 @@ def test_what_a_call_says_counts_more_than_what_was_bound() -> None:
 @pytest.mark.parametrize("name", ["timeout", "request_timeout", "max_retries"])
 def test_settings_are_not_for_calls(name: str) -> None:
     """The error says where they belong, in both."""
-    for ask in (chat(ScriptedSpace()).invoke, phi4(ScriptedSpace()).complete):
+    asks: list[Callable[..., object]] = [chat(ScriptedSpace()).invoke, phi4(ScriptedSpace()).complete]
+    for ask in asks:
         with pytest.raises(InvalidOption, match=f"'{name}'. Set it when you make the client or model"):
             ask("hi", **{name: 5})
 

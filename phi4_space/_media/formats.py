@@ -65,6 +65,7 @@ _MAX_PARTS = 300  # pages, boxes or tracks of a file; one with more was made to 
 # Matroska's elements, of which WebM has the same: https://www.rfc-editor.org/rfc/rfc9559.
 _EBML, _EBML_HEADER = b"\x1a\x45\xdf\xa3", 64
 _SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
+_MAX_ELEMENTS = 3000  # that are looked at on each level, clusters of the stream itself among them
 _TRACK_TYPE, _VIDEO_TRACK, _AUDIO_TRACK = 0x83, b"\x01", b"\x02"
 _FLV_AUDIO, _FLV_VIDEO = 0x04, 0x01
 _HEADERS = 1 << 16  # bytes: what a file says of its streams, before the streams
@@ -215,8 +216,8 @@ def _track_types(data: memoryview) -> Iterator[bytes]:
     """The type of each track of a Matroska file, such as _AUDIO_TRACK."""
     contents = [data]
     for wanted in (_SEGMENT, _TRACKS, _TRACK, _TRACK_TYPE):
-        inside = (element for outer in contents for element in islice(_elements(outer), _MAX_PARTS))
-        contents = [content for number, content in inside if number == wanted][:_MAX_PARTS]
+        inside = (element for outer in contents for element in _elements(outer))
+        contents = [content for number, content in islice(inside, _MAX_ELEMENTS) if number == wanted]
     return (bytes(content[:8]).lstrip(b"\0") for content in contents)
 
 

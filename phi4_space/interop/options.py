@@ -48,7 +48,9 @@ def own_names(
     for name, written in given.items():
         meant = name if name in known or ALIASES.get(name) not in known else ALIASES[name]
         value = _root(written) if meant == "space" != name else written
-        if (name == "n" and value == 1) or (value is None and meant in own and meant != "token"):
+        if (name == "n" and isinstance(value, int) and value == 1) or (
+            value is None and meant in own and meant != "token"
+        ):
             continue
         is_set = meant in own and (own[meant] is not None or meant == "token")  # None: the environment's
         if not last_counts and is_set and _bare(own[meant]) != _bare(value):
