@@ -77,6 +77,18 @@ def test_pictures_that_cannot_be_written(picture: Image.Image, message: str) -> 
         encode(picture)
 
 
+@pytest.mark.parametrize("exif", [b"this is none", b"Exif\0\0 this is none", 5])
+def test_a_picture_with_broken_exif_data_is_sent_as_it_is(exif: object) -> None:
+    """They are not what it shows."""
+    picture = Image.effect_noise((16, 9), 80)
+    picture.info["exif"] = exif
+
+    data = encode(picture)
+
+    assert data is not None
+    assert Image.open(io.BytesIO(data)).tobytes() == picture.tobytes()
+
+
 def test_a_picture_of_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """An image that was opened from a file of few bytes may claim any size: it is refused by that alone."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # PIL only warns of so many
