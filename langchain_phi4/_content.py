@@ -24,7 +24,7 @@ from typing import Any
 from langchain_phi4._media import flat, heading, to_document, to_media
 from langchain_phi4._parts import Part, Passage, Piece, Result, UnparsedCall
 from phi4_space import Media, ToolCall, UnsupportedContent
-from phi4_space.interop import errors_at, read_call_arguments
+from phi4_space.interop import errors_at, read_call_arguments, to_json_value
 
 Block = Mapping[str, Any]
 
@@ -105,10 +105,24 @@ def _call(block: Block) -> Iterator[Piece]:
     name = _id(block, "name")
     written = _first(block, "args", "input", "arguments")
     arguments = read_call_arguments(written)
-    if name and arguments is not None and block.get("type") != "invalid_tool_call":
+    if block.get("type") == "invalid_tool_call":
+        yield read_invalid_call(call_id, name, written)
+    elif name and arguments is not None:
         yield ToolCall(call_id or "", name, arguments)
     else:
-        yield UnparsedCall(call_id, name, written if isinstance(written, str) else _as_json(written))
+        yield _unparsed_call(call_id, name, written)
+
+
+def read_invalid_call(call_id: str | None, name: str | None, written: object) -> ToolCall | UnparsedCall:
+    """A call that another reader could not parse; without arguments it is one, whatever that made of it."""
+    if name and read_call_arguments(written) == {}:
+        return ToolCall(call_id or "", name)
+    return _unparsed_call(call_id, name, written)
+
+
+def _unparsed_call(call_id: str | None, name: str | None, written: object) -> UnparsedCall:
+    text = "" if written is None else written
+    return UnparsedCall(call_id, name, text if isinstance(text, str) else _as_json(text))
 
 
 def _custom_tool_call(block: Block) -> Iterator[Piece]:
@@ -196,6 +210,10 @@ def _id(block: Block, *names: str) -> str | None:
 
 
 def _as_json(value: object) -> str:
+    try:
+        value = to_json_value(value)
+    except ValueError:
+        pass  # as its repr has it, rather than not at all
     return json.dumps(_readable(value), ensure_ascii=False, default=str)
 
 

@@ -9,7 +9,6 @@ is written as a name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -23,10 +22,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_phi4._content import read_block
+from langchain_phi4._content import read_block, read_invalid_call
 from langchain_phi4._parts import Part, Passage, Piece, Result, UnparsedCall, flow
 from phi4_space import ToolCall, Turn, UnsupportedContent
-from phi4_space.interop import Role, errors_at, short_repr, to_role
+from phi4_space.interop import Role, errors_at, short_repr, to_json_arguments, to_role
 
 
 def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
@@ -165,7 +164,8 @@ def _speaker_turns(message: BaseMessage, role: Role, calls: _CallHistory, *, pre
             case Result():
                 yield calls.answer(piece.call_id, piece.parts, failed=piece.failed)
             case ToolCall():
-                pending.append(replace(piece, id=calls.add(piece.id, piece.name)))
+                arguments = to_json_arguments(piece.arguments, piece.name)
+                pending.append(ToolCall(calls.add(piece.id, piece.name), piece.name, arguments))
             case UnparsedCall():
                 calls.add(piece.id, piece.name)
                 parts.append(Passage(f"{piece.name}({piece.text})" if piece.name else piece.text))
@@ -206,9 +206,11 @@ def _content(message: BaseMessage) -> Iterator[Piece]:
 def _listed(message: AIMessage) -> list[ToolCall | UnparsedCall]:
     """The calls in an AI message's own fields; the unparsed ones first, since they become text."""
     calls = [ToolCall(call.get("id") or "", call["name"], call["args"]) for call in message.tool_calls]
-    unparsed = [
-        UnparsedCall(call["id"], call["name"], call["args"] or "") for call in message.invalid_tool_calls
+    invalid = [
+        read_invalid_call(call["id"], call["name"], call["args"]) for call in message.invalid_tool_calls
     ]
+    calls += [call for call in invalid if isinstance(call, ToolCall)]
+    unparsed = [call for call in invalid if isinstance(call, UnparsedCall)]
     legacy = message.additional_kwargs.get("function_call")
     if isinstance(legacy, Mapping) and not calls and not unparsed:
         pieces = read_block({**legacy, "type": "function_call"})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
 from phi4_space import ToolCall, UnsupportedContent
-from phi4_space.interop import read_call_arguments
+from phi4_space.interop import read_call_arguments, to_json_arguments
 
 _IDS = ("id", "tool_call_id", "tool_id", "toolUseId")
 _NAMES = ("name", "tool_name")
@@ -37,11 +37,14 @@ class RecordedCall(NamedTuple):
 
         Args:
             own_id: An id that no other call has.
+
+        Raises:
+            InvalidOption: An argument has no form in JSON.
         """
         arguments = read_call_arguments(self.arguments)
         if arguments is None:
             return f"{self.name}({self.arguments})"
-        return ToolCall(own_id, self.name, arguments)
+        return ToolCall(own_id, self.name, to_json_arguments(arguments, self.name))
 
 
 class CallHistory:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from uuid import uuid4
 
 from phi4_space._limits import Limits
-from phi4_space._prompt.tool_calls import CallBlock, find_opening, read_calls
+from phi4_space._prompt.call_json import Reading, read_calls
+from phi4_space._prompt.tool_calls import CONTINUED, CallBlock, find_opening, find_rest
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 _SLICE = 16_384
 """Characters read at once: what is decided is dropped after each slice, so that little has to be moved."""
+
+_SEPARATORS = " \t\r\n,;"
 
 AnswerPiece = str | ToolCall | BrokenCall
 """What an answer consists of: text, calls, and calls that cannot be read."""
@@ -21,14 +24,17 @@ AnswerPiece = str | ToolCall | BrokenCall
 class CallReader:
     """Separates calls from text in an answer that arrives in chunks.
 
-    It reads every form in which Phi-4 writes calls: marked by `<|tool_call|>`, whose closing marker may be
-    missing; `functools[...]`; and bare JSON, which may stand in a Markdown fence. The JSON is a list or one
-    object, with `arguments` or `parameters`, which may be a JSON string.
+    It reads every form of `tool_calls`, and each shape of `call_json` in it. What is marked, as with
+    `<|tool_call|>` or `functools[`, is a call whatever tool it names, and a broken call where it cannot be
+    read. A broken call ends with its closing marker, or else before the next opening one or with the answer;
+    one of `functools` ends with its JSON.
 
-    The first two forms are calls whatever tool they name, and broken calls where they cannot be read. A
-    broken call ends with its closing marker, or else before the next opening one or with the answer; one of
-    `functools` ends with its JSON. Bare JSON is a call only if it has exactly a call's two keys and names an
-    available tool; otherwise it is passed on as text, unchanged.
+    Bare JSON is a call only if it has a call's keys, no others, and names an available tool; or if it is
+    wrapped as OpenAI does it. Where it begins so and cannot be read, it is a broken call. Otherwise it is
+    passed on as text, unchanged.
+
+    Markers and fences around calls go with them, and so does what only separates them: white space, commas.
+    A closing token of Phi-4's that closes nothing goes as well.
 
     Only what may still become a call is held back: up to the end of the answer after a marker, otherwise at
     most `LONGEST_UNMARKED` characters. The result never depends on how the answer was cut.
@@ -57,25 +63,33 @@ class CallReader:
         self._limits = limits
         self._held = ""
         self._block: CallBlock | None = None
+        self._last: CallBlock | None = None  # the call that the held text follows
+        self._ticks = 0  # of the fence around it
+        self._gaps = _Gaps()
 
     def feed(self, text: str) -> list[AnswerPiece]:
         """Takes the next chunk of the answer, and returns the pieces that are certain by now, in order."""
+        if not self._names:
+            return [text] if text else []
         pieces: list[AnswerPiece] = []
         for start in range(0, len(text), _SLICE):
             self._held += text[start : start + _SLICE]
             pieces += self._certain(ended=False)
-        return _joined(pieces)
+        return self._gaps.close_up(_joined(pieces))
 
     def close(self) -> list[AnswerPiece]:
         """Ends the answer, and returns what was still held back."""
-        return _joined([*self._certain(ended=True), self._release(len(self._held))])
+        pieces = _joined([*self._certain(ended=True), self._release(len(self._held))])
+        return _joined([*self._gaps.close_up(pieces), self._gaps.end()])
 
     def _certain(self, *, ended: bool) -> Iterator[AnswerPiece]:
         while self._held:
+            if self._block is None and not self._skip_rest(ended=ended):
+                return
             if self._block is None:
                 yield self._leading_text()
             pieces = self._block and self._read(self._block, ended=ended)
-            if not pieces:
+            if pieces is None:
                 return
             yield from pieces
 
@@ -85,13 +99,38 @@ class CallReader:
         self._block = None
         return text
 
+    def _skip_rest(self, *, ended: bool) -> bool:
+        """Drops what still belongs to the last call; whether it is certain by now what does."""
+        while self._last is not None and self._held:
+            can_continue = self._last.form in CONTINUED and not self._last.error
+            rest = find_rest(self._held, ticks=self._ticks, can_continue=can_continue)
+            if rest is not None and rest.is_partial:
+                if not ended:
+                    return False
+                if not self._last.is_bare or not {"<", "`"}.isdisjoint(self._held):
+                    self._release(rest.length)
+                self._last = None
+            elif rest is None:
+                self._last = None
+            elif rest.continues:
+                self._release(rest.length)
+                self._block = CallBlock(self._last.form, 0)
+                self._last = None
+            else:
+                self._release(rest.length)
+                self._ticks = 0 if rest.unfences else self._ticks
+                self._last = CallBlock("bare", 0)
+        return True
+
     def _leading_text(self) -> str:
         """Removes and returns the text before the next opening; a block begins where that is complete."""
-        if not self._names:
-            return self._release(len(self._held))
         length, block = find_opening(self._held, self._is_offered)
         text = self._release(length)
         self._block = block
+        if text.strip(_SEPARATORS):
+            self._ticks = 0  # whatever fence there was, it is text now
+        if block is not None:
+            self._ticks = block.ticks or self._ticks
         return text
 
     def _is_offered(self, spelled: str) -> bool:
@@ -100,32 +139,81 @@ class CallReader:
 
     def _read(self, block: CallBlock, *, ended: bool) -> list[AnswerPiece] | None:
         """What the block turned out to be; None while that is not certain."""
+        if block.form == "stray":
+            self._release(block.start)
+            return []
         rejected = block.follow(self._held)
         if rejected or (ended and block.end is None):
-            return [self._give_up(block, rejected or len(self._held))]
-        closing = block.closing(self._held)
-        if block.end is None or (closing and not closing.lastgroup and not ended):
+            return self._give_up(block, rejected or len(self._held))
+        if block.end is None:
             return None
-        if block.form == "fenced" and not closing:
-            # The fence holds more than one call: pass the fence on, and read its JSON as if it were bare.
-            return [self._release(block.start)]
-        end = closing.end() if closing else block.end
-        text = self._held[block.start : block.end]
-        calls, error = read_calls(text, only=self._names if block.is_bare else None, limits=self._limits)
-        if not error:
-            self._release(end)
-            return [ToolCall(self._new_id(), name, arguments) for name, arguments in calls]
-        block.reject(error)
-        if block.form == "marked" and not closing:
-            return self._read(block, ended=ended)
-        return [self._give_up(block, end)]
-
-    def _give_up(self, block: CallBlock, length: int) -> str | BrokenCall:
-        """Removes and returns what cannot be read: a broken call, or text if only JSON suggested a call."""
-        text = self._release(length)
+        reading = self._parse(block, self._held[block.start : block.end])
+        if not reading.error:
+            return self._called(block, block.end, reading)
         if block.is_bare:
-            return text
-        return BrokenCall(text, block.error or read_calls(text[block.start :], limits=self._limits)[1])
+            is_broken = not reading.is_other and block.is_certain(self._held)
+            return [self._broken(block, block.end, reading) if is_broken else self._release(block.end)]
+        if block.form == "functools":
+            return [self._broken(block, block.end, reading)]
+        block.reject(reading.error)
+        return self._read(block, ended=ended)
+
+    def _parse(self, block: CallBlock, text: str) -> Reading:
+        only = self._names if block.is_bare else None
+        return read_calls(text, tool=block.tool, only=only, limits=self._limits)
+
+    def _give_up(self, block: CallBlock, length: int) -> list[AnswerPiece]:
+        """Removes and returns what has no end of its own: a broken call, or text."""
+        if not block.is_certain(self._held):
+            return [self._release(length if block.body_end is None else block.body_end)]
+        body = self._held[block.start : length if block.body_end is None else block.body_end]
+        if block.is_reopened and not body.strip():
+            self._release(length)
+            return []
+        # Its end may have been mistaken, as where Python's quotes hold a bracket.
+        reading = self._parse(block, body)
+        if not reading.error:
+            return self._called(block, length, reading)
+        return [self._broken(block, length, reading)]
+
+    def _called(self, block: CallBlock, length: int, reading: Reading) -> list[AnswerPiece]:
+        self._release(length)
+        self._last = block
+        return [ToolCall(self._new_id(), name, arguments) for name, arguments in reading.calls]
+
+    def _broken(self, block: CallBlock, length: int, reading: Reading) -> BrokenCall:
+        block.error = block.error or reading.error
+        self._last = block
+        return BrokenCall(self._release(length), block.error)
+
+
+class _Gaps:
+    """Leaves out what only separates calls: white space and commas, also in front of the first."""
+
+    def __init__(self) -> None:
+        self._gap: list[str] = []
+        self._is_open = True
+        self._has_calls = False
+
+    def close_up(self, pieces: Iterable[AnswerPiece]) -> list[AnswerPiece]:
+        """The pieces without gaps; what may be one is held back."""
+        kept: list[AnswerPiece] = []
+        for piece in pieces:
+            if not isinstance(piece, str):
+                self._gap.clear()
+                self._is_open = self._has_calls = True
+                kept.append(piece)
+            elif self._is_open and not piece.strip(_SEPARATORS if self._has_calls else None):
+                self._gap.append(piece)
+            else:
+                kept.append("".join([*self._gap, piece]))
+                self._gap.clear()
+                self._is_open = False
+        return kept
+
+    def end(self) -> str:
+        """What was held back, where no calls are beside it."""
+        return "" if self._has_calls else "".join(self._gap)
 
 
 def _joined(pieces: Iterable[AnswerPiece]) -> list[AnswerPiece]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from phi4_space._json import write
 from phi4_space._limits import Limits
+from phi4_space._prompt.call_arguments import to_json_arguments
 from phi4_space._prompt.escape import TOKENS, guarded
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._prompt.schema_text import normalize_schema
@@ -77,7 +78,7 @@ def _texts(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": write(call.arguments, Limits())}
+    function = {"name": call.name, "arguments": write(to_json_arguments(call.arguments, call.name), Limits())}
     return {"id": call.id, "type": "function", "function": function}
 
 

@@ -1,29 +1,31 @@
-"""The forms of a tool call: how one begins, how it ends, and how it is parsed. Knows no prompt, no I/O.
+"""The forms of a tool call: how one begins, and how it ends. Knows no prompt, no I/O.
 
 A call is an opening, a JSON list or object and, in some forms, a closing::
 
-    <|tool_call|>[{"name": ..., "arguments": ...}]<|/tool_call|>     marked
+    <|tool_call|>[{"name": ..., "arguments": ...}]<|/tool_call|>     marked, by Phi-4's tokens
+    <tool_call>{"name": ..., "arguments": ...}</tool_call>           tagged, or a token that lost its bars
+    <function=NAME>{...}</function>                                  function: the JSON is the arguments
+    [TOOL_CALLS][{"name": ..., "arguments": ...}]                    listed; also [TOOL_CALLS]NAME[ARGS]{...}
     functools[{"name": ..., "arguments": ...}]                       functools
-    [{"name": ..., "arguments": ...}]                                bare, or fenced in Markdown
+    ```tool_call ...                                                 block, fenced in Markdown as a call
+    [{"name": ..., "arguments": ...}]                                bare
 
-The first two are calls by their opening, whatever follows.
+All but the last are calls by their opening, whatever follows. Each may stand in a Markdown fence of its own.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import reprlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from phi4_space._errors import LimitExceeded
-from phi4_space._json import JsonEnd, parse
-from phi4_space._limits import Limits
+from phi4_space._json import JsonEnd
 
 LONGEST_UNMARKED = 65_536
-"""Characters that a call without Phi-4's markers may have; longer JSON is passed on as text."""
+"""Characters that JSON may have which only may be a call; longer JSON is passed on as text."""
+
+CONTINUED = frozenset({"marked", "tagged", "listed", "block"})
+"""The forms in which several calls may follow one opening."""
 
 
 def _arriving(*steps: str) -> str:
@@ -34,29 +36,120 @@ def _arriving(*steps: str) -> str:
     return pattern
 
 
-_GAP = r"\s{0,64}"
-# The last step of each is a group, named for the form: only a complete opening or closing matches it.
-_MARKED = _arriving("<", r"\|", *"tool_call", "s?", r"\|", r"(?P<marked>>)")
-_FUNCTOOLS = _arriving(*"functools", _GAP, r"\[", _GAP, r"(?P<functools>\{)")
-_FENCE = _arriving("`", "`", "`", r"\w{0,16}", _GAP)
-_NAME = _arriving(*'name"', _GAP, ":", _GAP, '"', r'(?P<name>[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"|\Z))')
-_ARGUMENTS = rf"""{_arriving(*'arguments"')}|{_arriving(*'parameters"')}"""
-_BARE = r"(?=[`\[{])" + _arriving(
-    f"(?P<fence>{_FENCE})?", r"\[?", _GAP, r"\{", _GAP, '"', f"(?:{_NAME}|{_ARGUMENTS})", r"(?P<bare>[\s:,}])"
+def _word(*words: str) -> str:
+    """A pattern of any of the words, which also matches where the text ends within one."""
+    halves = sorted({word[:end] for word in words for end in range(1, len(word))}, key=len, reverse=True)
+    return rf"(?:{'|'.join(map(re.escape, words))}|(?:{'|'.join(map(re.escape, halves))})\Z)"
+
+
+def _optional(*steps: str) -> str:
+    return f"(?:{_arriving(*steps)})?+"
+
+
+def _key(*names: str) -> str:
+    return _arriving(_QUOTE, _word(*names), _QUOTE, _GAP, ":", _GAP)
+
+
+_GAP = r"\s{0,64}+"
+_QUOTE = "[\"']"
+_KINDS = ("tool_call", "tool_calls", "toolcall", "toolcalls", "function_call", "function_calls")
+_FENCES = ("tool_call", "tool_calls", "function_call", "function_calls", "tool_use", "functools")
+_CALL = _word(*(f"{kind}{end}" for kind in _KINDS for end in ("", "_start", "_begin")))
+
+# The last step of each form is a group: only a complete opening matches it.
+_MARKED = _arriving("<", r"\|", f"(?:{_CALL}|{_word('python_tag')})", r"\|", "(?P<marked>>)")
+_STRAY = _arriving("<", r"\|", "/", _word(*_KINDS), r"\|", "(?P<stray>>)")
+_TAGGED_NAME = _arriving(r"[\w.-]{1,64}+", r"\s{0,8}+", "(?P<tagged_name>[({<])")
+_TAGGED = _arriving(
+    "<", r"\|?+", _CALL, r"\|?+", "(?P<tag>>)", _GAP, rf"(?:(?P<tagged>[\[{{<`])|{_TAGGED_NAME})"
 )
-_OPENING = re.compile(f"{_MARKED}|{_FUNCTOOLS}|{_BARE}")
-_CLOSINGS = {
-    # An extra bracket is a harmless slip.
-    "marked": re.compile(
-        _arriving(r"[\s\]}]{0,64}", "<", r"\|", "/", *"tool_call", "s?", r"\|", "(?P<closed>>)")
-    ),
-    "fenced": re.compile(_arriving(_GAP, "`", "`", "(?P<closed>`)")),
+_NAME_IS = _arriving(r"\s{1,8}+", _word("name"), "=")
+_FUNCTION = _arriving(
+    _word("<function"),
+    f"(?:=|{_NAME_IS})",
+    f"{_QUOTE}?+",
+    r"(?P<function_name>[\w.:-]{1,128}+)",
+    f"{_QUOTE}?+",
+    "(?P<function>>)",
+)
+_LISTED_NAME = _arriving(
+    r"(?P<listed_name>[\w.:-]{1,128}+)", f"(?:{_word('[ARGS]')})?+", r"\s{0,8}+", r"(?P<listed_call>\{)"
+)
+_LISTED = _arriving(_word("[TOOL_CALLS]"), _GAP, rf"(?:(?P<listed>[\[{{])|{_LISTED_NAME})")
+_FUNCTOOLS = _arriving(_word("functools"), _GAP, "[:=]?+", _GAP, r"\[", _GAP, r"(?P<functools>\{)")
+_BLOCK = _arriving(_word("```"), _word(*_FENCES), r"(?P<block>[\s\[{])")
+
+_SHORT_STRING = "(?:" + "|".join(_arriving(mark, f"[^{mark}]{{0,200}}+", mark) for mark in "\"'") + ")"
+_SHORT_VALUE = rf"(?:{_SHORT_STRING}|{_word('null', 'None')}|[0-9]{{1,20}}+)"
+_TYPE = _arriving(_QUOTE, _word("function", "tool_use", "tool_call", "function_call"), _QUOTE)
+_BESIDE = (  # what may stand in front of the keys that make a call
+    rf"(?:{_key('id', 'index', 'role', 'content', 'call_id', 'tool_call_id')}(?:\Z|{_SHORT_VALUE})"
+    rf"|{_key('type')}(?:\Z|{_TYPE}))(?:\Z|{_arriving(_GAP, ',', _GAP)})"
+)
+_STRING = r"""(?P<name>"[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"|\Z)|'[^'\\]*+(?:\\(?:.|\Z)[^'\\]*+)*+(?:'|\Z))"""
+_NAME = rf"{_key('name', 'tool_name', 'function_name', 'tool')}(?:\Z|{_STRING})"
+_ARGUMENTS = _arriving(_QUOTE, _word("arguments", "parameters", "args"), _QUOTE)
+_WRAPPED = _key("function", "tool_call", "tool_calls", "function_call", "function_calls")
+_BARE = _arriving(
+    r"\[?+",
+    _GAP,
+    r"\{",
+    _GAP,
+    f"(?:{_BESIDE}){{0,4}}+",
+    rf"(?:(?:{_NAME}|{_ARGUMENTS})(?:\Z|(?P<bare>[\s:,}}]))|{_WRAPPED}(?:\Z|(?P<wrapped>\S)))",
+)
+_FENCE = _arriving(r"(?:```\w{0,16}+|`{1,2})", _GAP)
+_OPENING = re.compile(
+    rf"(?=[<f`\[{{])(?:{_BLOCK}|(?P<fence>{_FENCE})?"
+    rf"(?:\Z|{_MARKED}|{_STRAY}|{_TAGGED}|{_FUNCTION}|{_LISTED}|{_FUNCTOOLS}|{_BARE}))",
+    re.DOTALL,
+)
+_FORMS = {
+    "marked": "marked",
+    "stray": "stray",
+    "tagged": "tagged",
+    "tagged_name": "tagged",
+    "function": "function",
+    "listed": "listed",
+    "listed_call": "listed",
+    "functools": "functools",
+    "block": "block",
+    "bare": "bare",
+    "wrapped": "bare",
 }
-_NO_CLOSING = re.compile(r"(?!)")
-_MARKER = re.compile(r"<\|(?P<closes>/?)tool_calls?\|>")
-_LONGEST_MARKER = len("<|/tool_calls|>")
+_CERTAIN = re.compile(
+    r"""["'](?:name|tool_name|function_name|tool)["']\s*:\s*(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')
+        \s*,\s*["'](?:arguments|parameters|args|input|params|tool_input)["']\s*:
+    | ["']type["']\s*:\s*["']function["']\s*,\s*["']function["']\s*:\s*[^"'\s]
+    | ["']function["']\s*:\s*\{\s*["']name["']
+    | ["'](?:tool|function)_calls?["']\s*:\s*[\[{]\s*[{"']""",
+    re.VERBOSE | re.DOTALL,
+)
+"""What is a call, whatever follows: a tool on offer and its arguments, or a call as OpenAI wraps it."""
+
+_ANY_CALL = rf"(?:{'|'.join(_KINDS)})(?:_start|_begin)?"
+_TOKEN = rf"<\|(?P<closes>/?){_ANY_CALL}\|>"
+_TAG = rf"<\|?(?P<closes>/?)\|?{_ANY_CALL}\|?>|(?P<ends></function>)"
+_MARKERS = {
+    "tagged": re.compile(_TAG),
+    "function": re.compile(_TAG),
+    "listed": re.compile(rf"{_TOKEN}|\[(?P<ends>/?)TOOL_CALLS\]"),
+    "block": re.compile(rf"{_TOKEN}|(?P<ends>\n```)"),
+}
+_MARKER = re.compile(_TOKEN)
+_LONGEST_MARKER = len("<|/function_calls_begin|>")
+
+_SLIP = r"[\s\]})]{0,64}+"  # an extra bracket is a harmless slip
+_ENDED = _word("tool_call_end", "tool_calls_end", "eom_id")
+_CLOSING = re.compile(
+    rf"{_SLIP}(?:\Z|<(?:\Z|{_arriving(r'[|]', _ENDED, '[|]', '(?P<ended>>)')}"
+    rf"|{_arriving('[|]?+', '/', '[|]?+', _word(*_KINDS, 'function', 'tool'), '[|]?+', '(?P<closed>>)')})"
+    rf"|{_arriving(_word('[/TOOL_CALLS'), '(?P<unlisted>])')})"
+)
+_UNFENCED = {ticks: re.compile(_arriving(_GAP, *"`" * (ticks - 1), "(?P<unfenced>`)")) for ticks in (1, 2, 3)}
+_NEXT = re.compile(_arriving(r"[\s,;]{0,64}+", r"(?P<at>[\[{])", _GAP, "(?P<next>[\"'{])"))
+_BRACKET = re.compile(r"[\[{]")
 _STRIDE = 256  # characters, to begin with
-_NOT_A_CALL = "a call must be a JSON object with a name and arguments"
 
 
 @dataclass(slots=True)
@@ -64,17 +157,27 @@ class CallBlock:
     """A possible call at the start of a text that grows, and how far its JSON was read.
 
     Attributes:
-        form: "marked", "functools", "bare" or "fenced".
+        form: "marked", "tagged", "function", "listed", "functools", "block", "bare", or "stray" for a closing
+            that closes nothing.
         start: Where its JSON begins, or white space before it.
+        tool: The tool that its opening names, so that its JSON is the arguments; "" where that is in the
+            JSON.
+        ticks: How many backticks open the fence around it.
         end: Just behind its JSON, once that is complete.
         seen: How many characters were read; each is read once, however small the chunks.
+        body_end: Where what it holds ends, once a marker ended it.
+        is_reopened: Whether that marker was the opening of another.
         error: What is wrong with it, once that is known.
     """
 
     form: str
     start: int
+    tool: str = ""
+    ticks: int = 0
     end: int | None = None
     seen: int = 0
+    body_end: int | None = None
+    is_reopened: bool = False
     error: str = ""
     _json: JsonEnd = field(init=False)
 
@@ -85,21 +188,21 @@ class CallBlock:
     @property
     def is_bare(self) -> bool:
         """Whether only its JSON shows that it is a call."""
-        return self.form in {"bare", "fenced"}
+        return self.form == "bare"
 
-    @property
-    def limit(self) -> int | None:
-        """How many characters it may have; None, after a marker, for all of the answer."""
-        return None if self.form == "marked" else LONGEST_UNMARKED
+    def is_certain(self, text: str) -> bool:
+        """Whether it is a call, be it a broken one, by what has arrived of it."""
+        return not self.is_bare or _CERTAIN.search(text, self.start, self.start + 2_000) is not None
 
     def follow(self, text: str) -> int:
         """Reads on, and returns how many characters turned out not to be a call; 0 while they may be one."""
-        length = len(text) if self.limit is None else min(len(text), self.limit)
+        is_limited = len(text) >= LONGEST_UNMARKED and not self.is_certain(text)
+        length = LONGEST_UNMARKED if is_limited else len(text)
         while self.end is None and self.seen < length:
             # Strides that grow: a call that ends soon costs little, however long the text behind it is.
             if rejected := self._stride(text, min(length, max(2 * self.seen, _STRIDE))):
                 return rejected
-        return length if self.end is None and length == self.limit else 0
+        return length if self.end is None and is_limited else 0
 
     def reject(self, error: str) -> None:
         """Rejects its JSON, so that only a marker can end it now."""
@@ -112,14 +215,58 @@ class CallBlock:
             self.end = self._json.follow(text, stop)
         self.seen = stop
         # Markers are tokens of their own, so one in the middle of JSON shows that the JSON is broken.
-        marker = _MARKER.search(text, unchecked, stop if self.end is None else self.end)
+        marker = _MARKERS.get(self.form, _MARKER).search(
+            text, unchecked, stop if self.end is None else self.end
+        )
         if marker is None:
             return 0
-        return marker.end() if marker["closes"] else marker.start()
+        self.body_end = marker.start()
+        closes = marker["closes"] or marker.groupdict().get("ends")
+        self.is_reopened = not closes
+        return marker.end() if closes else marker.start()
 
-    def closing(self, text: str) -> re.Match[str] | None:
-        """The closing behind its JSON, as far as it has arrived; `lastgroup` is None while it is partial."""
-        return None if self.end is None else _CLOSINGS.get(self.form, _NO_CLOSING).match(text, self.end)
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What still belongs to a call, behind its JSON.
+
+    Attributes:
+        length: How many characters do.
+        is_partial: Whether it may go on, where more arrives.
+        closes: Whether the call is closed by it.
+        unfences: Whether that was the end of the fence around it.
+        continues: Whether another call of the same form follows.
+    """
+
+    length: int
+    is_partial: bool = False
+    closes: bool = False
+    unfences: bool = False
+    continues: bool = False
+
+
+def find_rest(text: str, *, ticks: int, can_continue: bool) -> Rest | None:
+    """What follows a call and belongs to it; None where nothing does.
+
+    Args:
+        text: What follows.
+        ticks: How many backticks opened the fence around it; 0 without one.
+        can_continue: Whether another call may follow without an opening of its own.
+    """
+    found = [
+        match
+        for pattern in (_CLOSING, _UNFENCED.get(ticks), _NEXT if can_continue else None)
+        if pattern and (match := pattern.match(text))
+    ]
+    for match in found:
+        match match.lastgroup:
+            case "closed" | "ended" | "unlisted":
+                return Rest(match.end(), closes=True)
+            case "unfenced":
+                return Rest(match.end(), unfences=True)
+            case "next":
+                return Rest(match.start("at"), continues=True)
+    return Rest(max(match.end() for match in found), is_partial=True) if found else None
 
 
 def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, CallBlock | None]:
@@ -134,88 +281,33 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Cal
         The position, which is the text's end if there is none; and the block, for a text that starts there.
     """
     match = _OPENING.search(text)
-    while match and not (match["name"] is None or is_offered(match["name"])):
-        match = _OPENING.search(text, match.start("name"))
+    while match and not (match["name"] is None or is_offered(_spelled(match["name"]))):
+        match = _OPENING.search(text, match.start("name") + 1)
     if not match:
         return len(text), None
-    if match.lastgroup not in {"marked", "functools", "bare"}:
+    form = _FORMS.get(match.lastgroup or "")
+    if form is None:
         return match.start(), None
-    if match["marked"]:
-        return match.start(), CallBlock("marked", match.end() - match.start())
-    start = next(re.finditer(r"[\[{]", match[0])).start()
-    return match.start(), CallBlock("fenced" if match["fence"] else match.lastgroup, start)
+    tool = match["function_name"] or match["listed_name"] or ""
+    ticks = 3 if form == "block" else len(match["fence"] or "") - len((match["fence"] or "").lstrip("`"))
+    return match.start(), CallBlock(form, _body(match) - match.start(), tool, ticks)
 
 
-NamedCall = tuple[str, dict[str, Any]]
-"""A tool's name and arguments."""
-
-
-def read_calls(
-    text: str, *, only: Collection[str] | None = None, limits: Limits = Limits()
-) -> tuple[list[NamedCall], str]:
-    """Parses the calls in JSON.
-
-    Args:
-        text: A list or an object.
-        only: For JSON without a marker: the tools that it may name. It must then have exactly the two keys of
-            a call.
-        limits: How large and how deeply nested JSON may be.
-
-    Returns:
-        The calls and ""; or no calls and what is wrong, if any part is not a call.
-    """
-    try:
-        return _calls(text, only, limits), ""
-    except ValueError as exc:
-        return [], str(exc)
-
-
-def _calls(text: str, only: Collection[str] | None, limits: Limits) -> list[NamedCall]:
-    value = _parse(text, "its JSON is invalid", limits)
-    items = value if isinstance(value, list) else [value]
-    calls = [_read_call(item, limits, strict=only is not None) for item in items]
-    if not calls:
-        raise ValueError("it contains no call")
-    unknown = [name for name, _ in calls if not (only is None or name in only)]
-    if unknown:
-        raise ValueError(f"there is no tool {_short_name(unknown[0])}")
-    return calls
-
-
-def _read_call(item: Any, limits: Limits, *, strict: bool) -> NamedCall:
-    match item:
-        case {"name": str(name), "arguments": arguments, **more}:
-            pass
-        case {"name": str(name), "parameters": arguments, **more}:
-            pass
-        case {"name": str(name), **more} if not (strict or more):
-            arguments = {}
+def _body(match: re.Match[str]) -> int:
+    """Where the JSON behind an opening begins, or white space before it."""
+    match match.lastgroup:
+        case "marked" | "stray" | "function":
+            return match.end()
+        case "tagged" | "tagged_name":
+            return match.end("tag")
+        case "listed" | "listed_call" | "block":
+            return match.start(match.lastgroup)
         case _:
-            raise ValueError(_NOT_A_CALL)
-    if not name.strip() or (strict and more):
-        raise ValueError(_NOT_A_CALL)
-    if isinstance(arguments, str):
-        arguments = _parse(arguments, f"the arguments of {_short_name(name)} are invalid JSON", limits)
-    if isinstance(arguments, dict):
-        return name, arguments
-    raise ValueError(f"the arguments of {_short_name(name)} are not a JSON object")
+            return next(_BRACKET.finditer(match.string, max(match.start(), match.end("fence")))).start()
 
 
-def _parse(text: str, error: str, limits: Limits) -> Any:
-    try:
-        return parse(text, limits)
-    except json.JSONDecodeError as exc:
-        raise ValueError(f"{error} at character {exc.pos}: {exc.msg}") from exc
-    except ValueError as exc:
-        raise ValueError(f"{error}: {exc}") from exc
-    except LimitExceeded as exc:
-        raise ValueError(f"{error}: {exc.what}") from exc
-
-
-def _short_name(name: str) -> str:
-    """A name that may have any length, as an error message shows it."""
-    return _SHORT.repr(name)
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = 80
+def _spelled(name: str) -> str:
+    """A name as JSON spells it, without the opening quote; it may be in Python's quotes."""
+    if name.startswith("'"):
+        name = f'{name[:-1]}"' if len(name) > 1 and name.endswith("'") else name
+    return name[1:]

@@ -13,6 +13,7 @@ from referencing.exceptions import Unresolvable
 from phi4_space._errors import InvalidOption, shortened
 from phi4_space._json import write
 from phi4_space._limits import Limits
+from phi4_space._prompt.call_arguments import to_json_arguments
 from phi4_space._prompt.escape import escape_json
 from phi4_space._prompt.schema_text import normalize_schema
 from phi4_space._prompt.validation import Validation, check_schema
@@ -73,14 +74,17 @@ def listed(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
 def render_calls(calls: Sequence[ToolCall]) -> str:
     """Calls as Phi-4 writes them, so that it recognises its own; "" where there are none.
 
-    A `CallReader` reads the same names and arguments back.
+    A `CallReader` reads the same names and arguments back. What JSON has no type for, such as a date, is
+    written as `to_json_arguments` has it.
 
     Raises:
-        InvalidOption: The arguments of a call are not JSON.
+        InvalidOption: An argument of a call has no form in JSON; the error names both.
     """
     if not calls:
         return ""
-    written = [{"name": call.name, "arguments": call.arguments} for call in calls]
+    written = [
+        {"name": call.name, "arguments": to_json_arguments(call.arguments, call.name)} for call in calls
+    ]
     return f"<|tool_call|>{_to_json(written, 'The tool calls')}<|/tool_call|>"
 
 

@@ -14,12 +14,14 @@ this.
 | `loop` | no data: which event loop a framework's class may be used on |
 | `errors` | where in a caller's data something was wrong |
 | `_caller` | the line of the program that asked, for warnings |
+| `_prompt.call_arguments` | the arguments of tool calls, as JSON has them |
 | `_turn.growth` | where in a text that grew an earlier one ends |
 """
 
 from phi4_space._caller import Caller, calling_line, on_behalf_of
 from phi4_space._media.data_uri import DataUri, decode_base64, from_base64, is_data_uri, read_data_uri
 from phi4_space._media.local_file import read_local_file
+from phi4_space._prompt.call_arguments import to_json_arguments, to_json_value
 from phi4_space._turn.growth import end_of
 from phi4_space._turns import Role
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
@@ -71,6 +73,8 @@ __all__ = [
     "refuse_unknown",
     "sampling_options",
     "short_repr",
+    "to_json_arguments",
+    "to_json_value",
     "to_response_format",
     "to_role",
     "to_stop",

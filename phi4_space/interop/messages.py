@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from phi4_space._errors import LimitExceeded
-from phi4_space._json import parse
-from phi4_space._limits import Limits
+from phi4_space._prompt.call_arguments import read_arguments
 from phi4_space._turns import Role
 
 _ROLES: Mapping[str, Role] = {
@@ -30,20 +28,16 @@ def to_role(name: str) -> Role | None:
 
 
 def read_call_arguments(arguments: object) -> dict[str, Any] | None:
-    """The arguments of a tool call.
+    """The arguments of a tool call, read as those in an answer are.
 
     Args:
-        arguments: A mapping; JSON, as models write it; or None for no arguments.
+        arguments: A mapping; JSON, as models write it; or None or a blank string for no arguments.
 
     Returns:
         Them as a dict; None where they cannot be read as one: what no answer's call may hold, such as numbers
         that are infinite, no call in a history does.
     """
-    if isinstance(arguments, str):
-        try:
-            arguments = parse(arguments.strip() or "{}", Limits())
-        except (ValueError, LimitExceeded):
-            return None
-    if arguments is None:
-        return {}
-    return dict(arguments) if isinstance(arguments, Mapping) else None
+    try:
+        return read_arguments(arguments)
+    except ValueError:
+        return None

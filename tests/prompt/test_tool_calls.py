@@ -1,4 +1,4 @@
-"""The forms of a call: what opens one, where its JSON ends, and what it says."""
+"""The forms of a call: what opens one, where its JSON ends, and what belongs to it behind that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_space._prompt.tool_calls import LONGEST_UNMARKED, CallBlock, find_opening, read_calls
+from phi4_space._prompt.tool_calls import LONGEST_UNMARKED, CallBlock, Rest, find_opening, find_rest
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='ab"\\{}[]<|>\n', max_size=6),
@@ -37,13 +37,37 @@ def is_weather(spelled: str) -> bool:
         ('[ { "name":"weather" ', 0, "bare", 0),
         ('{"arguments":', 0, "bare", 0),
         ('[{"parameters" ', 0, "bare", 0),
-        ('```json\n[{"name": "weather",', 0, "fenced", 8),
-        ('```{"name": "weather"}', 0, "fenced", 3),
+        ("{'name': 'weather',", 0, "bare", 0),
+        ('a {"id": "1", "type": "function", "name": "weather",', 2, "bare", 0),
+        ('[{"type": "function", "function": {', 0, "bare", 0),
+        ('{"role": "assistant", "content": null, "tool_calls": [', 0, "bare", 0),
+        ("a <tool_call> {", 2, "tagged", 11),
+        ("<tool_call>name\n<", 0, "tagged", 11),
+        ("[TOOL_CALLS] [", 0, "listed", 13),
+        ("<|python_tag|>", 0, "marked", 14),
+        ("a<|/tool_call|>", 1, "stray", 14),
     ],
 )
 def test_an_opening_begins_a_block(text: str, at: int, form: str, start: int) -> None:
     """Each form is known by its opening, as soon as that is whole."""
     assert find_opening(text, is_weather) == (at, CallBlock(form, start))
+
+
+@pytest.mark.parametrize(
+    ("text", "block"),
+    [
+        ('```json\n[{"name": "weather",', CallBlock("bare", 8, ticks=3)),
+        ('```{"name": "weather"}', CallBlock("bare", 3, ticks=3)),
+        ("`<|tool_call|>", CallBlock("marked", 14, ticks=1)),
+        ("```tool_call\n", CallBlock("block", 12, ticks=3)),
+        ("<function=f>", CallBlock("function", 12, "f")),
+        ('<function name="f">', CallBlock("function", 19, "f")),
+        ("[TOOL_CALLS]f[ARGS]{", CallBlock("listed", 19, "f")),
+    ],
+)
+def test_an_opening_says_more(text: str, block: CallBlock) -> None:
+    """Which fence is around it, and which tool it names."""
+    assert find_opening(text, is_weather) == (0, block)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +85,15 @@ def test_an_opening_begins_a_block(text: str, at: int, form: str, start: int) ->
         ("{ ", 0),
         ('{"name": "wea', 0),
         ('[{"par', 0),
+        ("{'name': 'wea", 0),
+        ("{'name': '", 0),
+        ('{"id": "a", "ty', 0),
+        ('{"content": "a', 0),
+        ("a <tool_call>", 2),
+        ("<tool_call> name ", 0),
+        ("<function=f", 0),
+        ("[TOOL_CALLS]f[AR", 0),
+        ("```tool_", 0),
     ],
 )
 def test_what_may_become_an_opening_is_told(text: str, at: int) -> None:
@@ -87,6 +120,12 @@ def test_what_may_become_an_opening_is_told(text: str, at: int) -> None:
         '{"nam"',
         "[" * 9 + "{",
         "[" + " " * 65,
+        "{'name': 'Ada",
+        '{"type": "string"',
+        '{"id": "' + "a" * 300,
+        "<tool_call> hello there",
+        "[TOOL_CALLS] hello there",
+        "<function> x",
     ],
 )
 def test_other_text_is_no_opening(text: str) -> None:
@@ -148,7 +187,8 @@ def test_the_end_of_json_is_found_in_pieces(value: Any, size: int, indented: boo
         ("marked", '[{"a<|/tool_call|>b', 18),
         ("marked", '[{"a<|tool_call|>b', 4),
         ("bare", '[{"a<|tool_calls|>b', 4),
-        ("functools", "[{" + "x" * LONGEST_UNMARKED, LONGEST_UNMARKED),
+        ("functools", "[{" + "x" * LONGEST_UNMARKED, 0),
+        ("bare", '{"name": "f", "arguments": {' + "x" * LONGEST_UNMARKED, 0),
         ("bare", "[{" + "x" * LONGEST_UNMARKED, LONGEST_UNMARKED),
         ("marked", "[{" + "x" * LONGEST_UNMARKED, 0),
         ("bare", "[{}]" + "x" * LONGEST_UNMARKED, 0),
@@ -160,117 +200,64 @@ def test_broken_json_is_given_up(form: str, text: str, failed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "text", "length", "complete"),
+    ("text", "rest"),
     [
-        ("marked", "[]\n<|/tool_call|> x", 17, True),
-        ("marked", "[]<|/tool_calls|>", 17, True),
-        ("marked", "[]} ]<|/tool_call|>", 19, True),
-        ("marked", "[]]", 3, False),
-        ("marked", "[] <|/to", 8, False),
-        ("marked", "[]", 2, False),
-        ("fenced", "[]\n```\nx", 6, True),
-        ("fenced", "[]\n`", 4, False),
+        ("\n<|/tool_call|> x", Rest(15, closes=True)),
+        ("<|/tool_calls|>", Rest(15, closes=True)),
+        ("</tool_call>", Rest(12, closes=True)),
+        ("</function>\n</tool_call>", Rest(11, closes=True)),
+        ("<|tool_call_end|>", Rest(17, closes=True)),
+        ("[/TOOL_CALLS]", Rest(13, closes=True)),
+        ("} ]<|/tool_call|>", Rest(17, closes=True)),
+        ("]", Rest(1, is_partial=True)),
+        (" <|/to", Rest(6, is_partial=True)),
+        ("", Rest(0, is_partial=True)),
+        ("\n```\nx", Rest(4, unfences=True)),
+        ("\n`", Rest(2, is_partial=True)),
+        (', {"name', Rest(2, continues=True)),
+        ("\n[ {", Rest(1, continues=True)),
+        (", {", Rest(3, is_partial=True)),
     ],
 )
-def test_a_closing_is_found(form: str, text: str, length: int, complete: bool) -> None:  # noqa: FBT001 - a table's column
-    """What closes a block is told with how far it has come."""
+def test_what_belongs_to_a_call_is_found(text: str, rest: Rest) -> None:
+    """What closes a call, its fence, or goes on with another, and whether it has arrived."""
+    assert find_rest(text, ticks=3, can_continue=True) == rest
+
+
+@pytest.mark.parametrize("text", [" x", "\n[1]", "```", ', {"name": '])
+def test_what_belongs_to_no_call(text: str) -> None:
+    """Other text behind it is no part of it, nor is a fence that was not opened, or a call of its own."""
+    assert find_rest(text, ticks=0, can_continue=False) is None
+
+
+def test_a_fence_ends_with_as_many_backticks() -> None:
+    """As opened it."""
+    assert find_rest("``", ticks=1, can_continue=False) == Rest(1, unfences=True)
+    assert find_rest("``", ticks=3, can_continue=False) == Rest(2, is_partial=True)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "length", "body", "is_reopened"),
+    [
+        ("tagged", "add(1)</tool_call>", 18, 6, False),
+        ("tagged", "add(1)<tool_call>", 6, 6, True),
+        ("tagged", "x</function>", 12, 1, False),
+        ("function", "x</function>", 12, 1, False),
+        ("listed", "x[TOOL_CALLS]", 1, 1, True),
+        ("listed", "x[/TOOL_CALLS]", 14, 1, False),
+        ("block", "x\n```", 5, 1, False),
+        ("block", "x<|/tool_call|>", 15, 1, False),
+    ],
+)
+def test_each_form_has_its_own_markers(
+    form: str,
+    text: str,
+    length: int,
+    body: int,
+    is_reopened: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """What is not JSON ends with what closes its form, or before what opens another."""
     block = CallBlock(form, 0)
-    block.follow(text)
 
-    closing = block.closing(text)
-
-    assert closing is not None
-    assert (closing.end(), closing.lastgroup is not None) == (length, complete)
-
-
-@pytest.mark.parametrize(("form", "text"), [("marked", "[] x"), ("fenced", "[]\n[]"), ("bare", "[]```")])
-def test_what_closes_nothing(form: str, text: str) -> None:
-    """Other text behind the JSON is no closing, and bare JSON has none."""
-    block = CallBlock(form, 0)
-    block.follow(text)
-
-    assert block.closing(text) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "calls"),
-    [
-        ('{"name": "f", "arguments": {"x": 1}}', [("f", {"x": 1})]),
-        ('[{"name": "f", "parameters": {"x": 1}}]', [("f", {"x": 1})]),
-        (
-            '[{"name": "f", "arguments": {}}, {"arguments": {"y": []}, "name": "g"}]',
-            [("f", {}), ("g", {"y": []})],
-        ),
-        ('{"name": "f", "arguments": "{\\"x\\": \\"ü\\"}"}', [("f", {"x": "ü"})]),
-        ('{"name": "f"}', [("f", {})]),
-        ('{"id": 1, "type": "function", "name": "f", "arguments": {}}', [("f", {})]),
-        ('{"name": "f", "arguments": {"x": 1}, "parameters": {}}', [("f", {"x": 1})]),
-    ],
-)
-def test_marked_json_says_its_calls(text: str, calls: list[tuple[str, dict[str, Any]]]) -> None:
-    """A list or an object, arguments or parameters, also as a JSON string: all are calls."""
-    assert read_calls(text) == (calls, "")
-
-
-NO_CALL = "a call must be a JSON object with a name and arguments"
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("", "its JSON is invalid at character 0: Expecting value"),
-        ("f(1)", "its JSON is invalid at character 0: Expecting value"),
-        ('[{"name": "f", "arguments": {}},]', "its JSON is invalid at character 3"),
-        (
-            '{"name": "f", "arguments": {"x": "a"b"}}',
-            "its JSON is invalid at character 36: Expecting ',' delimiter",
-        ),
-        ('{"name": "f", "arguments": {}}, {}', "its JSON is invalid at character 30: Extra data"),
-        ('{"name": "f", "arguments": {"x": NaN}}', "its JSON is invalid: NaN is not JSON"),
-        ("[" * 100_000 + "]" * 100_000, "its JSON is invalid: "),
-        ("[]", "it contains no call"),
-        ("{}", NO_CALL),
-        ("[1]", NO_CALL),
-        ('{"name": " "}', NO_CALL),
-        ('{"name": 1, "arguments": {}}', NO_CALL),
-        ('{"name": "f", "args": {"x": 1}}', NO_CALL),
-        ('[{"name": "f", "arguments": {}}, {"name": ""}]', NO_CALL),
-        ('{"name": "f", "arguments": null}', "the arguments of 'f' are not a JSON object"),
-        ('{"name": "f", "arguments": [1]}', "the arguments of 'f' are not a JSON object"),
-        ('{"name": "f", "arguments": "[1]"}', "the arguments of 'f' are not a JSON object"),
-        (
-            '{"name": "f", "arguments": "x"}',
-            "the arguments of 'f' are invalid JSON at character 0: Expecting value",
-        ),
-    ],
-)
-def test_what_is_no_call_says_why(text: str, fault: str) -> None:
-    """All of the JSON is calls with arguments that can be trusted, or none of it, and then it is told why."""
-    calls, error = read_calls(text)
-
-    assert calls == []
-    assert error.startswith(fault)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"name": "g", "arguments": {}}',
-        '[{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]',
-        '{"name": "f"}',
-        '{"name": "f", "description": "a tool on offer", "parameters": {"type": "object"}}',
-        '{"name": "f", "arguments": {}, "parameters": {}}',
-    ],
-)
-def test_bare_json_must_be_a_call_and_nothing_else(text: str) -> None:
-    """Unmarked JSON about tools, such as a list of those on offer, asks for nothing."""
-    calls, error = read_calls(text, only={"f"})
-
-    assert calls == []
-    assert error
-
-
-@pytest.mark.parametrize("key", ["arguments", "parameters"])
-def test_bare_json_may_call_what_is_offered(key: str) -> None:
-    """Unmarked JSON with a call's two keys is a call of the tool on offer."""
-    assert read_calls(json.dumps({"name": "f", key: {"x": 1}}), only={"f"}) == ([("f", {"x": 1})], "")
+    assert block.follow(text) == length
+    assert (block.body_end, block.is_reopened) == (body, is_reopened)

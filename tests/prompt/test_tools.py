@@ -156,7 +156,7 @@ def test_calls_are_written_as_the_model_writes_them() -> None:
 
 def test_arguments_must_be_json() -> None:
     """A call that cannot be written is refused."""
-    with pytest.raises(InvalidOption, match="The tool calls cannot be written"):
+    with pytest.raises(InvalidOption, match="The argument 'x' of the call of 'f' cannot be written as JSON"):
         render_calls([ToolCall("1", "f", {"x": object()})])
 
 
@@ -236,7 +236,7 @@ def read(
         (f"```json\n{CALL}\n``", [("get_weather", ROME)]),
         (
             f"```json\n{CALL}\n{CALL}\n```",
-            ["```json\n", ("get_weather", ROME), "\n", ("get_weather", ROME), "\n```"],
+            [("get_weather", ROME), ("get_weather", ROME)],
         ),
         ('{"name": "Ada"} {"name": "add", "arguments": {}}', ['{"name": "Ada"} ', ("add", {})]),
         (f"<|tool_call|>{CALL}}} ]<|/tool_call|>.", [("get_weather", ROME), "."]),
@@ -332,13 +332,12 @@ def test_a_broken_call_says_what_is_wrong() -> None:
         '```json\n{"name": "add", "arguments": {"x": 1}, "why": "because"}\n```',
         '[{"name": "add", "description": "adds", "parameters": {"type": "object"}}]',
         '[{"name": "add", "arguments": {}}, {"name": "Ada", "arguments": {}}]',
-        '{"name": "add", "arguments": {',
+        '{"name": "add", "x": {',
         "<|tool_ca",
-        "<|/tool_call|>",
         "functoo",
         "```",
         "",
-        '{"name": "add", "arguments": {"x": "' + "x" * LONGEST_UNMARKED + '"}}',
+        '{"name": "add", "why": {"x": "' + "x" * LONGEST_UNMARKED + '"}}',
     ],
 )
 @pytest.mark.parametrize("size", [1, 10_000])
@@ -383,7 +382,7 @@ def test_a_call_comes_out_when_its_closing_came() -> None:
 def test_unmarked_json_is_held_back_to_a_limit() -> None:
     """JSON that never ends is shown, rather than the answer withheld."""
     reader = CallReader([ADD])
-    opening = '{"name": "add", "arguments": {"x": "'
+    opening = '{"name": "add", "why": {"x": "'
 
     assert reader.feed(opening + "x" * (LONGEST_UNMARKED - len(opening) - 1)) == []
     assert reader.feed("xy") == [opening + "x" * (LONGEST_UNMARKED - len(opening)) + "y"]
@@ -401,10 +400,16 @@ def test_many_calls_at_once_take_time_in_proportion() -> None:
 
 
 def test_a_marked_call_may_be_long() -> None:
-    """A marker is reason enough to wait."""
+    """A marker is reason enough to wait, and so are a tool on offer and its arguments."""
     long = {"x": "x" * 2 * LONGEST_UNMARKED}
 
     assert read(render_calls([ToolCall("", "add", long)])) == [("add", long)]
+    assert read(json.dumps({"name": "add", "arguments": long})) == [("add", long)]
+
+
+def test_a_closing_token_that_closes_nothing_is_dropped() -> None:
+    """It is a token of the model's, which says nothing to a reader."""
+    assert read("Hello<|/tool_call|>.\n<|/tool_calls|>") == ["Hello.\n"]
 
 
 def test_without_tools_all_is_text() -> None:
@@ -503,7 +508,8 @@ def test_no_text_is_lost(answer: str) -> None:
             assert text in answer[at:]
             at = answer.index(text, at) + len(text)
             whole += text
-    assert any(len(piece) == 2 for piece in out if isinstance(piece, tuple)) or whole == answer
+    closing = re.compile(r"<\|/tool_calls?\|>")
+    assert any(isinstance(piece, tuple) for piece in out) or whole == closing.sub("", answer)
 
 
 @given(answers)
