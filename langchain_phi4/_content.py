@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from langchain_phi4._media import flat, heading, to_document, to_media
@@ -114,8 +115,8 @@ def _call(block: Block) -> Iterator[Piece]:
 
 
 def read_invalid_call(call_id: str | None, name: str | None, written: object) -> ToolCall | UnparsedCall:
-    """A call that another reader could not parse; without arguments it is one, whatever that made of it."""
-    if name and read_call_arguments(written) == {}:
+    """A call that another reader could not parse: where it has no arguments, it is one all the same."""
+    if name and (written is None or (isinstance(written, str) and written.strip() in {"", "null"})):
         return ToolCall(call_id or "", name)
     return _unparsed_call(call_id, name, written)
 
@@ -210,10 +211,8 @@ def _id(block: Block, *names: str) -> str | None:
 
 
 def _as_json(value: object) -> str:
-    try:
+    with suppress(ValueError):  # as its repr has it then, rather than not at all
         value = to_json_value(value)
-    except ValueError:
-        pass  # as its repr has it, rather than not at all
     return json.dumps(_readable(value), ensure_ascii=False, default=str)
 
 

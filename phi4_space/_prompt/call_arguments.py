@@ -14,6 +14,7 @@ import reprlib
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,7 +29,7 @@ _LENIENT = re.compile(
     r"""(?P<double> " (?P<doubled> [^"\\]*+ (?: \\. [^"\\]*+ )*+ ) (?: " | \Z ) )
     | (?P<single> ' (?P<singled> [^'\\]*+ (?: \\. [^'\\]*+ )*+ ) (?: ' | \Z ) )
     | (?P<word> [A-Za-z_]\w*+ )
-    | (?P<comma> , (?= [\s,]{0,64}+ [\]}] ) )""",
+    | (?P<comma> (?<! [\[{,] ) , (?= \s{0,64}+ [\]}] ) )""",
     re.VERBOSE | re.DOTALL,
 )
 _WORDS = {"True": "true", "False": "false", "None": "null"}
@@ -112,8 +113,8 @@ def to_json_arguments(arguments: Mapping[str, Any], name: str) -> dict[str, Any]
             converted[_to_key(key)] = to_json_value(value)
         except ValueError as exc:
             raise InvalidOption(
-                f"The argument {short_name(str(key))} of the call of {short_name(name)} cannot be written as"
-                f" JSON: {exc}",
+                "The tool calls cannot be written as JSON: the argument"
+                f" {short_name(key)} of the call of {short_name(name)}: {exc}",
                 advice="Pass what JSON has: text, numbers, lists and dicts.",
             ) from exc
     return converted
@@ -129,35 +130,50 @@ def to_json_value(value: object) -> Any:
     Raises:
         ValueError: It has no form in JSON; a short message says why.
     """
-    converted = _converted(value, Limits().depth)
+    converted = _Converter().convert(value, Limits().depth)
     write(converted, Limits())
     return converted
 
 
-def _converted(value: object, levels: int) -> Any:
-    if levels < 0:
-        raise ValueError(f"it is nested deeper than {Limits().depth} levels, or in itself")
-    match value:
-        case Enum():
-            return _converted(value.value, levels)
-        case None | bool() | str() | int():
+class _Converter:
+    """Makes JSON of one value, of as many parts as JSON may have: it may hold the same part many times."""
+
+    def __init__(self) -> None:
+        self._left = Limits().values
+
+    def convert(self, value: object, levels: int) -> Any:
+        """The value as JSON has it, with so many levels at most."""
+        self._left -= 1
+        if levels < 0:
+            raise ValueError(f"it is nested deeper than {Limits().depth} levels, or in itself")
+        if self._left < 0:
+            raise ValueError(f"it holds more than {Limits().values} values")
+        if isinstance(value, Enum):
+            return self.convert(value.value, levels)
+        if value is None or isinstance(value, str | int):
             return value
-        case float():
+        if isinstance(value, float):
             return value if math.isfinite(value) else None
-        case Mapping():
-            return {_to_key(key): _converted(item, levels - 1) for key, item in value.items()}
-        case list() | tuple():
-            return [_converted(item, levels - 1) for item in value]
-        case set() | frozenset():  # whose own order differs from process to process
-            return sorted((_converted(item, levels - 1) for item in value), key=repr)
-        case bytes() | bytearray() | memoryview():
-            return _bytes(bytes(value))
-        case _:
-            return _converted(_foreign(value), levels - 1)
+        return self._convert_other(value, levels - 1)
+
+    def _convert_other(self, value: object, levels: int) -> Any:
+        match value:
+            case Mapping():
+                return {_to_key(key): self.convert(item, levels) for key, item in value.items()}
+            case list() | tuple():
+                return [self.convert(item, levels) for item in value]
+            case set() | frozenset():  # whose own order differs from process to process
+                return sorted((self.convert(item, levels) for item in value), key=repr)
+            case bytes() | bytearray() | memoryview():
+                return _bytes(bytes(value))
+            case _:
+                return self.convert(_foreign(value), levels)
 
 
 def _foreign(value: object) -> Any:
     """A value of any other class, in Python's own types."""
+    if isinstance(value, PurePath):
+        return str(value)
     try:
         # numpy's and pandas' arrays and scalars, and pydantic's older models
         for own in ("tolist", "dict"):
@@ -182,12 +198,12 @@ def _to_key(key: object) -> str:
             return key
         case None | bool() | int() | float():
             return json.dumps(key)
-        case _:
-            key = _converted(key, 1)
-            return key if isinstance(key, str) else json.dumps(key)
+        case _ if isinstance(converted := to_json_value(key), str):
+            return converted
+    raise ValueError(f"a key of it is a {type(key).__name__}")
 
 
-def short_name(name: str) -> str:
+def short_name(name: object) -> str:
     """A name that may have any length, as an error message shows it."""
     return _SHORT.repr(name)
 
@@ -201,7 +217,8 @@ def _to_strict(found: re.Match[str]) -> str:
     match found.lastgroup:
         case "double" | "single":
             text = found["doubled"] if found.lastgroup == "double" else found["singled"]
-            return f'"{_INNER.sub(_to_strict_character, text)}"'
+            closing = '"' if len(found[0]) > len(text) + 1 else ""
+            return f'"{_INNER.sub(_to_strict_character, text)}{closing}'
         case "word":
             return _WORDS.get(found[0], found[0])
         case _:

@@ -55,14 +55,12 @@ def read_calls(
         if tool:
             return Reading([(tool, read_arguments(text, tool, limits))])
         value = parse_call_json(text, "its JSON is invalid", limits)
-        calls = [_read_call(item, only, limits) for item, only in _items(value, only)]
-        if not calls:
-            raise _NotACall("it contains no call")
+        calls = [_read_call(item, names, limits) for item, names in _items(value, only)]
     except _NotACall as exc:
         return Reading([], str(exc), is_other=True)
     except ValueError as exc:
         return Reading([], str(exc))
-    return Reading(calls)
+    return Reading(calls) if calls else Reading([], "it contains no call", is_other=True)
 
 
 Only = Collection[str] | None

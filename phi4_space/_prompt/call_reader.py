@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_json import Reading, read_calls
-from phi4_space._prompt.tool_calls import CONTINUED, CallBlock, find_opening, find_rest
+from phi4_space._prompt.tool_calls import CONTINUED, UNCLOSED, CallBlock, find_opening, find_rest
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 _SLICE = 16_384
@@ -150,13 +150,11 @@ class CallReader:
         reading = self._parse(block, self._held[block.start : block.end])
         if not reading.error:
             return self._called(block, block.end, reading)
-        if block.is_bare:
-            is_broken = not reading.is_other and block.is_certain(self._held)
-            return [self._broken(block, block.end, reading) if is_broken else self._release(block.end)]
-        if block.form == "functools":
-            return [self._broken(block, block.end, reading)]
-        block.reject(reading.error)
-        return self._read(block, ended=ended)
+        if block.form not in UNCLOSED:
+            block.reject(reading.error)
+            return self._read(block, ended=ended)
+        is_other = block.is_bare and (reading.is_other or not block.is_certain(self._held))
+        return [self._release(block.end) if is_other else self._broken(block, block.end, reading)]
 
     def _parse(self, block: CallBlock, text: str) -> Reading:
         only = self._names if block.is_bare else None

@@ -26,6 +26,8 @@ LONGEST_UNMARKED = 65_536
 
 CONTINUED = frozenset({"marked", "tagged", "listed", "block"})
 """The forms in which several calls may follow one opening."""
+UNCLOSED = frozenset({"functools", "bare"})
+"""The forms that have no closing, so that they end with their JSON, whatever is in it."""
 
 
 def _arriving(*steps: str) -> str:

@@ -94,7 +94,7 @@ def test_a_response_format_is_json(form: str) -> None:
         p4.ResponseFormat(SCHEMAS[form])
 
 
-@pytest.mark.parametrize("form", SCHEMAS)
+@pytest.mark.parametrize("form", sorted(SCHEMAS.keys() - {"NaN", "infinity", "a set", "bytes"}))
 def test_arguments_of_a_call_in_the_history_are_json(form: str) -> None:
     """Those that a caller made up, or that another model made."""
     call = p4.ToolCall("1", "add", SCHEMAS[form])

@@ -391,7 +391,7 @@ def test_an_id_that_is_used_again_names_the_latest_call() -> None:
             '<|tool_call|>[{"a" 1',
         ),
         (invalid_tool_call(name="add", args='{"a" 1', id="1", error="?"), 'add({"a" 1)'),
-        (invalid_tool_call(name="add", args=None, id=None, error=None), "add()"),
+        (invalid_tool_call(name="add", args="{}", id=None, error=None), "add({})"),
     ],
 )
 def test_an_unreadable_call_goes_back_as_it_was(call: Any, text: str) -> None:

@@ -1,6 +1,6 @@
 """The forms in which models write calls: each is a call, a broken one, or text, and never both.
 
-The forms are of public bug reports (FreeToken 203, vllm 47903, vllm 19419, langchain 27602, llama_index 22821)
+The forms are of public bug reports (FreeToken 203, vllm 47903 and 19419, langchain 27602, llama_index 22821)
 and of the templates of other models, which Phi-4 has seen in training.
 """
 
@@ -131,9 +131,9 @@ CALLS: dict[str, tuple[str, str, list[Any]]] = {
     "Python's quotes": ("<|tool_call|>[{'name': 'add', 'arguments': {'x': 1}}]<|/tool_call|>", "", [CALLED]),
     "Python's quotes, bare": ("{'name': 'add', 'arguments': {'x': 1}}", "", [CALLED]),
     "Python's quotes around brackets": (
-        "<|tool_call|>[{'name': 'note', 'arguments': {'t': 'a \"]\" b', 'u': True, 'v': None}}]<|/tool_call|>",
+        "<|tool_call|>[{'name': 'note', 'arguments': {'t': 'a \"]\"', 'u': True, 'v': None}}]<|/tool_call|>",
         "",
-        [("note", {"t": 'a "]" b', "u": True, "v": None})],
+        [("note", {"t": 'a "]"', "u": True, "v": None})],
     ),
     "Python's quotes in a string": (
         json.dumps({"name": "add", "arguments": "{'x': 1}"}),

@@ -156,7 +156,9 @@ def test_calls_are_written_as_the_model_writes_them() -> None:
 
 def test_arguments_must_be_json() -> None:
     """A call that cannot be written is refused."""
-    with pytest.raises(InvalidOption, match="The argument 'x' of the call of 'f' cannot be written as JSON"):
+    with pytest.raises(
+        InvalidOption, match="cannot be written as JSON: the argument 'x' of the call of 'f': object"
+    ):
         render_calls([ToolCall("1", "f", {"x": object()})])
 
 
