@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -665,6 +666,14 @@ def test_json_is_told_whole(value: Any) -> None:
     [piece] = read_block({"type": "json", "json": value})
     assert isinstance(piece, Passage)
     assert json.loads(piece.text) == value
+
+
+def test_a_result_of_any_type_is_told_as_json_would() -> None:
+    """A tool's dates and sets are told as pydantic writes them."""
+    value = {"at": datetime(2026, 1, 2, tzinfo=UTC), "names": {"b", "a"}}
+    assert read_block({"type": "json", "json": value}) == [
+        Passage('{"at": "2026-01-02T00:00:00Z", "names": ["a", "b"]}')
+    ]
 
 
 def test_what_only_its_provider_can_read_is_left_out() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import copy
+import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -398,6 +401,50 @@ def test_an_unreadable_call_goes_back_as_it_was(call: Any, text: str) -> None:
     """The model sees the text of its broken call, as words: it can do better."""
     [turn] = to_turns([AIMessage("", invalid_tool_calls=[call])])
     assert turn == Turn(role="assistant", text=text)
+
+
+@pytest.mark.parametrize("args", [None, "", "  ", "null"])
+def test_a_call_without_arguments_is_one(args: str | None) -> None:
+    """Other integrations cannot parse it, and list it as invalid (langchain 27602)."""
+    call = invalid_tool_call(name="now", args=args, id="1", error="?")
+    turns = to_turns([AIMessage("", invalid_tool_calls=[call]), ToolMessage("noon", tool_call_id="1")])
+
+    assert turns[0] == Turn(role="assistant", tool_calls=(ToolCall("1", "now"),))
+    assert turns[1].name == "now"
+
+
+def test_openais_call_without_arguments_is_one() -> None:
+    """As core reads it from an answer of OpenAI's."""
+    function = {"name": "now", "arguments": ""}
+    kept = {"tool_calls": [{"id": "1", "type": "function", "function": function}]}
+
+    [turn] = to_turns([AIMessage("", additional_kwargs=kept)])
+
+    assert turn.tool_calls == (ToolCall("1", "now"),)
+
+
+def test_arguments_of_any_type_are_written_as_json_would() -> None:
+    """Tools of others are called with dates and the like (agent-framework 2219)."""
+    args = {"at": datetime(2026, 1, 2, tzinfo=UTC), "ids": {UUID(int=1)}, "raw": b"x", "x": math.nan}
+    written = '{"at": "2026-01-02T00:00:00Z", "ids": ["00000000-0000-0000-0000-000000000001"]'
+
+    message = AIMessage("", tool_calls=[tool_call(name="add", args=args, id="1")])
+
+    assert f'{written}, "raw": "x", "x": null}}' in prompt([HumanMessage("hi"), message])
+    assert message.tool_calls[0]["args"]["ids"] == {UUID(int=1)}
+
+
+def test_an_argument_that_json_cannot_hold_is_named() -> None:
+    """Which message, which call, and which argument."""
+    message = AIMessage("", tool_calls=[CALL, tool_call(name="sub", args={"b": object()}, id="2")])
+
+    with pytest.raises(InvalidInput) as refused:
+        to_turns([HumanMessage("hi"), message])
+
+    assert refused.value.what == (
+        "messages[1] (AIMessage): The tool calls cannot be written as JSON: the argument 'b' of the call of"
+        " 'sub': object is not a JSON type"
+    )
 
 
 def test_an_unreadable_call_in_the_content_is_told_once() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 from urllib.parse import quote
+from uuid import UUID
 
 import anyio
 import pytest
@@ -545,6 +548,32 @@ def test_calls_in_blocks_become_the_turns_calls() -> None:
         ToolCall("call", "add", {"x": 2}),
         ToolCall("call_2", "now", {}),
         ToolCall("call_3", "now", {}),
+    )
+
+
+def test_arguments_of_any_type_are_written_as_json_would() -> None:
+    """Tools are called with dates and the like (agent-framework 2219)."""
+    kwargs = {"at": datetime(2026, 1, 2, tzinfo=UTC), "ids": {UUID(int=1)}, "raw": b"x", "x": math.nan}
+
+    turn = turn_of(ToolCallBlock(tool_name="add", tool_kwargs=kwargs), role="assistant")
+
+    assert turn.tool_calls[0].arguments == {
+        "at": "2026-01-02T00:00:00Z",
+        "ids": ["00000000-0000-0000-0000-000000000001"],
+        "raw": "x",
+        "x": None,
+    }
+    assert kwargs["ids"] == {UUID(int=1)}
+
+
+def test_an_argument_that_json_cannot_hold_is_named() -> None:
+    """Which message, which call, and which argument."""
+    with pytest.raises(InvalidInput) as refused:
+        turn_of(ToolCallBlock(tool_name="add", tool_kwargs={"a": object()}), role="assistant")
+
+    assert refused.value.what == (
+        "Message 0 (assistant): The tool calls cannot be written as JSON: the argument 'a' of the call of"
+        " 'add': object is not a JSON type"
     )
 
 
