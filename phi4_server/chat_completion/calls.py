@@ -119,7 +119,8 @@ def _call(item: Any) -> ToolCall | None:
         case _:
             return None
     if isinstance(arguments, str):
-        arguments = _parse(arguments or "{}")
+        arguments = _parse(arguments.strip() or "{}")
+    arguments = {} if arguments is None else arguments
     if not (name.strip() and isinstance(arguments, dict)):
         return None
     written = json.dumps(arguments, ensure_ascii=False)

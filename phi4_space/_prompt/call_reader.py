@@ -153,7 +153,7 @@ class CallReader:
         if block.form not in UNCLOSED:
             block.reject(reading.error)
             return self._read(block, ended=ended)
-        is_other = block.is_bare and (reading.is_other or not block.is_certain(self._held))
+        is_other = block.is_bare and (reading.is_other or not block.is_certain(self._held, block.end))
         return [self._release(block.end) if is_other else self._broken(block, block.end, reading)]
 
     def _parse(self, block: CallBlock, text: str) -> Reading:
@@ -162,9 +162,10 @@ class CallReader:
 
     def _give_up(self, block: CallBlock, length: int) -> list[AnswerPiece]:
         """Removes and returns what has no end of its own: a broken call, or text."""
-        if not block.is_certain(self._held):
-            return [self._release(length if block.body_end is None else block.body_end)]
-        body = self._held[block.start : length if block.body_end is None else block.body_end]
+        end = length if block.body_end is None else block.body_end
+        if not block.is_certain(self._held, end):
+            return [self._release(end)]
+        body = self._held[block.start : end]
         if block.is_reopened and not body.strip():
             self._release(length)
             return []

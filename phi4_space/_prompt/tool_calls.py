@@ -151,6 +151,7 @@ _CLOSING = re.compile(
 _UNFENCED = {ticks: re.compile(_arriving(_GAP, *"`" * (ticks - 1), "(?P<unfenced>`)")) for ticks in (1, 2, 3)}
 _NEXT = re.compile(_arriving(r"[\s,;]{0,64}+", r"(?P<at>[\[{])", _GAP, "(?P<next>[\"'{])"))
 _BRACKET = re.compile(r"[\[{]")
+_LONGEST_HEAD = 2_000  # characters, in which a bare call shows that it is one
 _STRIDE = 256  # characters, to begin with
 
 
@@ -192,13 +193,14 @@ class CallBlock:
         """Whether only its JSON shows that it is a call."""
         return self.form == "bare"
 
-    def is_certain(self, text: str) -> bool:
-        """Whether it is a call, be it a broken one, by what has arrived of it."""
-        return not self.is_bare or _CERTAIN.search(text, self.start, self.start + 2_000) is not None
+    def is_certain(self, text: str, length: int) -> bool:
+        """Whether it is a call, be it a broken one, by its first so many characters."""
+        end = min(length, self.start + _LONGEST_HEAD)
+        return not self.is_bare or _CERTAIN.search(text, self.start, end) is not None
 
     def follow(self, text: str) -> int:
         """Reads on, and returns how many characters turned out not to be a call; 0 while they may be one."""
-        is_limited = len(text) >= LONGEST_UNMARKED and not self.is_certain(text)
+        is_limited = len(text) >= LONGEST_UNMARKED and not self.is_certain(text, len(text))
         length = LONGEST_UNMARKED if is_limited else len(text)
         while self.end is None and self.seen < length:
             # Strides that grow: a call that ends soon costs little, however long the text behind it is.

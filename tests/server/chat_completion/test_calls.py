@@ -33,6 +33,8 @@ def read(*pieces: str) -> tuple[str, list[ToolCall]]:
         ('<|tool_call|>[{"name": "add", "arguments": "{\\"a\\": 1}"}]<|/tool_call|>', "", [ADD]),
         ('<|tool_call|>[{"name": "now"}]<|/tool_call|>', "", [ToolCall("now", "{}")]),
         ('<|tool_call|>[{"name": "now", "arguments": ""}]<|/tool_call|>', "", [ToolCall("now", "{}")]),
+        ('<|tool_call|>[{"name": "now", "arguments": null}]<|/tool_call|>', "", [ToolCall("now", "{}")]),
+        ('<|tool_call|>[{"name": "now", "arguments": " "}]<|/tool_call|>', "", [ToolCall("now", "{}")]),
         (MARKED.removesuffix("<|/tool_call|>"), "", [ADD]),
         ('<|tool_call|>[{"name": "é", "arguments": {}}]<|/tool_call|>', "", [ToolCall("é", "{}")]),
     ],
