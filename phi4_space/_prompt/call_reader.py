@@ -79,8 +79,8 @@ class CallReader:
 
     def close(self) -> list[AnswerPiece]:
         """Ends the answer, and returns what was still held back."""
-        pieces = _joined([*self._certain(ended=True), self._release(len(self._held))])
-        return _joined([*self._gaps.close_up(pieces), self._gaps.end()])
+        pieces = self._gaps.close_up(_joined(self._certain(ended=True)))
+        return _joined([*pieces, self._gaps.end()])
 
     def _certain(self, *, ended: bool) -> Iterator[AnswerPiece]:
         while self._held:
@@ -88,6 +88,9 @@ class CallReader:
                 return
             if self._block is None:
                 yield self._leading_text()
+            if self._block is None and ended:
+                yield self._release(1)  # of a beginning that no opening came of
+                continue
             pieces = self._block and self._read(self._block, ended=ended)
             if pieces is None:
                 return

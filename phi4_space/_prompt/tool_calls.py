@@ -102,8 +102,8 @@ _BARE = _arriving(
 )
 _FENCE = _arriving(r"(?:```\w{0,16}+|`{1,2})", _GAP)
 _OPENING = re.compile(
-    rf"(?=[<f`\[{{])(?:{_BLOCK}|(?P<fence>{_FENCE})?"
-    rf"(?:\Z|{_MARKED}|{_STRAY}|{_TAGGED}|{_FUNCTION}|{_LISTED}|{_FUNCTOOLS}|{_BARE}))",
+    rf"(?=[<f`\[{{])(?:{_BLOCK}|{_STRAY}|(?P<fence>{_FENCE})?"
+    rf"(?:\Z|{_MARKED}|{_TAGGED}|{_FUNCTION}|{_LISTED}|{_FUNCTOOLS}|{_BARE}))",
     re.DOTALL,
 )
 _FORMS = {
@@ -215,14 +215,12 @@ class CallBlock:
 
     def _stride(self, text: str, stop: int) -> int:
         unchecked = max(self.start, self.seen - _LONGEST_MARKER)
-        if not self.error:
-            self.end = self._json.follow(text, stop)
-        self.seen = stop
         # Markers are tokens of their own, so one in the middle of JSON shows that the JSON is broken.
-        marker = _MARKERS.get(self.form, _MARKER).search(
-            text, unchecked, stop if self.end is None else self.end
-        )
-        if marker is None:
+        marker = _MARKERS.get(self.form, _MARKER).search(text, unchecked, stop)
+        if not self.error:
+            self.end = self._json.follow(text, marker.start() if marker else stop)
+        self.seen = stop
+        if marker is None or self.end is not None:
             return 0
         self.body_end = marker.start()
         closes = marker["closes"] or marker.groupdict().get("ends")
