@@ -91,7 +91,7 @@ class CallReader:
             if self._block is None and ended:
                 yield self._release(1)  # of a beginning that no opening came of
                 continue
-            pieces = self._block and self._read(self._block, ended=ended)
+            pieces = None if self._block is None else self._read(self._block, ended=ended)
             if pieces is None:
                 return
             yield from pieces

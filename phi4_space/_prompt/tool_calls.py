@@ -44,10 +44,6 @@ def _word(*words: str) -> str:
     return rf"(?:{'|'.join(map(re.escape, words))}|(?:{'|'.join(map(re.escape, halves))})\Z)"
 
 
-def _optional(*steps: str) -> str:
-    return f"(?:{_arriving(*steps)})?+"
-
-
 def _key(*names: str) -> str:
     return _arriving(_QUOTE, _word(*names), _QUOTE, _GAP, ":", _GAP)
 

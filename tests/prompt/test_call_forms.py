@@ -23,7 +23,8 @@ ADD = '{"name": "add", "arguments": {"x": 1}}'
 NOW = '{"name": "now", "arguments": {}}'
 WRAPPED = '{"type": "function", "function": {"name": "add", "arguments": {"x": 1}}}'
 STRINGED = json.dumps({"name": "add", "arguments": json.dumps({"x": 1})})
-CALLED, THEN = ("add", {"x": 1}), ("now", {})
+CALLED: tuple[str, Mapping[str, Any]] = ("add", {"x": 1})
+THEN: tuple[str, Mapping[str, Any]] = ("now", {})
 
 
 class Read(NamedTuple):
