@@ -253,6 +253,22 @@ def test_a_form_that_ends_anywhere_shows_no_markup(answer: str) -> None:
         )
 
 
+def test_a_beginning_at_the_end_hides_no_call() -> None:
+    """What may have become an opening, had more arrived, is searched for one that is whole."""
+    answer = f'{{"role": "assistant", "content": "Hello<|tool_call|>[{ADD}]<|/tool_call|>'
+
+    assert read(answer) == Read('{"role": "assistant", "content": "Hello', [CALLED], [])
+    assert read(answer, range(1, len(answer))) == read(answer)
+
+
+def test_what_stands_behind_decides_nothing() -> None:
+    """Broken JSON is text or a broken call by what it says itself."""
+    answer = f"{{'name': 'add', <|tool_call|>[{ADD}]<|/tool_call|>"
+
+    assert read(answer) == Read("{'name': 'add', ", [CALLED], [])
+    assert read(answer, [20]) == read(answer)
+
+
 forms = st.sampled_from([answer for answer, *_ in [*CALLS.values(), *BROKEN.values()]] + TEXTS)
 glue = st.sampled_from(
     ["", " ", "\n", "\n\n", ", ", "Now: ", "```\n", "`", "<|/tool_call|>", "</tool_call>", "]", "}"]
