@@ -17,13 +17,13 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, TypeAdapter
 
 from phi4_space._errors import InvalidOption, LimitExceeded
 from phi4_space._json import parse, write
 from phi4_space._limits import Limits
 
+_ANY: TypeAdapter[Any] = TypeAdapter(Any)
 _MOST_ENCODINGS = 3  # JSON in a JSON string, in a JSON string
 _LENIENT = re.compile(
     r"""(?P<double> " (?P<doubled> [^"\\]*+ (?: \\. [^"\\]*+ )*+ ) (?: " | \Z ) )
@@ -179,7 +179,7 @@ def _foreign(value: object) -> Any:
         for own in ("tolist", "dict"):
             if not isinstance(value, type | BaseModel) and callable(method := getattr(value, own, None)):
                 return method()
-        return to_jsonable_python(value)
+        return _ANY.dump_python(value, mode="json")
     except Exception as exc:  # of pydantic, or of whatever the value's class does
         raise ValueError(f"{type(value).__name__} is not a JSON type") from exc
 
