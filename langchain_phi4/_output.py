@@ -30,7 +30,6 @@ from phi4_space import (
     Queued,
     Reply,
     Rewritten,
-    StreamLost,
     Thought,
     UnexpectedAnswer,
     Waking,
@@ -131,15 +130,15 @@ class ReplyCollector:
 class ChunkBuilder:
     """Turns the events of one answer into chunks.
 
-    A chunk cannot be withdrawn. Where the Space replaces text that was streamed, the new text follows
-    whole after an empty line, and the last chunk's metadata has it as `final_text`; where the answer was to
-    have a format, nothing may follow, and an error is raised. Text of which only indentation changed goes on,
-    and is `final_text` as well. Thoughts follow each other after an empty line, replaced ones too, and the
-    last chunk's metadata has them as they were at the end.
+    A chunk cannot be withdrawn. So text that is to have a format comes with the reply: it may be rejected,
+    and asked for once more. Where the Space replaces other text that was streamed, the new text follows
+    whole after an empty line, and the last chunk's metadata has it as `final_text`. Text of which only
+    indentation changed goes on, and is `final_text` as well. Thoughts follow each other after an empty line,
+    replaced ones too, and the last chunk's metadata has them as they were at the end.
 
     Args:
         collector: The answer's events; each is added there first.
-        formatted: Whether the answer was to have a format.
+        formatted: Whether the answer is to have a format.
     """
 
     def __init__(self, collector: ReplyCollector, *, formatted: bool) -> None:
@@ -153,12 +152,10 @@ class ChunkBuilder:
         self._kinds = 0  # how often the kind of what is streamed changed; core numbers its blocks so
 
     def add(self, event: Event) -> Iterator[ChatGenerationChunk]:
-        """The chunks that an event makes; the last of all come with the reply.
-
-        Raises:
-            StreamLost: Streamed text of an answer with a format was replaced.
-        """
+        """The chunks that an event makes; the last of all come with the reply."""
         match event:
+            case Delta() | Rewritten() if self._formatted:
+                pass
             case Delta():
                 yield from self._append(event.text)
             case Thought():
@@ -196,11 +193,6 @@ class ChunkBuilder:
         self._kind = kind
 
     def _rewrite(self) -> None:
-        if self._formatted:
-            raise StreamLost(
-                "The Space replaced the answer after its beginning had been streamed",
-                advice="Ask with invoke, which returns the last text alone.",
-            )
         _logger.warning("The Space replaced text that had been streamed; the new text follows it")
         self._text, self._gap, self._rewritten = "", _GAP, True
 

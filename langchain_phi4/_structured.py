@@ -5,8 +5,8 @@ Knows schemas and parsers; no Space, no messages.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from operator import itemgetter
 from typing import Any, Literal, TypeGuard, get_args
 
@@ -14,19 +14,28 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
-from langchain_core.outputs import Generation
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
-from pydantic_core import from_json
 
-from phi4_space import InvalidOption, Phi4Error, ResponseFormat, ResponseFormatNotMet, ToolChoiceNotMet
+from langchain_phi4._schema import FUNCTION_KEYS
+from langchain_phi4._tools import to_openai_tool, to_specs
+from phi4_space import (
+    InvalidOption,
+    Phi4Error,
+    ResponseFormat,
+    ResponseFormatNotMet,
+    ToolChoiceNotMet,
+    ToolSpec,
+)
 from phi4_space.interop import (
     PydanticCheck,
-    error_text,
+    check_types,
+    close_schema,
+    inline_root,
     is_pydantic,
+    is_typed_dict,
     pydantic_schema,
     short_repr,
     to_response_format,
@@ -37,7 +46,10 @@ Schema = Mapping[str, Any] | type
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
-_FUNCTIONS = {"function", "parameters", "input_schema", "toolSpec"}  # what only a function's description has
+_ADVICE = (
+    "Give a pydantic class, a TypedDict class or a JSON Schema; "
+    "make a list, a union or an optional value a field of it."
+)
 
 
 def to_format(spec: object) -> ResponseFormat | None:
@@ -50,7 +62,7 @@ def to_format(spec: object) -> ResponseFormat | None:
     Raises:
         InvalidOption: It is none of these.
     """
-    if isinstance(spec, type) or (isinstance(spec, Mapping) and _FUNCTIONS & spec.keys()):
+    if isinstance(spec, type) or (isinstance(spec, Mapping) and FUNCTION_KEYS & spec.keys()):
         return schema_to_format(spec)
     return to_response_format(spec)
 
@@ -63,22 +75,35 @@ def schema_to_format(schema: Schema, *, strict: bool | None = None) -> ResponseF
         strict: Whether an object of a class may have no other fields; a JSON schema says that itself.
 
     Raises:
-        InvalidOption: It describes no JSON.
+        InvalidOption: It describes no JSON object and no array.
     """
-    if isinstance(schema, Mapping) and not _FUNCTIONS & schema.keys():
-        return ResponseFormat(schema)
+    if isinstance(schema, Mapping) and not FUNCTION_KEYS & schema.keys():
+        return ResponseFormat(inline_root(schema))
     if is_pydantic(schema):
         return ResponseFormat(pydantic_schema(schema, closed=bool(strict)), check=PydanticCheck(schema))
+    spec = _to_spec(schema)
+    described = {"title": spec.name, "description": spec.description, **spec.parameters}
+    json_schema = {key: value for key, value in described.items() if value != ""}
+    return ResponseFormat(
+        close_schema(json_schema) if strict else json_schema,
+        check=PydanticCheck(schema) if _is_pydantic(schema) else None,
+    )
+
+
+def _to_spec(schema: Schema) -> ToolSpec:
+    """The schema as a tool's name, description and parameters.
+
+    Raises:
+        InvalidOption: It is none that can be read.
+    """
+    known = _is_pydantic(schema) or is_typed_dict(schema) or is_dataclass(schema)
+    if isinstance(schema, type) and not known:
+        raise _no_schema(schema, "it is another kind of class")
     try:
-        json_schema = convert_to_json_schema(schema, strict=strict)  # type: ignore[arg-type] # it takes TypedDicts
-    except Exception as exc:  # any annotation or schema, with any library's errors
-        raise _no_schema(schema, exc) from exc
-    if json_schema.get("description") in (
-        "",
-        inspect.getdoc(dict),
-    ):  # a TypedDict without a docstring has dict's
-        del json_schema["description"]
-    return ResponseFormat(json_schema, check=PydanticCheck(schema) if _is_pydantic(schema) else None)
+        (spec,) = to_specs([schema])
+    except InvalidOption as exc:
+        raise _no_schema(schema, exc.what) from exc
+    return spec
 
 
 def structured(
@@ -123,29 +148,22 @@ def _check(schema: Schema | None, *, method: str, include_raw: bool, tools: Sequ
 
 
 def _format(schema: Schema | None, *, method: str, strict: bool | None) -> ResponseFormat:
-    if schema is None or method == "json_mode":  # the caller's own text describes the fields
-        return ResponseFormat(check=PydanticCheck(schema) if _is_pydantic(schema) else None)
-    return schema_to_format(schema, strict=strict)
+    """The client's format for a schema by a method.
 
-
-class _JsonParser(JsonOutputParser):
-    """Core's parser, reading JSON that grows in the time that its length takes.
-
-    Core's own tries each beginning of a text that is broken, which takes the square of it.
+    Raises:
+        InvalidOption: The method gives no such values.
     """
-
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """The JSON in the text, complete or so far; None where there is none."""
-        if not partial:
-            return super().parse_result(result)
-        try:
-            return from_json(result[0].text.strip(), allow_partial="trailing-strings")
-        except ValueError:
-            return None
+    if schema is None:
+        return ResponseFormat()
+    response_format = schema_to_format(schema, strict=strict)
+    types = ("object", "array") if method == "json_schema" else ("object",)
+    check_types(response_format.schema, *types, what=f"By {method}, the schema {short_repr(schema)}")
+    # By json_mode, the caller's own text describes the fields.
+    return ResponseFormat(check=response_format.check) if method == "json_mode" else response_format
 
 
-class _ObjectParser(PydanticOutputParser[Any], _JsonParser):
-    """The same for core's parser of objects, which are made from JSON, as `PydanticCheck` makes them."""
+class _ObjectParser(PydanticOutputParser[Any]):
+    """Core's parser, making objects from JSON, as `PydanticCheck` makes them."""
 
     def _parse_obj(self, obj: Any) -> Any:
         try:
@@ -155,30 +173,27 @@ class _ObjectParser(PydanticOutputParser[Any], _JsonParser):
 
 
 def _json_parser(schema: Schema | None) -> BaseOutputParser[Any]:
-    return _ObjectParser(pydantic_object=schema) if _is_pydantic(schema) else _JsonParser()
+    return _ObjectParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
 
 
 def _by_call(
     model: BaseChatModel, schema: Schema, *, strict: bool | None, bound: Mapping[str, Any]
 ) -> tuple[Runnable[LanguageModelInput, AIMessage], BaseOutputParser[Any]]:
     """A model that has to call the schema's tool, and a parser of the call's arguments."""
-    tool: Any = schema
-    if isinstance(schema, Mapping) and not {"name", "title", *_FUNCTIONS} & schema.keys():
-        tool = {"title": "answer", **schema}  # a tool has a name
-    try:
-        name = convert_to_openai_tool(tool)["function"]["name"]
-    except Exception as exc:  # as in `schema_to_format`
-        raise _no_schema(schema, exc) from exc
+    _format(schema, method="function_calling", strict=strict)
+    if isinstance(schema, Mapping) and not {"name", "title", *FUNCTION_KEYS} & schema.keys():
+        schema = {"title": "answer", **inline_root(schema)}  # a tool has a name
+    spec = _to_spec(schema)
     bound_model = model.bind_tools(
-        [tool], tool_choice=name, parallel_tool_calls=False, strict=strict, **bound
+        [to_openai_tool(spec)], tool_choice=spec.name, parallel_tool_calls=False, strict=strict, **bound
     )
     if _is_pydantic(schema):
         return bound_model, PydanticToolsParser(tools=[schema], first_tool_only=True)
-    return bound_model, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+    return bound_model, JsonOutputKeyToolsParser(key_name=spec.name, first_tool_only=True)
 
 
-def _no_schema(schema: object, error: Exception) -> InvalidOption:
-    return InvalidOption(f"The schema {short_repr(schema)} describes no JSON: {error_text(error)}")
+def _no_schema(schema: object, why: str) -> InvalidOption:
+    return InvalidOption(f"The schema {short_repr(schema)} describes no JSON: {why}", advice=_ADVICE)
 
 
 def _unless_called(parser: Runnable[AIMessage, Any]) -> Runnable[AIMessage, Any]:
@@ -189,16 +204,25 @@ def _unless_called(parser: Runnable[AIMessage, Any]) -> Runnable[AIMessage, Any]
 def _with_raw(
     bound_model: Runnable[LanguageModelInput, AIMessage], parser: Runnable[AIMessage, Any]
 ) -> Runnable[LanguageModelInput, Any]:
-    """A chain to raw, parsed and parsing_error; an answer that failed twice is a parsing_error, too."""
+    """A chain to raw, parsed and parsing_error; an answer that failed twice is a parsing_error, too.
+
+    In a stream the message comes whole: core falls back only before the first chunk, and thoughts come before
+    an answer is judged.
+    """
+    whole = bound_model | RunnableLambda(_same)
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-    answered = RunnableMap(raw=bound_model) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+    answered = RunnableMap(raw=whole) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
     attempt = (itemgetter("input") | answered).with_fallbacks(
         [RunnableLambda(_failed_answer)],
         exceptions_to_handle=(ResponseFormatNotMet, ToolChoiceNotMet),
         exception_key="error",
     )
     return RunnableMap(input=RunnablePassthrough()) | attempt
+
+
+def _same(message: AIMessage) -> AIMessage:
+    return message
 
 
 def _failed_answer(failure: Mapping[str, Any]) -> dict[str, Any]:

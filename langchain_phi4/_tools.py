@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_phi4._schema import to_openai
 from phi4_space import InvalidOption, ToolSpec
-from phi4_space.interop import error_text, short_repr
+from phi4_space.interop import check_types, error_text, short_repr
 
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 """What `bind_tools` takes: a function, a pydantic or TypedDict class, a tool, or a dict for one."""
@@ -82,7 +82,7 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
         tool = dict(tool)
         _refuse_foreign(tool)
     try:
-        openai_tool = convert_to_openai_tool(tool)
+        openai_tool = to_openai(tool)
     except Exception as exc:  # any annotation or schema, with any library's errors
         raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: {error_text(exc)}") from exc
     if openai_tool["type"] == "custom":
@@ -94,11 +94,9 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
     parameters = function.get("parameters")
     if not isinstance(parameters, Mapping | None):
         raise InvalidOption(f"The parameters of the tool {_named_in(tool)} are not a JSON schema")
+    check_types(parameters, "object", what=f"What the tool {_named_in(tool)} takes")
     schema = {"parameters": parameters} if parameters else {}
-    description = function.get("description") or ""
-    if description == dict.__doc__:  # of a TypedDict without a docstring of its own
-        description = ""
-    return ToolSpec(function.get("name", ""), description, **schema)
+    return ToolSpec(function.get("name", ""), function.get("description") or "", **schema)
 
 
 def _refuse_foreign(tool: Mapping[str, Any]) -> None:
@@ -146,6 +144,6 @@ def _named(name: str, specs: Sequence[ToolSpec]) -> str:
 
 
 def _named_in(tool: object) -> str:
-    if isinstance(tool, dict):
+    if isinstance(tool, Mapping):
         return short_repr(tool.get("name", tool.get("title", "dict")))
     return short_repr(getattr(tool, "name", getattr(tool, "__name__", type(tool).__name__)))

@@ -2,7 +2,8 @@
 
 Each response of a stream holds the whole answer so far as its message, and what is new as its delta. Joined,
 the deltas are the answer. Where the Space replaces text they cannot be: the message is right then, and the
-delta is the whole new text, unless it continues the old, apart from its indentation.
+delta is the whole new text, unless it continues the old, apart from its indentation. An answer that is to
+have a format may be rejected and asked for once more: its message grows, and its text is the last delta.
 
 Thoughts are blocks of the message, and what is new of them is `additional_kwargs["thinking_delta"]`, where
 core's agents look for it.
@@ -58,14 +59,18 @@ def ask(client: SpaceClient, call: Call, *, to: Callable[[ChatResponse], T]) -> 
         to: Makes of each response what is yielded.
     """
     # Not a generator itself: the span in which it is called is that of the endpoint.
-    builder, sink = ResponseBuilder(client.url, parallel=call.parallel), EventSink(client.url)
+    builder, sink = _builder(client, call), EventSink(client.url)
     return _responses(client.stream(call.message, **call.options), builder, sink, to)
 
 
 def aask(client: SpaceClient, call: Call, *, to: Callable[[ChatResponse], T]) -> AsyncGenerator[T, None]:
     """`ask`, asynchronously."""
-    builder, sink = ResponseBuilder(client.url, parallel=call.parallel), EventSink(client.url)
+    builder, sink = _builder(client, call), EventSink(client.url)
     return _aresponses(client.astream(call.message, **call.options), builder, sink, to)
+
+
+def _builder(client: SpaceClient, call: Call) -> ResponseBuilder:
+    return ResponseBuilder(client.url, parallel=call.parallel, formatted="response_format" in call.options)
 
 
 def _responses(
@@ -100,10 +105,12 @@ class ResponseBuilder:
     Args:
         space: The Space's URL.
         parallel: Whether it may make several calls; otherwise the first alone counts.
+        formatted: Whether it is to have a format.
     """
 
-    def __init__(self, space: str, *, parallel: bool = True) -> None:
+    def __init__(self, space: str, *, parallel: bool = True, formatted: bool = False) -> None:
         self._parallel = parallel
+        self._formatted = formatted
         self._text = ""
         self._thoughts: dict[int, Thought] = {}
         self._thought: int | None = None  # the number of the one that grew last
@@ -131,8 +138,8 @@ class ResponseBuilder:
                 self._raw["notices"] = [*self._raw.get("notices", ()), dataclasses.asdict(event)]
         return None
 
-    def _grown(self, text: str, calls: tuple[ToolCall, ...] = ()) -> ChatResponse:
-        delta = "" if self._text.startswith(text) else text[end_of(self._text, text) or 0 :]
+    def _grown(self, text: str, calls: tuple[ToolCall, ...] = (), *, is_whole: bool = False) -> ChatResponse:
+        delta = self._delta(text, is_whole=is_whole)
         self._text = text
         blocks = to_blocks(calls)
         return ChatResponse(
@@ -144,6 +151,11 @@ class ResponseBuilder:
             delta=delta,
             raw=dict(self._raw),
         )
+
+    def _delta(self, text: str, *, is_whole: bool) -> str:
+        if self._formatted:
+            return text if is_whole else ""
+        return "" if self._text.startswith(text) else text[end_of(self._text, text) or 0 :]
 
     def _thinking(self, event: Thought) -> ChatResponse | None:
         known = None if event.rewritten else self._thoughts.pop(event.number, None)
@@ -182,7 +194,7 @@ class ResponseBuilder:
             self._raw["usage"] = usage
         # A call that cannot be parsed is shown as text: without it, the answer would seem empty.
         text = "\n".join(filter(None, (reply.text, *(broken.text for broken in reply.broken_calls))))
-        response = self._grown(text, calls)
+        response = self._grown(text, calls, is_whole=True)
         response.additional_kwargs = dict(usage)
         return response
 

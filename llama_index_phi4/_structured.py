@@ -23,8 +23,15 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from llama_index_phi4._errors import raise_prompt_refused
-from phi4_space import ResponseFormat
-from phi4_space.interop import PydanticCheck, pydantic_schema, to_response_format
+from phi4_space import InvalidOption, ResponseFormat
+from phi4_space.interop import (
+    PydanticCheck,
+    check_types,
+    is_pydantic,
+    pydantic_schema,
+    short_repr,
+    to_response_format,
+)
 
 _dispatcher = instrumentation.get_dispatcher(__name__)  # type: ignore[attr-defined] # which it re-exports
 T = TypeVar("T")
@@ -50,7 +57,9 @@ class OutputFormat(BaseModel):
         Raises:
             InvalidOption: They have no JSON Schema.
         """
-        return cls(output_cls=output_cls, json_schema=pydantic_schema(output_cls))
+        schema = pydantic_schema(output_cls)
+        check_types(schema, "object", "array", what=output_cls.__name__)
+        return cls(output_cls=output_cls, json_schema=schema)
 
 
 def to_format(spec: object) -> ResponseFormat | None:
@@ -81,6 +90,19 @@ def report_end(output: Model) -> Model:
     """Reports the object to core's handlers, and returns it."""
     _dispatcher.event(LLMStructuredPredictEndEvent(output=output))
     return output
+
+
+def check_class(output_cls: object) -> None:
+    """Makes sure that objects can be made of a class.
+
+    Raises:
+        InvalidOption: It is no pydantic class.
+    """
+    if not is_pydantic(output_cls):
+        raise InvalidOption(
+            f"output_cls is {short_repr(output_cls)}, not a pydantic class",
+            advice="Make a list, a union or an optional value a field of a class.",
+        )
 
 
 def with_format(output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import BaseTool
 
 from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
-from phi4_space.interop import read_call_arguments
+from phi4_space.interop import check_types, inline_root, is_pydantic, pydantic_schema, read_call_arguments
 
 _CHOICES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
@@ -47,12 +47,21 @@ def _to_spec(place: int, tool: BaseTool | Mapping[str, Any]) -> ToolSpec:
         raise InvalidOption(f"tools[{place}] has no name.")
     description = function.get("description") or ""
     parameters = function.get("parameters") or function.get("input_schema")
-    return ToolSpec(name, description, parameters) if parameters else ToolSpec(name, description)
+    if not parameters:
+        return ToolSpec(name, description)
+    check_types(parameters, "object", what=f"What tools[{place}], {name!r}, takes")
+    return ToolSpec(
+        name, description, inline_root(parameters) if isinstance(parameters, Mapping) else parameters
+    )
 
 
 def _described(place: int, tool: BaseTool) -> Mapping[str, Any]:
     try:
         function: Mapping[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)["function"]
+        arguments = tool.metadata.fn_schema
+        if "type" not in function["parameters"] and is_pydantic(arguments):
+            # Core keeps "properties" and the like, and no "$ref" or "anyOf" that stands in their place.
+            function = {**function, "parameters": pydantic_schema(arguments)}
     except Exception as exc:  # pydantic's are RuntimeErrors, for which core would blame nested loops
         raise InvalidOption(f"tools[{place}], {tool.metadata.name!r}, has no JSON Schema: {exc}") from exc
     return function

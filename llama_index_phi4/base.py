@@ -23,9 +23,11 @@ from llama_index.core.base.llms.types import (
     MessageRole,
 )
 from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.tools import BaseTool
 from llama_index.core.types import Model, PydanticProgramMode
+from pydantic import BaseModel
 
 from llama_index_phi4._callbacks import chat_endpoint, completion_endpoint
 from llama_index_phi4._config import ConfiguredLLM
@@ -37,6 +39,7 @@ from llama_index_phi4._output import aask, ask, final_response, to_completion_re
 from llama_index_phi4._structured import (
     Partial,
     apartial_objects,
+    check_class,
     partial_objects,
     refusing,
     report_end,
@@ -241,6 +244,7 @@ class Phi4(ConfiguredLLM):
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
         with raise_prompt_refused():
+            check_class(output_cls)
             if self._uses_program:
                 made = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
                 return cast("Model", made)
@@ -259,6 +263,7 @@ class Phi4(ConfiguredLLM):
     ) -> Model:
         """`structured_predict`, asynchronously."""
         with raise_prompt_refused():
+            check_class(output_cls)
             if self._uses_program:
                 made = await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
                 return cast("Model", made)
@@ -276,6 +281,7 @@ class Phi4(ConfiguredLLM):
     ) -> Generator[Partial[Model], None, None]:
         """What core's `stream_structured_predict` yields: the object as it grows, and whole at last."""
         with raise_prompt_refused():
+            check_class(output_cls)
             if self._uses_program:
                 yield from super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
                 return
@@ -292,6 +298,7 @@ class Phi4(ConfiguredLLM):
     ) -> AsyncGenerator[Partial[Model], None]:
         """`_structured_stream_call`, asynchronously."""
         with raise_prompt_refused():
+            check_class(output_cls)
             if self._uses_program:
                 partials = await super()._structured_astream_call(
                     output_cls, prompt, llm_kwargs, **prompt_args
@@ -300,6 +307,19 @@ class Phi4(ConfiguredLLM):
             messages = self._prompt_messages(prompt, prompt_args)
             responses = await self.astream_chat(messages, **with_format(output_cls, llm_kwargs))
             return refusing(apartial_objects(output_cls, responses))
+
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
+        """An LLM whose answers are objects.
+
+        Args:
+            output_cls: The objects' class.
+            **kwargs: Further fields of the LLM.
+
+        Raises:
+            InvalidOption: It is no pydantic class.
+        """
+        check_class(output_cls)
+        return super().as_structured_llm(output_cls, **kwargs)
 
     @property
     def _uses_program(self) -> bool:

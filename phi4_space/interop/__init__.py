@@ -9,6 +9,7 @@ this.
 | `media` | bytes, base64, data URIs and URLs, as `Media` |
 | `documents` | the bytes of a document: as text, or as an image or audio |
 | `schema` | what `response_format` is set to: a pydantic class, a JSON Schema, or OpenAI's dicts |
+| `typed_dict` | TypedDict classes, as JSON Schema |
 | `options` | sampling options, stop strings, other models' names for arguments, and those that nobody reads |
 | `messages` | roles, and the arguments of tool calls |
 | `loop` | no data: which event loop a framework's class may be used on |
@@ -39,7 +40,17 @@ from phi4_space.interop.options import (
     sampling_options,
     to_stop,
 )
-from phi4_space.interop.schema import PydanticCheck, is_pydantic, pydantic_schema, to_response_format
+from phi4_space.interop.schema import (
+    PydanticCheck,
+    check_types,
+    close_schema,
+    inline_root,
+    is_pydantic,
+    is_recursive,
+    pydantic_schema,
+    to_response_format,
+)
+from phi4_space.interop.typed_dict import is_typed_dict, typed_dict_schema
 
 __all__ = [
     "ALIASES",
@@ -50,6 +61,8 @@ __all__ = [
     "Role",
     "calling_line",
     "check_options",
+    "check_types",
+    "close_schema",
     "decode_base64",
     "document_bytes",
     "document_heading",
@@ -57,8 +70,11 @@ __all__ = [
     "error_text",
     "errors_at",
     "from_base64",
+    "inline_root",
     "is_data_uri",
     "is_pydantic",
+    "is_recursive",
+    "is_typed_dict",
     "media_from_data",
     "media_from_url",
     "merge_options",
@@ -78,4 +94,5 @@ __all__ = [
     "to_response_format",
     "to_role",
     "to_stop",
+    "typed_dict_schema",
 ]

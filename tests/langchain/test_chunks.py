@@ -19,7 +19,7 @@ from phi4_space import (
     Rewritten,
     Sent,
     Started,
-    StreamLost,
+    Thought,
     Timing,
     ToolCall,
     Usage,
@@ -224,9 +224,12 @@ def test_text_taken_back_leaves_its_block_to_itself() -> None:
     assert message.content == "one"
 
 
-def test_json_that_was_taken_back_is_an_error() -> None:
-    """Two JSON texts in a row are none: an answer with a format is not gone on with."""
-    with pytest.raises(StreamLost, match="Ask with invoke") as caught:
-        chunks(Delta('{"a": '), Rewritten(""), formatted=True)
+def test_text_that_is_to_have_a_format_comes_with_the_reply() -> None:
+    """It may be rejected, and no chunk can be withdrawn; thoughts come before it."""
+    events = (Thought("Hm."), Delta('{"b'), Rewritten(""), Delta('{"a": 1}'), reply('{"a": 1}'))
 
-    assert caught.value.retryable
+    thought, text, last = chunks(*events, formatted=True)
+
+    assert thought.additional_kwargs == {"reasoning_content": "Hm."}
+    assert [text.content, last.content] == ['{"a": 1}', ""]
+    assert "final_text" not in last.response_metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -89,6 +90,23 @@ def words() -> gr.Blocks:
 
     def respond(message: str, history: list[Message]) -> Iterator[str]:
         yield from parrot.pieces(parrot.answer(message, turn=_turn(history)))
+
+    return gr.ChatInterface(respond, **AS_MESSAGES)
+
+
+def dictated() -> gr.Blocks:
+    """Answers what it was told to answer, in order: `SAY` and a list of texts as JSON."""
+    answers: list[str] = []
+
+    def respond(message: str, _history: list[Message]) -> Iterator[str]:
+        if message.startswith("SAY "):
+            answers[:] = json.loads(message[4:])
+            yield "I will."
+            return
+        text = answers.pop(0)
+        for end in range(3, len(text), 3):
+            yield text[:end]
+        yield text
 
     return gr.ChatInterface(respond, **AS_MESSAGES)
 

@@ -69,6 +69,7 @@ _USUAL = (
         chat_interfaces.painter,
         chat_interfaces.tabs,
     ),
+    chat_interfaces.dictated,
     *(chat_interfaces.slow, chat_interfaces.busy, chat_interfaces.hidden, chat_interfaces.failing),
     *(two_steps.demo, two_steps.pictures, two_steps.generator, two_steps.settings, two_steps.user_and_bot),
     *(two_steps.several, two_steps.illustrator, two_steps.two_chatbots, two_steps.tuples),
