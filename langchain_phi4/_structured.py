@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
+from inspect import isroutine
 from operator import itemgetter
 from typing import Any, Literal, TypeGuard, get_args
 
@@ -15,6 +16,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableMap, RunnablePassthrough
+from langchain_core.tools import BaseTool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
@@ -97,8 +99,8 @@ def _to_spec(schema: Schema) -> ToolSpec:
         InvalidOption: It is none that can be read.
     """
     known = _is_pydantic(schema) or is_typed_dict(schema) or is_dataclass(schema)
-    if isinstance(schema, type) and not known:
-        raise _no_schema(schema, "it is another kind of class")
+    if not (known or isinstance(schema, Mapping | BaseTool) or isroutine(schema)):
+        raise _no_schema(schema, "it is neither a pydantic class nor a TypedDict class")
     try:
         (spec,) = to_specs([schema])
     except InvalidOption as exc:
@@ -122,13 +124,19 @@ def structured(
         InvalidOption: The arguments do not go together.
     """
     _check(schema, method=method, include_raw=include_raw, tools=tools)
-    traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+    response_format = _format(schema, method=method, strict=strict)
+    # Core reads this for traces. What it cannot read ends the call, but for a function it reads no schema.
+    described = response_format.schema or {}
+    function = {"name": str(described.get("title", "answer")), "parameters": described}
+    traced = {"kwargs": {"method": method, "strict": strict}, "schema": function}
     bound = {"ls_structured_output_format": traced, **options}
     parser: Runnable[AIMessage, Any]
     if schema is not None and method == "function_calling":
         bound_model, parser = _by_call(model, schema, strict=strict, bound=bound)
     else:
-        bound["response_format"] = _format(schema, method=method, strict=strict)
+        if method == "json_mode":  # the caller's own text describes the fields
+            response_format = ResponseFormat(check=response_format.check)
+        bound["response_format"] = response_format
         bound_model = model.bind_tools(tools, **bound) if tools else model.bind(**bound)
         parser = _unless_called(_json_parser(schema)) if tools else _json_parser(schema)
     return _with_raw(bound_model, parser) if include_raw else bound_model | parser
@@ -148,7 +156,7 @@ def _check(schema: Schema | None, *, method: str, include_raw: bool, tools: Sequ
 
 
 def _format(schema: Schema | None, *, method: str, strict: bool | None) -> ResponseFormat:
-    """The client's format for a schema by a method.
+    """The client's format for a schema.
 
     Raises:
         InvalidOption: The method gives no such values.
@@ -158,8 +166,7 @@ def _format(schema: Schema | None, *, method: str, strict: bool | None) -> Respo
     response_format = schema_to_format(schema, strict=strict)
     types = ("object", "array") if method == "json_schema" else ("object",)
     check_types(response_format.schema, *types, what=f"By {method}, the schema {short_repr(schema)}")
-    # By json_mode, the caller's own text describes the fields.
-    return ResponseFormat(check=response_format.check) if method == "json_mode" else response_format
+    return response_format
 
 
 class _ObjectParser(PydanticOutputParser[Any]):
@@ -180,7 +187,6 @@ def _by_call(
     model: BaseChatModel, schema: Schema, *, strict: bool | None, bound: Mapping[str, Any]
 ) -> tuple[Runnable[LanguageModelInput, AIMessage], BaseOutputParser[Any]]:
     """A model that has to call the schema's tool, and a parser of the call's arguments."""
-    _format(schema, method="function_calling", strict=strict)
     if isinstance(schema, Mapping) and not {"name", "title", *FUNCTION_KEYS} & schema.keys():
         schema = {"title": "answer", **inline_root(schema)}  # a tool has a name
     spec = _to_spec(schema)

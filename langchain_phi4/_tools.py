@@ -10,13 +10,14 @@ from langchain_core.tools import BaseTool
 
 from langchain_phi4._schema import to_openai
 from phi4_space import InvalidOption, ToolSpec
-from phi4_space.interop import check_types, error_text, short_repr
+from phi4_space.interop import check_types, error_text, inline_root, short_repr
 
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 """What `bind_tools` takes: a function, a pydantic or TypedDict class, a tool, or a dict for one."""
 
 _KEYWORDS = ("auto", "none", "required")
 _FUNCTIONS = ("function", "custom", "object", None)  # "object" is a JSON schema's
+_JSON_TYPES = ("array", "boolean", "integer", "null", "number", "string")
 _MARKERS = ("cachePoint", "cache_point")  # Bedrock's mark in a list of tools, which is none itself
 
 
@@ -79,7 +80,7 @@ def _is_marker(tool: ToolLike) -> bool:
 
 def _to_spec(tool: ToolLike) -> ToolSpec:
     if isinstance(tool, Mapping):
-        tool = dict(tool)
+        tool = inline_root(tool)
         _refuse_foreign(tool)
     try:
         openai_tool = to_openai(tool)
@@ -95,7 +96,7 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
     if not isinstance(parameters, Mapping | None):
         raise InvalidOption(f"The parameters of the tool {_named_in(tool)} are not a JSON schema")
     check_types(parameters, "object", what=f"What the tool {_named_in(tool)} takes")
-    schema = {"parameters": parameters} if parameters else {}
+    schema = {"parameters": inline_root(parameters)} if parameters else {}
     return ToolSpec(function.get("name", ""), function.get("description") or "", **schema)
 
 
@@ -104,7 +105,9 @@ def _refuse_foreign(tool: Mapping[str, Any]) -> None:
     kind = tool.get("type")
     if kind == "custom" and "input_schema" not in tool:
         raise _takes_text(tool.get("name", kind))
-    if kind not in _FUNCTIONS:
+    if isinstance(kind, list) or kind in _JSON_TYPES:
+        check_types(tool, "object", what="What a tool takes")
+    elif kind not in _FUNCTIONS:
         raise _not_here(kind, "is run by its provider, and a Space runs none")
     if tool.keys() & {"name", "title", "toolSpec", "function"}:
         return

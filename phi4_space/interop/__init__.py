@@ -8,7 +8,8 @@ this.
 |---|---|
 | `media` | bytes, base64, data URIs and URLs, as `Media` |
 | `documents` | the bytes of a document: as text, or as an image or audio |
-| `schema` | what `response_format` is set to: a pydantic class, a JSON Schema, or OpenAI's dicts |
+| `schema` | what `response_format` is set to: a class, a JSON Schema, or OpenAI's dicts |
+| `json_schema` | what a JSON Schema refers to and allows |
 | `typed_dict` | TypedDict classes, as JSON Schema |
 | `options` | sampling options, stop strings, other models' names for arguments, and those that nobody reads |
 | `messages` | roles, and the arguments of tool calls |
@@ -27,6 +28,7 @@ from phi4_space._turn.growth import end_of
 from phi4_space._turns import Role
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
 from phi4_space.interop.errors import error_text, errors_at, short_repr
+from phi4_space.interop.json_schema import check_types, close_schema, inline_root, is_recursive
 from phi4_space.interop.loop import on_asyncio
 from phi4_space.interop.media import media_from_data, media_from_url
 from phi4_space.interop.messages import read_call_arguments, to_role
@@ -40,16 +42,7 @@ from phi4_space.interop.options import (
     sampling_options,
     to_stop,
 )
-from phi4_space.interop.schema import (
-    PydanticCheck,
-    check_types,
-    close_schema,
-    inline_root,
-    is_pydantic,
-    is_recursive,
-    pydantic_schema,
-    to_response_format,
-)
+from phi4_space.interop.schema import PydanticCheck, is_pydantic, pydantic_schema, to_response_format
 from phi4_space.interop.typed_dict import is_typed_dict, typed_dict_schema
 
 __all__ = [

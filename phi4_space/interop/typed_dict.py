@@ -17,7 +17,7 @@ from typing_extensions import Doc, ReadOnly, TypedDict, get_type_hints, is_typed
 
 from phi4_space._errors import InvalidOption
 from phi4_space.interop.errors import error_text
-from phi4_space.interop.schema import close_schema, inline_root
+from phi4_space.interop.json_schema import close_schema, inline_root
 
 _QUALIFIERS = {Required: True, NotRequired: False, ReadOnly: None}
 _SETTINGS = {"__closed__", "__extra_items__", "__pydantic_config__"}

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, TypedDict
+from enum import Enum
+from typing import Annotated, Any, Literal, NotRequired, Optional, Required, TypedDict, Union
 
 import pytest
 from chats import Ears, calling, chat, prompts, saying, streaming
 from langchain_core.messages import AIMessage
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, RootModel, field_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from scripted import CLOSE, ESTIMATION, STARTS, ScriptedSpace, events, failed
 
@@ -51,6 +52,19 @@ class Plain(TypedDict):  # noqa: D101 - it has to have no words
     age: int
 
 
+class Colour(Enum):
+    """One of two."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class Colours(BaseModel):
+    """Some of them."""
+
+    colours: list[Colour]
+
+
 JSON_SCHEMA = {
     "title": "Person",
     "description": "Somebody.",
@@ -71,7 +85,8 @@ ADA: dict[str, Any] = {"name": "Ada", "age": 36}
 def answer(method: str, schema: Any, said: Any = ADA) -> str:
     if method != "function_calling":
         return f"Here you are:\n```json\n{json.dumps(said)}\n```\nAnything else?"
-    return calling((getattr(schema, "__name__", "Person"), said))
+    named = "Tree" if "Tree" in str(schema) else "Person"
+    return calling((getattr(schema, "__name__", named), said))
 
 
 def as_dict(thing: Any) -> Any:
@@ -311,15 +326,191 @@ def test_tools_may_be_called_in_place_of_an_answer() -> None:
         ({"schema": Person, "tools": [look_up]}, "include_raw=True"),
         ({"schema": Person, "tools": [look_up], "include_raw": True, "method": "function_calling"}, "tools="),
         ({"schema": {"type": "string"}}, "string"),
-        ({"schema": int}, "describes no JSON"),
-        ({"schema": Person | None}, "describes no JSON"),
-        ({"schema": list[Person]}, "describes no JSON"),
     ],
 )
 def test_what_does_not_go_together_is_refused_at_once(options: dict[str, Any], told: str) -> None:
     """The arguments are checked before anything is asked."""
     with pytest.raises(InvalidOption, match=told):
         chat(saying()).with_structured_output(options.pop("schema", None), **options)
+
+
+UNREAD = [
+    *(
+        list[Person],
+        Person | None,
+        Person | OldPerson,
+        dict[str, Person],
+        Annotated[Person, 1],
+        Union,
+        Optional,
+    ),
+    *(int, str, dict, list, Any, Literal["a"], Colour, type(None), "Person", [Person], 5, Person(name="A")),
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", UNREAD, ids=str)
+def test_annotations_and_other_values_are_refused(schema: Any, method: str) -> None:
+    """Langchainjs 6746: before anything is asked, with what to do."""
+    with pytest.raises(
+        InvalidOption, match=r"describes no JSON.*make a list, a union or an optional value a field"
+    ):
+        chat(saying()).with_structured_output(schema, method=method)
+
+
+class Names(RootModel[list[str]]):
+    """Names."""
+
+
+class Word(RootModel[str | int]):
+    """A word."""
+
+
+class Either(RootModel[Person | Colours]):
+    """One of two."""
+
+
+ARRAYS = [
+    Names,
+    {"type": "array", "items": {"type": "string"}},
+    {"title": "Names", "type": ["array", "null"]},
+    {"title": "Names", "oneOf": [{"type": "array"}, {"type": "string"}]},
+]
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_mode"])
+@pytest.mark.parametrize("schema", ARRAYS, ids=str)
+def test_arrays_are_refused_where_an_object_comes(schema: Any, method: str) -> None:
+    """A call's arguments are an object, and so is what json_mode asks for."""
+    with pytest.raises(InvalidOption, match=r"array.* has to be of type object"):
+        chat(saying()).with_structured_output(schema, method=method)
+
+
+@pytest.mark.parametrize("schema", ARRAYS, ids=str)
+def test_arrays_are_carried_by_json_schema(schema: Any) -> None:
+    """A class that is a list gives itself."""
+    found = chat(saying('["Ada"]')).with_structured_output(schema).invoke("Who?")
+
+    assert found == (Names(["Ada"]) if schema is Names else ["Ada"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_neither_object_nor_array_is_refused(method: str) -> None:
+    """Also where that stands in a union."""
+    with pytest.raises(InvalidOption, match="of type integer or string, and has to be"):
+        chat(saying()).with_structured_output(Word, method=method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("said", [ADA, {"colours": ["red"]}])
+def test_unions_of_classes_are_carried_in_a_class(method: str, said: Any) -> None:
+    """As JSON and as the arguments of a call."""
+    found = (
+        chat(saying(answer(method, Either, said)))
+        .with_structured_output(Either, method=method)
+        .invoke("Who?")
+    )
+
+    assert found == Either.model_validate(said)
+
+
+# --- recursive schemas --------------------------------------------------------------------------------
+
+
+class Tree(BaseModel):
+    """A tree."""
+
+    name: str
+    children: list[Tree] = []
+
+
+class OldTree(BaseModelV1):
+    """A tree, in pydantic's first version."""
+
+    name: str
+    children: list[OldTree] = []
+
+
+OldTree.update_forward_refs()
+
+
+class TypedTree(TypedDict):
+    """A tree, as a dict."""
+
+    name: str
+    children: NotRequired[list[TypedTree]]
+
+
+class Garden(BaseModel):
+    """What holds a tree, and is none."""
+
+    name: str
+    children: list[Tree]
+
+
+TREE_SCHEMA = Tree.model_json_schema()
+TREES = [
+    *(Tree, OldTree, TypedTree, Garden, TREE_SCHEMA, {"title": "Tree", **TREE_SCHEMA}),
+    {"name": "Tree", "parameters": TREE_SCHEMA},
+    {
+        "title": "Tree",
+        "type": "object",
+        "properties": {"children": {"items": {"$ref": "#"}}, "name": {"type": "string"}},
+        "required": ["name"],
+    },
+]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("schema", TREES, ids=str)
+def test_recursive_schemas_are_held_to_at_any_depth(schema: Any, method: str) -> None:
+    """Langchain 30797, ollama 7993: the model is told all, and asked once more for what is wrong within."""
+    tree = {"name": "oak", "children": [{"name": "branch", "children": [{"name": "twig"}]}]}
+    wrong = {"name": "oak", "children": [{"name": "branch", "children": [{"nome": "twig"}]}]}
+    space = saying(answer(method, schema, wrong), answer(method, schema, tree))
+
+    found = chat(space).with_structured_output(schema, method=method).invoke("Which?")
+
+    assert as_dict(found)["children"][0]["children"][0]["name"] == "twig"
+    assert '"$ref": "#' in prompts(space)[0]
+    assert len(prompts(space)) == 2
+
+
+# --- TypedDicts -----------------------------------------------------------------------------------------
+
+
+class Partial(TypedDict, total=False):  # noqa: D101 - it has to have no words
+    name: Required[str]
+    age: Annotated[int, "In years"]
+
+
+class Some(TypedDict):  # noqa: D101 - it has to have no words
+    name: str
+    age: NotRequired[Annotated[int, "In years"]]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [Partial, Some])
+@pytest.mark.parametrize("said", [{"name": "Ada"}, ADA])
+def test_keys_that_may_be_missing_may_be_missing(schema: Any, method: str, said: Any) -> None:
+    """Langchain 36490 and 34085: an answer without them is taken at once."""
+    space = saying(answer(method, schema, said))
+
+    assert chat(space).with_structured_output(schema, method=method).invoke("Who?") == said
+    assert method == "json_mode" or "In years" in prompts(space)[0]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("schema", [Partial, Some])
+def test_keys_that_may_not_be_missing_are_asked_for(schema: Any, method: str) -> None:
+    """Once more, and then it is an error."""
+    model = chat(saying(*[answer(method, schema, {"age": 36})] * 2))
+
+    with pytest.raises((ResponseFormatNotMet, ToolChoiceNotMet), match="'name' is a required property"):
+        model.with_structured_output(schema, method=method).invoke("Who?")
+
+
+# --- other arguments ------------------------------------------------------------------------------------
 
 
 def test_what_else_is_given_goes_along() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, Required
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from langchain_phi4._tools import to_choice, to_specs
 from phi4_space import InvalidOption, ToolSpec
+from phi4_space._prompt.tools import listed
 
 DESCRIPTION = "The weather in a city."
 PARAMETERS = {
@@ -310,3 +311,110 @@ def test_every_tool_on_offer_can_be_chosen(names: list[str], data: st.DataObject
     specs = [ToolSpec(name) for name in names]
     assert to_choice({"type": "tool", "name": name}, specs) == name
     assert to_choice({"type": "function", "function": {"name": name}}, specs) == name
+
+
+class Folder(BaseModel):
+    """A folder."""
+
+    folders: list[Folder] = []
+
+
+def sort(folder: Folder, depth: int = 3) -> str:
+    """Sorts a folder.
+
+    Args:
+        folder: Which.
+        depth: How far.
+    """
+    return f"{folder} {depth}"
+
+
+class Sorter(BaseTool):
+    """A tool whose arguments are a recursive class."""
+
+    name: str = "sort"
+    description: str = "Sorts a folder."
+    args_schema: type[BaseModel] = Folder
+
+    def _run(self, **_: Any) -> str:
+        return ""
+
+
+FOLDER = Folder.model_json_schema()
+BY_SCHEMA = StructuredTool(name="sort", description="Sorts.", args_schema=FOLDER, func=lambda **_: "")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(Folder, FOLDER, {"title": "Folder", **FOLDER}, sort, tool(sort), Sorter(), BY_SCHEMA),
+        {"type": "function", "function": {"name": "sort", "parameters": FOLDER}},
+        {"name": "sort", "input_schema": FOLDER},
+    ],
+    ids=str,
+)
+def test_recursive_schemas_keep_their_definitions(given: Any) -> None:
+    """Langchain 30797, ollama 7993: core would put an empty schema where they end."""
+    (spec,) = to_specs([given])
+    (listed_tool,) = listed([spec])
+    parameters = listed_tool["parameters"]
+
+    assert parameters["type"] == "object"
+    assert parameters["$defs"]["Folder"]["properties"]["folders"]["items"] == {"$ref": "#/$defs/Folder"}
+    assert "description" not in parameters
+
+
+def test_descriptions_of_a_recursive_tool_are_kept() -> None:
+    """Those of a docstring's Args, as core reads them."""
+    (spec,) = to_specs([sort])
+
+    assert (spec.name, spec.description) == ("sort", "Sorts a folder.")
+    assert spec.parameters["properties"]["depth"]["description"] == "How far."
+
+
+class Asked(TypedDict, total=False):
+    """Asks."""
+
+    city: Required[Annotated[str, "Where"]]
+    days: Annotated[int, 1, "How many"]
+    unit: NotRequired[str]
+
+
+def test_a_typed_dicts_keys_are_required_as_it_says() -> None:
+    """Langchain 36490 and 34085: by total, Required and NotRequired."""
+    (spec,) = to_specs([Asked])
+
+    assert (spec.name, spec.description, spec.parameters["required"]) == ("Asked", "Asks.", ["city"])
+    assert spec.parameters["properties"]["city"]["description"] == "Where"
+    assert spec.parameters["properties"]["days"] == {
+        "default": 1,
+        "description": "How many",
+        "type": "integer",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (list[Folder], "neither a class nor a function"),
+        (Folder | None, "neither a class nor a function"),
+        ({"title": "X", "type": "array"}, "of type array, and has to be of type object"),
+        ({"title": "X", "type": ["array", "null"]}, "of type array or null, and has to be"),
+        ({"title": "X", "oneOf": [{"type": "array"}]}, "of type array, and has to be of type object"),
+        ({"name": "x", "parameters": {"type": "string"}}, "of type string, and has to be of type object"),
+    ],
+    ids=str,
+)
+def test_what_takes_no_object_is_refused(given: Any, why: str) -> None:
+    """Langchainjs 6746: arguments are an object."""
+    with pytest.raises(InvalidOption, match=why):
+        to_specs([given])
+
+
+def test_a_schema_of_several_objects_is_kept_whole() -> None:
+    """Core would leave out one that has no properties at its top."""
+    schema = {"title": "X", "description": "Y.", "anyOf": [{"type": "object", "properties": {"a": {}}}]}
+
+    (spec,) = to_specs([schema])
+
+    assert (spec.name, spec.description, spec.parameters) == ("X", "Y.", {"anyOf": schema["anyOf"]})

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from scripted import ScriptedSpace
 
 from llama_index_phi4 import Phi4
 from llama_index_phi4._structured import _PartialReader
-from phi4_space import Phi4Error, ResponseFormatNotMet
+from phi4_space import InvalidOption, Phi4Error, ResponseFormatNotMet
 
 ASK = PromptTemplate("Tell of {thing}.")
 
@@ -333,3 +334,147 @@ def test_a_structured_llm_answers_with_objects(ask: Callable[[Any], Any]) -> Non
     assert response.raw == BOOK
     text = response.text if hasattr(response, "text") else response.message.content
     assert Book.model_validate_json(text) == BOOK
+
+
+# --- answers that are rejected, in streams ----------------------------------------------------------------
+
+WRONG = '{"titel": "Emma", "pages": 474}'
+STREAMS: dict[str, Callable[..., Any]] = {
+    "stream_chat": lambda llm: list(llm.stream_chat(HI, response_format=Book)),
+    "astream_chat": lambda llm: asyncio.run(all_of(llm.astream_chat(HI, response_format=Book))),
+    "stream_complete": lambda llm: list(llm.stream_complete("Tell of Emma.", response_format=Book)),
+    "astream_complete": lambda llm: asyncio.run(
+        all_of(llm.astream_complete("Tell of Emma.", response_format=Book))
+    ),
+}
+each_stream = pytest.mark.parametrize("ask", STREAMS.values(), ids=STREAMS)
+
+
+async def all_of(stream: Any) -> list[Any]:
+    async with aclosing(await stream) as responses:
+        return [response async for response in responses]
+
+
+def grown(*answers: str) -> ScriptedSpace:
+    """A Space that gives these answers in order, each in pieces."""
+    return ScriptedSpace({"data": [in_pieces(answer[:9], answer[9:15], answer[15:]) for answer in answers]})
+
+
+@each_stream
+def test_deltas_are_those_of_the_answer_that_counts(ask: Callable[..., Any]) -> None:
+    """Whoever joins them, as chat engines do, gets the second answer alone; messages grow."""
+    *growing, end = ask(phi4(grown(WRONG, JSON)))
+
+    assert "".join(response.delta for response in (*growing, end)) == JSON
+    assert (end.text if hasattr(end, "text") else end.message.content) == JSON
+    assert len(growing) > 3
+
+
+@each_stream
+def test_a_second_failure_ends_a_stream_with_its_reason(ask: Callable[..., Any]) -> None:
+    """As it ends a call."""
+    with pytest.raises(ResponseFormatNotMet, match="'title' is a required property") as caught:
+        ask(phi4(grown(WRONG, WRONG)))
+
+    assert not caught.value.retryable
+
+
+@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda llm: llm.chat(HI),
+        lambda llm: asyncio.run(llm.achat(HI)),
+        lambda llm: last(llm.stream_chat(HI)),
+        lambda llm: asyncio.run(last_of(llm.astream_chat(HI))),
+    ],
+    ids=["chat", "achat", "stream_chat", "astream_chat"],
+)
+def test_a_structured_llm_has_a_second_answer(ask: Callable[[Any], Any]) -> None:
+    """By all of its endpoints, and a second failure is the same error."""
+    assert ask(phi4(grown(WRONG, JSON)).as_structured_llm(Book)).raw == BOOK
+    with pytest.raises(ResponseFormatNotMet, match="'title' is a required property"):
+        ask(phi4(grown(WRONG, WRONG)).as_structured_llm(Book))
+
+
+# --- classes ------------------------------------------------------------------------------------------------
+
+
+class Word(RootModel[str | int]):
+    """Neither an object nor an array."""
+
+
+class Chapter(BaseModel):
+    """A chapter."""
+
+    title: str
+    chapters: list[Chapter] = []
+
+
+class Story(BaseModel):
+    """What holds chapters."""
+
+    chapters: list[Chapter]
+
+
+class TypedBook(TypedDict, total=False):
+    """A book, as a dict."""
+
+    title: Required[str]
+    pages: Annotated[int, "How many"]
+
+
+@each_form
+@pytest.mark.parametrize("mode", [PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION])
+@pytest.mark.parametrize("cls", [list[Book], Book | None, Book | Author, dict, int, TypedBook, "Book", BOOK])
+def test_what_is_no_class_of_pydantics_is_refused(form: Callable[..., Any], cls: Any, mode: Any) -> None:
+    """Langchainjs 6746: before anything is asked, with what to do."""
+    with pytest.raises(Phi4Error, match=r"output_cls is .* a field of a class"):
+        form(phi4(saying(), pydantic_program_mode=mode), cls, ASK, thing="Emma")
+    with pytest.raises(InvalidOption, match=r"output_cls is .* a field of a class"):
+        phi4(saying()).as_structured_llm(cls)
+
+
+@each_form
+def test_values_that_are_no_json_document_are_refused(form: Callable[..., Any]) -> None:
+    """A class of strings gives none; a list is none of a call's arguments."""
+    with pytest.raises(Phi4Error, match="Word is of type integer or string"):
+        form(phi4(saying()), Word, ASK, thing="Emma")
+    with pytest.raises(Phi4Error, match="is of type array, and has to be of type object"):
+        form(phi4(saying(), pydantic_program_mode=PydanticProgramMode.FUNCTION), Numbers, ASK, thing="Emma")
+
+
+CHAPTERS = [{"title": "b", "chapters": [{"title": "c"}]}]
+WRONG_CHAPTERS = [{"title": "b", "chapters": [{"titel": "c"}]}]
+
+
+@each_form
+def test_recursive_classes_are_held_to_at_any_depth(form: Callable[..., Any]) -> None:
+    """Langchain 30797, ollama 7993: the model is told all, and asked once more for what is wrong within."""
+    wrong, right = ({"title": "a", "chapters": chapters} for chapters in (WRONG_CHAPTERS, CHAPTERS))
+    space = saying(json.dumps(wrong), json.dumps(right))
+
+    assert form(phi4(space), Chapter, ASK, thing="it") == Chapter.model_validate(right)
+    assert '"$ref": "#/$defs/Chapter"' in prompts(space)[0]
+    assert len(prompts(space)) == 2
+
+
+@each_form
+def test_recursive_classes_are_held_to_in_calls(form: Callable[..., Any]) -> None:
+    """Core's own program cannot call a tool that is one; it can where another class holds it."""
+    space = saying(*[calling(("Story", {"chapters": chapters})) for chapters in (WRONG_CHAPTERS, CHAPTERS)])
+
+    found = form(phi4(space, pydantic_program_mode=PydanticProgramMode.FUNCTION), Story, ASK, thing="it")
+
+    assert found == Story.model_validate({"chapters": CHAPTERS})
+    assert len(prompts(space)) == 2
+
+
+@pytest.mark.parametrize("answer", ['{"title": "Emma"}', '{"title": "Emma", "pages": 474}'])
+def test_a_response_format_may_be_a_typed_dict(answer: str) -> None:
+    """Langchain 36490: its keys are required as the class says."""
+    space = saying('{"pages": 474}', answer)
+
+    assert phi4(space).chat(HI, response_format=TypedBook).message.content == answer
+    assert "'title' is a required property" in prompts(space)[1]
+    assert "How many" in prompts(space)[0]

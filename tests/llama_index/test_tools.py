@@ -19,7 +19,7 @@ from llama_index.core.tools import (
     ToolOutput,
     adapt_to_async_tool,
 )
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from llama_index_phi4._tools import to_blocks, to_choice, to_selections, to_specs
 from phi4_space import InvalidInput, InvalidOption, ToolCall, ToolSpec
@@ -116,6 +116,43 @@ def test_a_programs_model_becomes_a_tool_with_its_definitions() -> None:
     assert (spec.name, spec.description) == ("Album", "An album.")
     assert spec.parameters["properties"]["songs"]["items"] == {"$ref": "#/$defs/Song"}
     assert spec.parameters["$defs"]["Song"]["properties"]["seconds"]["description"] == "How long it is."
+
+
+class Folder(BaseModel):
+    """A folder."""
+
+    folders: list[Folder] = []
+
+
+class Item(RootModel[Album | Song]):
+    """One of two."""
+
+
+FOLDER = Folder.model_json_schema()
+
+
+@pytest.mark.parametrize(
+    "tool", [get_function_tool(Folder), {"name": "Folder", "parameters": FOLDER}], ids=["class", "dict"]
+)
+def test_a_recursive_class_becomes_a_tool(tool: Any) -> None:
+    """Langchain 30797: core leaves the reference out at whose end the properties are."""
+    (spec,) = to_specs([tool])
+
+    assert spec.parameters["properties"]["folders"]["items"] == {"$ref": "#/$defs/Folder"}
+    assert spec.parameters["$defs"]["Folder"]["type"] == spec.parameters["type"] == "object"
+
+
+def test_a_union_becomes_a_tool() -> None:
+    """Core leaves it out, too."""
+    (spec,) = to_specs([get_function_tool(Item)])
+
+    assert [part["$ref"] for part in spec.parameters["anyOf"]] == ["#/$defs/Album", "#/$defs/Song"]
+
+
+def test_a_tool_of_no_object_is_refused() -> None:
+    """A call's arguments are one."""
+    with pytest.raises(InvalidOption, match=r"tools\[0\], 'f', takes is of type array"):
+        to_specs([{"name": "f", "parameters": {"type": "array"}}])
 
 
 @pytest.mark.parametrize("wrap", [adapt_to_async_tool, lambda tool: tool], ids=["async", "as it is"])
