@@ -133,6 +133,7 @@ async def test_llama_index(told: Told) -> None:
     assert Person.model_validate_json("".join(deltas)) == ANN
 
 
+@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")
 async def test_llama_index_failures(told: Told) -> None:
     """After the second the error has its reason."""
     llm = Phi4(client=told(*[WRONG] * 4))
