@@ -86,10 +86,9 @@ def schema_to_format(schema: Schema, *, strict: bool | None = None) -> ResponseF
     spec = _to_spec(schema)
     described = {"title": spec.name, "description": spec.description, **spec.parameters}
     json_schema = {key: value for key, value in described.items() if value != ""}
-    return ResponseFormat(
-        close_schema(json_schema) if strict else json_schema,
-        check=PydanticCheck(schema) if _is_pydantic(schema) else None,
-    )
+    check = PydanticCheck(schema) if _is_pydantic(schema) else None
+    response_format = ResponseFormat(json_schema, check=check)
+    return ResponseFormat(close_schema(json_schema), check=check) if strict else response_format
 
 
 def _to_spec(schema: Schema) -> ToolSpec:

@@ -110,7 +110,7 @@ def get_weather(city: str) -> str:
 async def test_langchain_agent(told: Told) -> None:
     """It calls a tool, and its messages are streamed; only the answer that counts is among them."""
     model = ChatPhi4(client=told(WEATHER, WRONG, RIGHT))
-    agent = create_agent(model, [get_weather], response_format=ProviderStrategy(Person))
+    agent: Any = create_agent(model, [get_weather], response_format=ProviderStrategy(Person))
     question = {"messages": [("user", "Who lives where it rains?")]}
 
     parts: list[Any] = [part async for part in agent.astream(question, stream_mode=["messages", "values"])]
@@ -154,7 +154,7 @@ async def test_llama_index_agent(told: Told) -> None:
     llm = Phi4(client=told(WEATHER, "Ann lives in Oslo.", WRONG, RIGHT))
     agent = FunctionAgent(tools=[get_weather], llm=llm, output_cls=Person)
 
-    output = await agent.run("Who lives where it rains?")
+    output: Any = await agent.run("Who lives where it rains?")
 
     assert str(output) == "Ann lives in Oslo."
     assert output.get_pydantic_model(Person) == ANN

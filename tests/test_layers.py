@@ -16,7 +16,10 @@ import pytest
 import phi4_space
 from phi4_space import interop
 
-OWN_NEEDS = {"anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing", "stamina"}
+OWN_NEEDS = {
+    *("anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing", "stamina"),
+    "typing_extensions",
+}
 COMMAND_NEEDS = {"rich", "typer"}
 SERVER_NEEDS = {
     "anyio",

@@ -77,6 +77,15 @@ def test_dino(visit: Open) -> None:
     assert other == "Begin with @phi4."
 
 
+def test_dictated(visit: Open) -> None:
+    """What it is told to answer it answers, in order, with a string that grows."""
+    client = visit("dictated")
+    api_name = "/respond" if gradio_of(client) >= 6 else "/chat"
+    assert client.predict('SAY ["One.", "Two and three."]', api_name=api_name) == "I will."
+    assert client.predict("Who?", api_name=api_name) == "One."
+    assert [*client.submit("Who?", api_name=api_name)][-1] == "Two and three."
+
+
 @pytest.mark.parametrize(
     ("app", "login"), [("words", None), ("mounted", None), ("locked", ("ada", "lovelace"))]
 )

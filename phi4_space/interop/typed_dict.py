@@ -24,12 +24,12 @@ _SETTINGS = {"__closed__", "__extra_items__", "__pydantic_config__"}
 _VALUES = (str, int, float, list, dict, type(None), type(...))
 
 
-def is_typed_dict(cls: object) -> TypeGuard[type[dict[str, Any]]]:
+def is_typed_dict(cls: object) -> TypeGuard[type[Any]]:
     """Whether it is a TypedDict class."""
     return is_typeddict(cls)
 
 
-def typed_dict_schema(cls: type[dict[str, Any]], *, closed: bool = False) -> dict[str, Any]:
+def typed_dict_schema(cls: type[Any], *, closed: bool = False) -> dict[str, Any]:
     """The JSON Schema of a TypedDict class.
 
     Keys are required as the class says: by `total`, `Required` and `NotRequired`. `Annotated` may have a
@@ -115,6 +115,7 @@ class _Copies:
 
 def _split(metadata: Sequence[Any]) -> tuple[list[FieldInfo], list[Any]]:
     """What `Annotated` says of a key: descriptions and defaults, as pydantic has them; and all else."""
+    field: Any
     match metadata:
         case [value, str(description), *others] if isinstance(value, _VALUES):
             field = Field(value, description=description)

@@ -96,6 +96,9 @@ class Configured(TypedDict):
     name: str
 
 
+Old = typing_extensions.TypedDict("Old", {"name": str}, total=False)
+
+
 REQUIRED: list[tuple[Any, list[str]]] = [
     (Whole, ["name", "age"]),
     (Partial, []),
@@ -111,7 +114,7 @@ REQUIRED: list[tuple[Any, list[str]]] = [
     (Team, ["lead", "members", "pair", "kind"]),
     (Unseen, ["first-name", "_id"]),
     (Configured, ["name"]),
-    (typing_extensions.TypedDict("Old", {"name": str}, total=False), []),
+    (Old, []),
 ]
 
 
