@@ -123,8 +123,8 @@ def _split(metadata: Sequence[Any]) -> tuple[list[FieldInfo], list[Any]]:
             field = Field(description=description)
         case [value, *others] if isinstance(value, _VALUES):
             field = Field(value)
-        case [*others]:
-            field = Field()
+        case _:
+            field, others = Field(), [*metadata]
     fields = [Field(description=one.documentation) if isinstance(one, Doc) else one for one in others]
     return (
         [field, *(one for one in fields if isinstance(one, FieldInfo))],

@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
 
 from phi4_space import InvalidOption, ResponseFormat
-from phi4_space.interop import PydanticCheck, is_pydantic, pydantic_schema, to_response_format
+from phi4_space.interop import (
+    PydanticCheck,
+    is_pydantic,
+    pydantic_schema,
+    to_response_format,
+    typed_dict_schema,
+)
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
@@ -27,6 +33,12 @@ class Visit(BaseModel):
 
     day: dt.date
     berths: list[Berth] = Field(default=[Berth(pier="A")], examples=[[{"properties": {}}]])
+
+
+class Pier(TypedDict, total=False):
+    """Where ships lie."""
+
+    name: str
 
 
 class OldVisit(BaseModelV1):
@@ -48,6 +60,7 @@ class OldVisit(BaseModelV1):
         ({"type": ["object", "null"]}, ResponseFormat({"type": ["object", "null"]})),
         ({"properties": {}}, ResponseFormat({"properties": {}})),
         (Berth, ResponseFormat(Berth.model_json_schema(), check=PydanticCheck(Berth))),
+        (Pier, ResponseFormat(typed_dict_schema(Pier))),
     ],
 )
 def test_every_form_of_a_response_format_is_read(spec: object, expected: ResponseFormat | None) -> None:

@@ -49,6 +49,7 @@ class Around(TypedDict):
     name: Annotated[Required[str], "Their name"]
     age: NotRequired[Annotated[int, Field(ge=0), "years"]]
     seen: typing_extensions.ReadOnly[bool]
+    city: NotRequired[typing_extensions.ReadOnly[str]]
 
 
 class Described(TypedDict):
@@ -96,7 +97,8 @@ class Configured(TypedDict):
     name: str
 
 
-Old = typing_extensions.TypedDict("Old", {"name": str}, total=False)
+class Old(typing_extensions.TypedDict, total=False):
+    name: str
 
 
 REQUIRED: list[tuple[Any, list[str]]] = [
