@@ -41,6 +41,7 @@ from phi4_space.interop import (
     pydantic_schema,
     short_repr,
     to_response_format,
+    typed_dict_schema,
 )
 
 Schema = Mapping[str, Any] | type
@@ -83,6 +84,8 @@ def schema_to_format(schema: Schema, *, strict: bool | None = None) -> ResponseF
         return ResponseFormat(inline_root(schema))
     if is_pydantic(schema):
         return ResponseFormat(pydantic_schema(schema, closed=bool(strict)), check=PydanticCheck(schema))
+    if is_typed_dict(schema):
+        return ResponseFormat(typed_dict_schema(schema, closed=bool(strict)))
     spec = _to_spec(schema)
     described = {"title": spec.name, "description": spec.description, **spec.parameters}
     json_schema = {key: value for key, value in described.items() if value != ""}

@@ -308,7 +308,7 @@ class ChatPhi4(ConfiguredChatModel):
         """A model whose answers are objects.
 
         An answer that does not fit is asked for once more, with what is wrong; then an exception is raised.
-        `stream` yields the object as it grows.
+        `stream` yields the object once it was checked.
 
         Args:
             schema: A pydantic class, whose objects come out; or a TypedDict class, JSON schema or function's

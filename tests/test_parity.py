@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from datetime import date
 from io import BytesIO
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict
 
 import httpx
 import numpy as np
@@ -307,12 +307,30 @@ class Harbour(BaseModel):
     open_since: date
 
 
+class Quay(TypedDict, total=False):
+    """A quay and its city."""
+
+    city: Required[City]
+    depth: Annotated[float, "In metres"]
+
+
+class Basin(BaseModel):
+    """A basin, which may be within another."""
+
+    within: Basin | None = None
+
+
 @pytest.mark.parametrize(
     "spec",
     [
         None,
         City,
         Harbour,
+        Quay,
+        Basin,
+        Basin.model_json_schema(),
+        list[City],
+        City | None,
         ResponseFormat(),
         {"type": "text"},
         {"type": "json_object"},

@@ -1,4 +1,4 @@
-"""Objects instead of prose: checked by pydantic, while they grow, and with the answer that they are from.
+"""Objects instead of prose: checked by pydantic, as dicts, and with the answer that they are from.
 
     python structured.py
     python structured.py "Please send 3 lamps to Grace Hopper on 2026-12-24."
@@ -36,9 +36,9 @@ def main(letter: str) -> None:
     order = (PROMPT | model.with_structured_output(Order)).invoke(asked)
     print(repr(order))
 
-    # --- as it grows: a JSON schema gives dicts
-    for growing in (PROMPT | model.with_structured_output(Order.model_json_schema())).stream(asked):
-        print(growing)
+    # --- a dict, from a JSON schema; a stream gives it once it was checked
+    for found in (PROMPT | model.with_structured_output(Order.model_json_schema())).stream(asked):
+        print(found)
 
     # --- by a call of a tool, with the message beside what was made of it
     both = PROMPT | model.with_structured_output(Order, method="function_calling", include_raw=True)
