@@ -53,9 +53,11 @@ def to_openai(tool: Any) -> dict[str, Any]:
 
 
 def _from_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    function = {"name": schema["title"], "description": schema.get("description", "")}
-    if parameters := _without(schema, "title", "description"):
-        function["parameters"] = parameters
+    function = {
+        "name": schema["title"],
+        "description": schema.get("description", ""),
+        "parameters": _without(schema, "title", "description"),
+    }
     return {"type": "function", "function": function}
 
 

@@ -335,6 +335,7 @@ def test_what_does_not_go_together_is_refused_at_once(options: dict[str, Any], t
 
 
 UNREAD = [
+    {"name": "names", "parameters": {"type": "array"}},
     *(
         list[Person],
         Person | None,

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from scripted import ScriptedSpace
 
 from langchain_phi4 import ChatPhi4
-from phi4_space import ResponseFormatNotMet, Thought
+from phi4_space import ResponseFormatNotMet, SpaceClient, Thought
 
 pytestmark = [
     pytest.mark.usefixtures("no_waiting"),
@@ -177,27 +177,36 @@ def test_with_raw_a_second_answer_counts(ask: Ask) -> None:
     assert (found["raw"].text, found["parsed"], found["parsing_error"]) == (RIGHT, ANN, None)
 
 
-@pytest.mark.parametrize("ask", RAW.values(), ids=RAW)
-def test_with_raw_thoughts_are_no_hindrance(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are streamed before an answer is judged."""
-    model = chat(says(WRONG, WRONG), streaming=True)
-    client = model._client()
-    stream = type(client).stream
+@pytest.fixture
+def thinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Space thinks before it answers."""
+    stream, astream = SpaceClient.stream, SpaceClient.astream
 
-    def thinking(self: Any, *args: Any, **options: Any) -> Any:
+    def thinking(self: SpaceClient, *args: Any, **options: Any) -> Any:
         yield Thought("Hm.")
         yield from stream(self, *args, **options)
 
-    async def athinking(self: Any, *args: Any, **options: Any) -> Any:
+    async def athinking(self: SpaceClient, *args: Any, **options: Any) -> Any:
         yield Thought("Hm.")
         async for event in astream(self, *args, **options):
             yield event
 
-    astream = type(client).astream
-    monkeypatch.setattr(type(client), "stream", thinking)
-    monkeypatch.setattr(type(client), "astream", athinking)
+    monkeypatch.setattr(SpaceClient, "stream", thinking)
+    monkeypatch.setattr(SpaceClient, "astream", athinking)
 
-    found = ask(model.with_structured_output(Person, include_raw=True))
+
+@pytest.mark.usefixtures("thinking")
+@pytest.mark.parametrize("ask", STRUCTURED.values(), ids=STRUCTURED)
+def test_thoughts_are_no_hindrance(ask: Ask) -> None:
+    """They are streamed before there is anything to parse."""
+    assert ask(chat(says(WRONG, RIGHT), streaming=True).with_structured_output(Person)) == ANN
+
+
+@pytest.mark.usefixtures("thinking")
+@pytest.mark.parametrize("ask", RAW.values(), ids=RAW)
+def test_with_raw_thoughts_are_no_hindrance(ask: Ask) -> None:
+    """They are streamed before an answer is judged, and core falls back only before the first chunk."""
+    found = ask(chat(says(WRONG, WRONG), streaming=True).with_structured_output(Person, include_raw=True))
 
     assert isinstance(found["parsing_error"], ResponseFormatNotMet)
 
