@@ -214,23 +214,18 @@ def _with_raw(
 ) -> Runnable[LanguageModelInput, Any]:
     """A chain to raw, parsed and parsing_error; an answer that failed twice is a parsing_error, too.
 
-    In a stream the message comes whole: core falls back only before the first chunk, and thoughts come before
-    an answer is judged.
+    In a stream the message comes whole: core's fallbacks take their input whole before they begin. So nothing
+    was yielded yet where an answer that came after thoughts is rejected.
     """
-    whole = bound_model | RunnableLambda(_same)
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-    answered = RunnableMap(raw=whole) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+    answered = RunnableMap(raw=bound_model) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
     attempt = (itemgetter("input") | answered).with_fallbacks(
         [RunnableLambda(_failed_answer)],
         exceptions_to_handle=(ResponseFormatNotMet, ToolChoiceNotMet),
         exception_key="error",
     )
     return RunnableMap(input=RunnablePassthrough()) | attempt
-
-
-def _same(message: AIMessage) -> AIMessage:
-    return message
 
 
 def _failed_answer(failure: Mapping[str, Any]) -> dict[str, Any]:

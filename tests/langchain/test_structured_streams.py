@@ -205,7 +205,7 @@ def test_thoughts_are_no_hindrance(ask: Ask) -> None:
 @pytest.mark.usefixtures("thinking")
 @pytest.mark.parametrize("ask", RAW.values(), ids=RAW)
 def test_with_raw_thoughts_are_no_hindrance(ask: Ask) -> None:
-    """They are streamed before an answer is judged, and core falls back only before the first chunk."""
+    """They are streamed before an answer is judged."""
     found = ask(chat(says(WRONG, WRONG), streaming=True).with_structured_output(Person, include_raw=True))
 
     assert isinstance(found["parsing_error"], ResponseFormatNotMet)
