@@ -29,10 +29,6 @@ LOOK_EVERY = 0.01
 """Seconds between two looks whether a turn waits. Gradio 6 looks each millisecond, which takes 6 % of a core
 from a Space that nobody uses; Gradio 5 each 50, which a turn on a free Space waits for."""
 
-PROGRESS_EVERY = 0.25
-"""Seconds between two looks whether a turn has progress to report. Gradio looks a hundred times a second, and
-each look takes the interpreter from a model that runs in it."""
-
 UNREAD = 8
 """Answers that a session may leave unread."""
 
@@ -105,7 +101,6 @@ class FairQueue(Queue):
             default_concurrency_limit=at_once,
         )
         self.sleep_when_free = LOOK_EVERY
-        self.progress_update_sleep_when_free = PROGRESS_EVERY
         self._bounds = bounds
         self._at_once = at_once
         self._others: list[Place] = []
