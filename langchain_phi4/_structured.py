@@ -127,10 +127,7 @@ def structured(
     """
     _check(schema, method=method, include_raw=include_raw, tools=tools)
     response_format = _format(schema, method=method, strict=strict)
-    # Core reads this for traces. What it cannot read ends the call, but for a function it reads no schema.
-    described = response_format.schema or {}
-    function = {"name": str(described.get("title", "answer")), "parameters": described}
-    traced = {"kwargs": {"method": method, "strict": strict}, "schema": function}
+    traced = {"kwargs": {"method": method, "strict": strict}, "schema": _traced(schema, response_format)}
     bound = {"ls_structured_output_format": traced, **options}
     parser: Runnable[AIMessage, Any]
     if schema is not None and method == "function_calling":
@@ -142,6 +139,14 @@ def structured(
         bound_model = model.bind_tools(tools, **bound) if tools else model.bind(**bound)
         parser = _unless_called(_json_parser(schema)) if tools else _json_parser(schema)
     return _with_raw(bound_model, parser) if include_raw else bound_model | parser
+
+
+def _traced(schema: Schema | None, response_format: ResponseFormat) -> object:
+    """What core describes in traces: a pydantic class, or a function; it cannot read all others."""
+    if _is_pydantic(schema):
+        return schema
+    described = response_format.schema or {}
+    return {"name": str(described.get("title", "answer")), "parameters": described}
 
 
 def _check(schema: Schema | None, *, method: str, include_raw: bool, tools: Sequence[Any]) -> None:

@@ -159,7 +159,7 @@ def _headings(page: Path) -> set[str]:
 def _rows(page: str) -> dict[str, list[str]]:
     """The rows of a page's tables whose first cell begins with code, by that code; the first of each."""
     lines = (ROOT / "docs" / page).read_text().splitlines()
-    rows = [re.split(r" *\| *", line.strip("| ")) for line in lines if line.startswith("| `")]
+    rows = [re.split(r" *(?<!\\)\| *", line.strip("| ")) for line in lines if line.startswith("| `")]
     return {_code(row[0])[0]: row for row in reversed(rows)}
 
 

@@ -54,7 +54,7 @@ class Route:
         if (named := self._named()) is None:
             return ""
         source, url = named
-        return f"Requests go through a proxy, {source}={shown(url)!r}."
+        return f"Requests go through a proxy, {source}={without_login(url)!r}."
 
     def _named(self) -> tuple[str, str] | None:
         """What the proxy comes from, and its URL."""
@@ -72,7 +72,7 @@ NOWHERE = Route("", trust_env=False)
 """No way to any server, and no proxy."""
 
 
-def shown(url: str) -> str:
+def without_login(url: str) -> str:
     """A proxy's URL without user and password."""
     return _USERINFO.sub("***@", url)
 
@@ -131,7 +131,7 @@ def _variable(kind: str, value: str) -> str:
 
 def _to_proxy(source: str, url: str) -> Proxy:
     if reason := _fault(url):
-        raise InvalidOption(f"{source}={shown(url)!r} cannot be used: {reason}", advice=_ADVICE)
+        raise InvalidOption(f"{source}={without_login(url)!r} cannot be used: {reason}", advice=_ADVICE)
     return Proxy(url, ssl_context=ssl_context() if url.lower().startswith("https:") else None)
 
 
@@ -139,7 +139,7 @@ def _fault(url: str) -> str | None:
     """What is wrong with a proxy's URL, in words that hold no password; None where nothing is."""
     try:
         # The reason may repeat a part of what was read.
-        parts = httpx.Proxy(shown(url)).url
+        parts = httpx.Proxy(without_login(url)).url
     except (ValueError, httpx.InvalidURL) as exc:
         return str(exc)
     try:

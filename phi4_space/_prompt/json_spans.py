@@ -8,7 +8,7 @@ broken JSON is, since there quotes count the other way round, and there are just
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _GAP = r"\s*+"
 _STRING_START = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
@@ -56,7 +56,7 @@ _BRACKET = re.compile(r"\{\s*+\}|[\[\]{}]")
 _MAX_DEPTH = 10_000  # more than any limit on depth within which Python can read JSON
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class JsonSpan:
     """A part of a text that is JSON, or begins like it.
 
@@ -88,7 +88,7 @@ def find_json(text: str, *, lists: bool) -> list[JsonSpan]:
     return _Search(text, lists=lists).spans()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Run:
     """How far JSON can be read from one bracket on.
 
@@ -160,8 +160,8 @@ class _Search:
         if not ends:
             self._thought = len(self._spans) if self._thought is None else self._thought
             return
-        for span in self._spans[self._answered if self._thought is None else self._thought :]:
-            span.is_thought = True
+        first = self._answered if self._thought is None else self._thought
+        self._spans[first:] = [replace(span, is_thought=True) for span in self._spans[first:]]
         self._thought, self._answered = None, len(self._spans)
         self._is_broken = False
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from phi4_space._sync.loop import require_asyncio
+from phi4_space._sync.loop import is_asyncio, require_asyncio
 
 C = TypeVar("C")
 _Method = Callable[..., Any]
@@ -66,6 +66,8 @@ def _function(method: _Method) -> _Method:
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
         made = method(*args, **kwargs)
+        if is_asyncio():  # nothing stands between it and its caller, at whom its warnings point
+            return made
         return _later(made) if inspect.iscoroutine(made) else _generator(lambda: made)()
 
     return call

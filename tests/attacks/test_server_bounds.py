@@ -20,7 +20,7 @@ from servers import ROOT
 from visitors import API, Visitor, outcome
 
 from phi4_server import running_space
-from phi4_space import FileTooLarge, QueueFull, RateLimited
+from phi4_space import FileTooLarge, PromptTooLong, QueueFull, RateLimited
 from phi4_space._net.error_mapping import from_handler, from_response
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs several addresses of one machine")
@@ -126,7 +126,7 @@ def test_files_in_a_message(arrive: Arrive) -> None:
 def test_size_of_a_file(arrive: Arrive) -> None:
     """A file too large is refused in words that our client understands."""
     refused = arrive(POLITE).upload(b"x" * (100 * KB + 1))
-    failure = from_response(refused.status_code, refused.content, refused.headers)
+    failure = from_response(refused.status_code, refused.content, refused.headers, sent="files")
     assert isinstance(failure, FileTooLarge)
     assert failure.limit == 100 * KB
 
@@ -155,7 +155,7 @@ def test_body(path: str, arrive: Arrive, *, announced: bool) -> None:
     refused = arrive(FLOODER).http.post(f"{API}/{path}", content=content)
     assert refused.status_code == 413
     assert re.fullmatch(r"Request body exceeded maximum allowed size of \d+ bytes\.", refused.text)
-    assert isinstance(from_response(413, refused.content, refused.headers), FileTooLarge)
+    assert isinstance(from_response(413, refused.content, refused.headers, sent="text"), PromptTooLong)
 
 
 @pytest.mark.parametrize(
