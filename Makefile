@@ -8,16 +8,22 @@ WHEEL := build/wheel
 SOURCES := pyproject.toml README.md LICENSE $(shell find phi4_space phi4_server langchain_phi4 llama_index_phi4 -name '*.py' -o -name py.typed -o -path '*/examples/*')
 # One more than cores: tests wait for servers much of the time.
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+SLOW := attacks/test_media_bombs.py attacks/test_media_server.py attacks/test_openai_api.py attacks/test_readers.py \
+	attacks/test_server_bounds.py attacks/test_server_completions.py attacks/test_server_files.py attacks/test_slow_text.py \
+	cli/test_terminal.py langchain/test_examples.py llama_index/test_examples.py server/openai_api/test_client.py \
+	server/test_mcp_tool.py server/test_page.py server/upstream/test_space.py test_any_space_live.py test_examples.py \
+	test_plain_apps.py
+IN_PARALLEL := --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 GRADIOS := 5.20.1 5.50.0 6.31.0
 AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)
 
-.PHONY: demo test lint types unit test-model format matrix floors record record-live bench audit clean
+.PHONY: demo test lint types unit test-slow test-model format matrix floors record record-live bench audit clean
 
 demo: $(VENV)/demo.stamp ## the main job, on the embedded Space
 	$(BIN)/phi4 demo
 	$(BIN)/python examples/tour.py
 
-test: lint types unit ## everything that CI runs
+test: lint types unit ## what CI runs first
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
@@ -29,7 +35,10 @@ types: $(VENV)/test.stamp
 
 # The tests run against the installed wheel: pytest does not put this folder on the path.
 unit: $(VENV)/wheel.stamp
-	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal --cov --cov-report term
+	$(BIN)/pytest $(SLOW:%=--ignore tests/%) $(IN_PARALLEL) --cov --cov-report term
+
+test-slow: $(VENV)/wheel.stamp ## what takes long, mostly to start servers; without coverage, which is whole without it
+	$(BIN)/pytest $(SLOW:%=tests/%) $(IN_PARALLEL)
 
 test-model: .venv-model/wheel.stamp ## Phi-4's own classes with a tiny model, and a real engine with a small one
 	OMP_NUM_THREADS=1 .venv-model/bin/pytest tests/server/weights tests/server/upstream tests/server/deploy -m model --numprocesses $(WORKERS) --maxprocesses 2 --dist loadfile
