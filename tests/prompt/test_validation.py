@@ -215,3 +215,11 @@ def test_a_schema_is_one() -> None:
     """As pydantic makes them, and nested as nobody writes them."""
     check_schema(EXPRESSION)
     check_schema(MappingProxyType(deep(10)))
+
+
+def test_several_schemas_are_checked_by_one() -> None:
+    """Each against its own, in the same dialect."""
+    validation = Validation()
+
+    assert validation.mismatch({"type": "object"}, {}) is None
+    assert validation.mismatch({"type": "array"}, {}) == "{} is not of type 'array' (at $)"
