@@ -216,6 +216,18 @@ class ChunkBuilder:
         ]
 
 
+def to_chunk(message: AIMessage) -> AIMessageChunk:
+    """A message of a stream as a chunk; one that is whole, as the only one.
+
+    Where a model must not stream, core's stream yields the message of `invoke`, in which its parsers of
+    streams find no calls.
+    """
+    if isinstance(message, AIMessageChunk):
+        return message
+    fields = {name: value for name, value in message if name != "type"}
+    return AIMessageChunk(**fields, chunk_position="last")
+
+
 def _chunk(
     text: str = "",
     *,

@@ -23,7 +23,7 @@ from langchain_phi4._config import ConfiguredChatModel
 from langchain_phi4._errors import as_langchain_errors
 from langchain_phi4._messages import to_turns
 from langchain_phi4._options import Call, to_options
-from langchain_phi4._output import ReplyCollector
+from langchain_phi4._output import ReplyCollector, to_chunk
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_openai_tool, to_specs
@@ -123,7 +123,8 @@ class ChatPhi4(ConfiguredChatModel):
     ) -> Iterator[AIMessageChunk]:
         """Asks and yields the answer as it grows; leaving early cancels the job on the Space."""
         model, config = self._for_run(config)
-        yield from super(ChatPhi4, model).stream(input, config, stop=stop, **kwargs)
+        for message in super(ChatPhi4, model).stream(input, config, stop=stop, **kwargs):
+            yield to_chunk(message)
 
     async def astream(
         self,
@@ -141,7 +142,7 @@ class ChatPhi4(ConfiguredChatModel):
         try:
             async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", messages)):
                 async for message in messages:
-                    yield message
+                    yield to_chunk(message)
         finally:
             # Core leaves the generator that it reads from to the garbage collector.
             for chunks in opened:

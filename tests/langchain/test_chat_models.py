@@ -265,7 +265,7 @@ def test_streaming_can_be_forbidden() -> None:
     """streaming=False makes stream give the whole answer at once."""
     (message,) = chat(streaming("Hel", "lo"), streaming=False).stream("hi")
 
-    assert message.content == "Hello"
+    assert (message.content, message.chunk_position) == ("Hello", "last")
 
 
 @v3

@@ -50,6 +50,10 @@ async def _last(stream: Any) -> Any:
     return last
 
 
+async def _all(stream: Any) -> list[Any]:
+    return [part async for part in stream]
+
+
 async def _output(chain: Any) -> Any:
     return (await _last(chain.astream_events("Who?", version="v2")))["data"]["output"]
 
@@ -131,6 +135,21 @@ def test_a_second_answer_is_asked_for(ask: Ask, streaming: bool | None) -> None:
     assert len(prompts(space)) == 2
 
 
+@pytest.mark.parametrize(
+    "fields", [{"streaming": False}, {"disable_streaming": True}, {"disable_streaming": "tool_calling"}]
+)
+@pytest.mark.parametrize("include_raw", [False, True])
+def test_what_must_not_stream_is_an_object_all_the_same(fields: Any, include_raw: bool) -> None:  # noqa: FBT001 - a parameter
+    """A stream of one message has its calls in the form in which core's parsers look for them."""
+    model = chat(says(*[calling(("Person", {"name": "Ann"}))] * 2), **fields)
+    chain = model.with_structured_output(Person, method="function_calling", include_raw=include_raw)
+
+    found = [*chain.stream("Who?")], asyncio.run(_all(chain.astream("Who?")))
+
+    for parts in found:
+        assert (_whole(parts)["parsed"] if include_raw else parts[-1]) == ANN
+
+
 @pytest.mark.parametrize("ask", STRUCTURED.values(), ids=STRUCTURED)
 def test_a_second_failure_is_an_error_with_its_reason(ask: Ask) -> None:
     """Not one that is worth another try."""
@@ -146,7 +165,7 @@ def _whole(parts: Any) -> Any:
 
 
 async def _awhole(stream: Any) -> Any:
-    return _whole([part async for part in stream])
+    return _whole(await _all(stream))
 
 
 RAW: Mapping[str, Ask] = {
