@@ -23,7 +23,6 @@ _MAX_OPENING = 1_000  # characters; at most so many are searched again when an a
 _GAP = rf"\s{{0,{_MAX_OPENING - 2}}}"
 _OPENINGS = {"object": rf'\{{(?={_GAP}["}}])', "array": rf'\[(?={_GAP}["\[\]{{\-\dtfn])'}
 """How each kind of JSON begins, in a way in which prose with brackets hardly does."""
-_ANY_OBJECT = {"type": "object"}
 
 _MAX_VALUES = 20_000  # in a schema
 _MAX_CANDIDATES = 1_000
@@ -88,11 +87,13 @@ class ResponseFormat:
         """
         text = _unquoted(text, limits)
         judge = _Judge(self, limits)
-        spans = _by_rank(text, find_json(text, lists="array" in _kinds(self.schema or _ANY_OBJECT)))
+        spans = _by_rank(text, find_json(text, lists="array" in _kinds(self.schema)))
         for span in spans[:_MAX_CANDIDATES]:
             if span.is_complete and (found := judge.find(text[span.start : span.end])) is not None:
                 return JsonAnswer(found)
-        best = text[spans[0].start : spans[0].end] if spans else ""
+        best = text[spans[0].start : spans[0].end] if spans else text.strip()
+        if not best.startswith(("{", "[")):
+            return JsonAnswer("", f"it has no JSON {' or '.join(_kinds(self.schema))}")
         return JsonAnswer("", judge.complaint(best))
 
     def validation_error(self, text: str, limits: Limits = Limits()) -> str | None:
@@ -195,9 +196,9 @@ def _by_rank(text: str, spans: list[JsonSpan]) -> list[JsonSpan]:
     return sorted(spans, key=lambda span: (span.is_fenced, span.start), reverse=True)
 
 
-def _kinds(schema: Mapping[str, Any]) -> list[str]:
-    """Which of object and array a schema allows; both where it names no type."""
-    types = schema.get("type", [*_OPENINGS])
+def _kinds(schema: Mapping[str, Any] | None) -> list[str]:
+    """Which of object and array a schema allows: both where it names no type; without one, an object."""
+    types = "object" if schema is None else schema.get("type", [*_OPENINGS])
     return [kind for kind in _OPENINGS if kind in ([types] if isinstance(types, str) else types)]
 
 
@@ -218,9 +219,7 @@ class JsonReader:
 
     def __init__(self, response_format: ResponseFormat) -> None:
         self._format = response_format
-        self._opening = re.compile(
-            "|".join(_OPENINGS[kind] for kind in _kinds(response_format.schema or _ANY_OBJECT))
-        )
+        self._opening = re.compile("|".join(_OPENINGS[kind] for kind in _kinds(response_format.schema)))
         self._start: int | None = None
         self._end: int | None = None
         self._json: JsonEnd | None = None

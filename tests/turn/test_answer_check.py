@@ -104,7 +104,7 @@ async def test_json_that_never_fits_is_an_error() -> None:
         URL, environment=p4.Environment(transport=answering("Oslo.", "Oslo!"))
     ) as space_client:
         chat = space_client.conversation()
-        with pytest.raises(p4.ResponseFormatNotMet, match="not JSON") as caught:
+        with pytest.raises(p4.ResponseFormatNotMet, match="no JSON object") as caught:
             await chat.areply("Where?", response_format=CITY)
 
     assert caught.value.partial_text == "Oslo!"
