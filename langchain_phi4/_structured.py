@@ -45,10 +45,14 @@ from phi4_space.interop import (
 )
 
 Schema = Mapping[str, Any] | type
-"""A pydantic class (v2 or v1), a TypedDict class, a JSON schema, or a dict that describes a function."""
+"""A pydantic class (v2 or v1), a TypedDict class, a JSON schema, or a dict of a function or of OpenAI's format."""
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
+_BESIDE_SCHEMA = {"type", "name", "description", "strict"}
+"""What stands beside a JSON Schema in OpenAI's form."""
+_SAYING = {"$ref", "allOf", "anyOf", "oneOf", "properties", "title", "type"}
+"""Keys of a JSON Schema, one of which each schema of an object or array has."""
 _ADVICE = (
     "Give a pydantic class, a TypedDict class or a JSON Schema; "
     "make a list, a union or an optional value a field of it."
@@ -125,6 +129,7 @@ def structured(
     Raises:
         InvalidOption: The arguments do not go together.
     """
+    schema = _without_wrapper(schema)
     _check(schema, method=method, include_raw=include_raw, tools=tools)
     response_format = _format(schema, method=method, strict=strict)
     traced = {"kwargs": {"method": method, "strict": strict}, "schema": _traced(schema, response_format)}
@@ -147,6 +152,23 @@ def _traced(schema: Schema | None, response_format: ResponseFormat) -> object:
         return schema
     described = response_format.schema or {}
     return {"name": str(described.get("title", "answer")), "parameters": described}
+
+
+def _without_wrapper(schema: Schema | None) -> Schema | None:
+    """The JSON Schema in OpenAI's `response_format`, or in its part that has the name; others as they are.
+
+    Raises:
+        InvalidOption: It has a name, and is no JSON Schema, so that any object would fit it.
+    """
+    match schema:
+        case {"type": "json_schema", "json_schema": Mapping() as inner}:
+            return _without_wrapper(inner)
+        case {"schema": Mapping() as inner, **rest} if rest.keys() <= _BESIDE_SCHEMA:
+            named = {"title": rest["name"]} if "name" in rest else {}
+            return {**named, **inner}
+        case {"name": _, **rest} if not (FUNCTION_KEYS | _SAYING) & rest.keys():
+            raise _no_schema(schema, "it has a name, and neither parameters nor properties")
+    return schema
 
 
 def _check(schema: Schema | None, *, method: str, include_raw: bool, tools: Sequence[Any]) -> None:

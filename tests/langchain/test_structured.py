@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from enum import Enum
 from typing import Annotated, Any, Literal, NotRequired, Optional, Required, TypedDict, Union
 
@@ -167,6 +168,35 @@ def test_a_schema_without_a_title_will_do() -> None:
     for method, said in (("json_schema", json.dumps(ADA)), ("function_calling", calling(("answer", ADA)))):
         model = chat(saying(said)).with_structured_output(schema, method=method)
         assert model.invoke("Who?") == ADA
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda schema: {"name": "person", "schema": schema},
+        lambda schema: {"name": "person", "description": "d", "strict": True, "schema": schema},
+        lambda schema: {"type": "json_schema", "name": "person", "schema": schema},
+        lambda schema: {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}},
+    ],
+)
+def test_a_schema_may_be_in_openais_form(wrap: Callable[[Any], Any], method: str) -> None:
+    """As ChatOpenAI takes it: an answer is held to the schema in it, and a call has its name."""
+    schema = {key: value for key, value in JSON_SCHEMA.items() if key != "title"}
+    right, wrong = json.dumps(ADA), '{"nome": "Ada"}'
+    if method == "function_calling":
+        right, wrong = calling(("person", ADA)), calling(("person", {"nome": "Ada"}))
+    model = chat(saying(wrong, right))
+
+    assert model.with_structured_output(wrap(schema), method=method).invoke("Who?") == ADA
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("schema", [{"name": "person"}, {"name": "person", "fields": {"name": "string"}}])
+def test_a_name_is_no_schema(schema: Any, method: str) -> None:
+    """Any object would fit it."""
+    with pytest.raises(InvalidOption, match="neither parameters nor properties"):
+        chat(saying()).with_structured_output(schema, method=method)
 
 
 def test_an_array_may_be_asked_for() -> None:
