@@ -45,7 +45,7 @@ from phi4_space.interop import (
 )
 
 Schema = Mapping[str, Any] | type
-"""A pydantic class (v2 or v1), a TypedDict class, a JSON schema, or a dict of a function or of OpenAI's format."""
+"""A pydantic class (v2 or v1), a TypedDict class, a JSON schema, or a dict of a function's or of a format."""
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import takewhile
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 from phi4_space._errors import OptionIgnored
 
@@ -80,8 +80,10 @@ def calling_line() -> Caller:
     if (noted := _noted.get()) is not None:
         return noted
     method = sys._getframe(1)  # noqa: SLF001 - as warnings itself does
-    nearest = method.f_back or method
-    passed, frame = [method], cast("FrameType | None", nearest)
+    nearest = method
+    while _package(nearest) in _OURS and nearest.f_back is not None:
+        nearest = nearest.f_back
+    passed, frame = [method], method.f_back
     while frame is not None and _package(frame) in _BETWEEN:
         passed.append(frame)
         frame = frame.f_back

@@ -93,6 +93,7 @@ CALLS: dict[str, tuple[str, str, list[Any]]] = {
     "fenced": (f"```json\n{ADD}\n```", "", [CALLED]),
     "fenced, on lines": (f"```json\n{ADD}\n{NOW}\n```", "", [CALLED, THEN]),
     "fenced, a list": (f"```\n[{ADD}]\n```\nDone.", "\nDone.", [CALLED]),
+    "fenced, and then a fence of text": (f"```json\n{ADD}\n```\n```\nx\n```", "\n```\nx\n```", [CALLED]),
     "fenced as a call": (f"```tool_call\n{ADD}\n```", "", [CALLED]),
     "fenced as a call, unknown": (
         '```tool_call\n{"name": "sub"}\n{"name": "sub"}\n```',

@@ -212,6 +212,11 @@ WRAPPED = [
     (ResponseFormat(LIST), "Here [1, 2] or rather [3]", "[3]"),
     (ResponseFormat({}), "Here: [1, 2]", "[1, 2]"),
     (ResponseFormat({**CITY, "additionalProperties": True}), '{"city": "Oslo", "x": 1}', None),
+    (
+        ResponseFormat({**CITY, "required": [], "additionalProperties": True}),
+        '{"properties": {"city": "X"}}',
+        None,
+    ),
     (ResponseFormat({"type": "object", "additionalProperties": {"type": "integer"}}), '{"x": 1}', None),
     (ResponseFormat(check=Names.model_validate), f'{{"Names": {ANN}}}', ANN),
 ]
