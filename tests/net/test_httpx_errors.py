@@ -85,6 +85,17 @@ def crossing(exc: BaseException, step: Step = "get", timeouts: Timeouts = TIMEOU
     return caught.value
 
 
+def test_a_certificate_that_is_not_trusted_has_advice_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that decides it is named, and no other failure to connect speaks of certificates."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/a.pem")
+
+    untrusted = crossing(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), "connect")
+    refused = crossing(httpx.ConnectError("refused"), "connect")
+
+    assert "SSL_CERT_FILE='/a.pem'" in untrusted.advice
+    assert "SSL_CERT_FILE" not in refused.advice
+
+
 @pytest.mark.parametrize("kind", FOREIGN)
 @pytest.mark.parametrize("step", ["get", "post"])
 def test_no_foreign_exception_gets_out(kind: type[Exception], step: Step) -> None:
