@@ -60,19 +60,14 @@ def _of_file(file: str) -> ssl.SSLContext:
 
 
 def _of_folders(folders: str) -> ssl.SSLContext:
-    # OpenSSL itself passes over what is not there, and then trusts nobody.
-    try:
-        names = [
-            path.name for folder in folders.split(os.pathsep) if folder for path in Path(folder).iterdir()
-        ]
-    except OSError as exc:
-        raise InvalidOption(
-            f"{FOLDER}={folders!r} cannot be used: {exc.strerror or type(exc).__name__}",
-            advice=_FOLDER_ADVICE,
-        ) from None
+    # OpenSSL passes over a folder that is not there; where that was all, it trusts nobody.
+    names, reasons = [], []
+    for folder in filter(None, folders.split(os.pathsep)):
+        try:
+            names += [path.name for path in Path(folder).iterdir()]
+        except OSError as exc:
+            reasons.append(f"{folder!r}: {exc.strerror or type(exc).__name__}")
     if not any(map(_HASHED.fullmatch, names)):
-        raise InvalidOption(
-            f"{FOLDER}={folders!r} cannot be used: no file in it has a name such as 5ed36f99.0",
-            advice=_FOLDER_ADVICE,
-        )
+        reason = "; ".join(reasons) or "no file in it has a name such as 5ed36f99.0"
+        raise InvalidOption(f"{FOLDER}={folders!r} cannot be used: {reason}", advice=_FOLDER_ADVICE)
     return ssl.create_default_context(capath=folders)

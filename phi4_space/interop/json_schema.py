@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -82,6 +83,29 @@ def _types(schema: object) -> set[str] | None:
             return None if None in found else set().union(*filter(None, found))
         case _:
             return None
+
+
+def without_odd_defaults(part: Any) -> Any:
+    """A schema without defaults that JSON cannot hold, such as infinity: a model needs none to answer."""
+    match part:
+        case Mapping():
+            return {
+                key: without_odd_defaults(value)
+                for key, value in part.items()
+                if key != "default" or _is_json(value)
+            }
+        case list():
+            return [without_odd_defaults(value) for value in part]
+        case _:
+            return part
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def close_schema(schema: Mapping[str, Any]) -> dict[str, Any]:

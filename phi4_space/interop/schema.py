@@ -13,7 +13,7 @@ from phi4_space._errors import InvalidOption
 from phi4_space._prompt.json_answer import ResponseFormat
 from phi4_space._prompt.schema_text import is_schema
 from phi4_space.interop.errors import error_text, short_repr
-from phi4_space.interop.json_schema import close_schema, inline_root
+from phi4_space.interop.json_schema import close_schema, inline_root, without_odd_defaults
 from phi4_space.interop.typed_dict import is_typed_dict, typed_dict_schema
 
 
@@ -57,7 +57,7 @@ def pydantic_schema(model: type[BaseModel], *, closed: bool = False) -> dict[str
         InvalidOption: JSON Schema cannot describe its objects.
     """
     try:
-        schema = inline_root(model.model_json_schema())
+        schema = inline_root(without_odd_defaults(model.model_json_schema()))
     except Exception as exc:  # pydantic has errors of several kinds for this, and fields may raise their own
         raise InvalidOption(f"{model.__name__} has no JSON Schema: {error_text(exc)}") from exc
     return close_schema(schema) if closed else schema

@@ -97,6 +97,19 @@ def test_a_check_is_a_value() -> None:
     assert "0x" not in repr(PydanticCheck(Visit))
 
 
+def test_defaults_that_json_cannot_hold_are_left_out() -> None:
+    """A model needs none of them to answer; others stay."""
+
+    class Range(BaseModel):
+        low: float = 0.0
+        high: float = float("inf")
+
+    properties = pydantic_schema(Range)["properties"]
+
+    assert properties["low"]["default"] == 0.0
+    assert "default" not in properties["high"]
+
+
 def test_a_closed_schema_has_no_other_fields_at_any_depth() -> None:
     """And what only looks like a schema, such as an example, is left as it is."""
     plain, closed = pydantic_schema(Visit), pydantic_schema(Visit, closed=True)

@@ -122,6 +122,18 @@ def test_what_holds_certificates_is_used(tmp_path: Path, monkeypatch: pytest.Mon
     assert ssl_context().cert_store_stats()["x509_ca"] > 0
 
 
+def test_a_folder_that_is_missing_beside_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is passed over, as by OpenSSL; where none has certificates, each that cannot be read is named."""
+    (tmp_path / HASHED).write_bytes(Path(certifi.where()).read_bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", f"/missing{os.pathsep}{tmp_path}")
+    assert ssl_context()
+
+    ssl_context.cache_clear()
+    monkeypatch.setenv("SSL_CERT_DIR", f"/missing{os.pathsep}/lost")
+    with pytest.raises(InvalidOption, match="'/missing': No such file or directory; '/lost': No such file"):
+        ssl_context()
+
+
 @pytest.mark.parametrize(
     ("environment", "advice"),
     [
