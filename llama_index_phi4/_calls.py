@@ -1,7 +1,8 @@
 """Calls in messages, as ToolCall. Knows core's block, and how other integrations wrote before it; no text.
 
 Calls are blocks of their own, or, in histories that other integrations wrote, in
-`additional_kwargs["tool_calls"]` as dicts or objects of that integration.
+`additional_kwargs["tool_calls"]` as dicts or objects of that integration. Calls that could not be read are in
+`additional_kwargs["broken_calls"]`, as dicts with what the model wrote and why it is none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from phi4_space import ToolCall, UnsupportedContent
 from phi4_space.interop import read_call_arguments, to_json_arguments
 
+BROKEN_CALLS = "broken_calls"
 _IDS = ("id", "tool_call_id", "tool_id", "toolUseId")
 _NAMES = ("name", "tool_name")
 _ARGUMENTS = ("arguments", "input", "args", "tool_kwargs")
@@ -106,6 +108,24 @@ def message_calls(message: ChatMessage) -> list[RecordedCall]:
     if isinstance(entries, str) or not isinstance(entries, Sequence):
         raise UnsupportedContent(f'additional_kwargs["tool_calls"] is a {type(entries).__name__}, not a list')
     return [_recorded(place, entry) for place, entry in enumerate(entries)]
+
+
+def broken_texts(message: ChatMessage) -> list[str]:
+    """What the model wrote in place of calls that could not be read."""
+    return _of_broken(message, "text")
+
+
+def no_call(message: ChatMessage) -> str:
+    """What a message is that calls no tool, as an error says it."""
+    if reasons := _of_broken(message, "reason"):
+        return f"The model called no tool in a way that can be read: {reasons[0]}"
+    return f"The model called no tool, and said {message.content!r}"
+
+
+def _of_broken(message: ChatMessage, key: str) -> list[str]:
+    entries = message.additional_kwargs.get(BROKEN_CALLS)
+    found = [_first(entry, (key,)) for entry in (entries if isinstance(entries, list | tuple) else ())]
+    return [text for text in found if isinstance(text, str)]
 
 
 def _recorded(place: int, entry: object) -> RecordedCall:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
-from llama_index_phi4._calls import CallHistory, message_calls
+from llama_index_phi4._calls import CallHistory, broken_texts, message_calls
 from llama_index_phi4._content import kind_of, to_parts
 from llama_index_phi4._media import NO_FILES, LocalFiles
 from phi4_space import InvalidInput, InvalidOption, Media, ToolCall, Turn
@@ -48,12 +48,14 @@ def _to_turn(role: Role, message: ChatMessage, history: CallHistory, files: Loca
     for block in message.blocks:
         with errors_at(kind_of(block)):
             parts += _parts(block, role, files)
+    # The model sees its broken calls as words: it can do better.
+    broken = broken_texts(message) if role == "assistant" else []
     recorded = message_calls(message) if role == "assistant" else []
     calls = [call.read(own_id) for call, own_id in zip(recorded, history.add(recorded), strict=True)]
     call_id, name = _answered(message, history) if role == "tool" else (None, None)
     return Turn.of(
         role,
-        *_on_lines([*parts, *(call for call in calls if isinstance(call, str))]),
+        *_on_lines([*parts, *(call for call in calls if isinstance(call, str)), *broken]),
         tool_calls=[call for call in calls if isinstance(call, ToolCall)],
         tool_call_id=call_id,
         name=name,

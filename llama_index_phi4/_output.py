@@ -5,12 +5,16 @@ the deltas are the answer. Where the Space replaces text they cannot be: the mes
 delta is the whole new text, unless it continues the old, apart from its indentation. An answer that is to
 have a format may be rejected and asked for once more: its message grows, and its text is the last delta.
 
+A call that cannot be read is no text: core has no block for it, so it is in the message's
+`additional_kwargs["broken_calls"]`, with which it stays in memories, and in `raw`.
+
 Thoughts are blocks of the message, and what is new of them is `additional_kwargs["thinking_delta"]`, where
 core's agents look for it.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -29,6 +33,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from llama_index_phi4._callbacks import EventSink
+from llama_index_phi4._calls import BROKEN_CALLS
 from llama_index_phi4._options import Call
 from llama_index_phi4._tools import to_blocks
 from phi4_space import (
@@ -142,11 +147,14 @@ class ResponseBuilder:
         delta = self._delta(text, is_whole=is_whole)
         self._text = text
         blocks = to_blocks(calls)
+        additional: dict[str, Any] = {"tool_calls": _mirrored(blocks)} if blocks else {}
+        if BROKEN_CALLS in self._raw:
+            additional[BROKEN_CALLS] = copy.deepcopy(self._raw[BROKEN_CALLS])
         return ChatResponse(
             message=ChatMessage(
                 role=MessageRole.ASSISTANT,
                 blocks=_blocks(text, self._thoughts, blocks),
-                additional_kwargs={"tool_calls": _mirrored(blocks)} if blocks else {},
+                additional_kwargs=additional,
             ),
             delta=delta,
             raw=dict(self._raw),
@@ -188,13 +196,11 @@ class ResponseBuilder:
         if left_out := reply.tool_calls[len(calls) :]:
             self._raw["calls_left_out"] = [call.name for call in left_out]
         if reply.broken_calls:
-            self._raw["broken_calls"] = [dataclasses.asdict(broken) for broken in reply.broken_calls]
+            self._raw[BROKEN_CALLS] = [dataclasses.asdict(broken) for broken in reply.broken_calls]
         usage = _token_counts(reply.usage)
         if usage:
             self._raw["usage"] = usage
-        # A call that cannot be parsed is shown as text: without it, the answer would seem empty.
-        text = "\n".join(filter(None, (reply.text, *(broken.text for broken in reply.broken_calls))))
-        response = self._grown(text, calls, is_whole=True)
+        response = self._grown(reply.text, calls, is_whole=True)
         response.additional_kwargs = dict(usage)
         return response
 

@@ -30,6 +30,7 @@ from llama_index.core.types import Model, PydanticProgramMode
 from pydantic import BaseModel
 
 from llama_index_phi4._callbacks import chat_endpoint, completion_endpoint
+from llama_index_phi4._calls import no_call
 from llama_index_phi4._config import ConfiguredLLM
 from llama_index_phi4._errors import raise_prompt_refused
 from llama_index_phi4._media import LocalFiles
@@ -202,7 +203,7 @@ class Phi4(ConfiguredLLM):
         """
         selections = to_selections(response.message.blocks)
         if error_on_no_tool_call and not selections:
-            raise ValueError(f"The model called no tool, and said {response.message.content!r}")
+            raise ValueError(no_call(response.message))
         return selections
 
     # --- prediction -------------------------------------------------------------------------------------

@@ -145,16 +145,23 @@ def test_a_memory_keeps_the_pictures() -> None:
     assert uploaded(space) == [1, 1]
 
 
-def test_a_broken_call_is_shown_and_not_carried_out() -> None:
-    """Beside words it is part of the answer; nothing is called with what nobody can read."""
+def test_a_broken_call_is_no_text_and_not_carried_out() -> None:
+    """Nothing is called with what nobody can read, and nobody reads it as an answer."""
     broken = '<|tool_call|>[{"name": "add", "arguments": {"a": 1, <|/tool_call|>'
-    space = saying(f"I add: {broken}")
+    space = saying(f"I add: {broken}", broken)
 
     said, heard = asyncio.run(run(FunctionAgent(llm=phi4(space), tools=[add]), "1 + 2?"))
 
-    assert said.startswith("I add:")
-    assert '"arguments": {"a": 1,' in said
+    assert said.strip() == "I add:"
     assert results(heard) == []
+
+
+def test_a_call_that_has_to_come_and_cannot_be_read_is_named() -> None:
+    """The error of `predict_and_call` says what was wrong with it."""
+    broken = '<|tool_call|>[{"name": "add", "arguments": {"a": 1, <|/tool_call|>'
+
+    with pytest.raises(ValueError, match="its JSON is invalid"):
+        phi4(saying(broken, broken)).predict_and_call([FunctionTool.from_defaults(add)], "1 + 2?")
 
 
 def test_nothing_but_a_broken_call_is_asked_for_once_more() -> None:

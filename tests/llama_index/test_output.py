@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llama_index.core.base.llms.types import ChatResponse, TextBlock, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, TextBlock, ToolCallBlock
 from llama_index.core.callbacks.token_counting import get_tokens_from_response
 
+from llama_index_phi4._messages import to_turns
 from llama_index_phi4._output import ResponseBuilder, final_response, to_completion_response
 from phi4_space import (
     BrokenCall,
@@ -116,16 +117,30 @@ def test_without_parallel_calls_the_first_counts() -> None:
     assert raw(last)["calls_left_out"] == ["add"]
 
 
-def test_a_broken_call_is_seen_and_never_called() -> None:
-    """What nobody can read as a call is in the message and in the last delta, with its reason in `raw`."""
+@pytest.mark.parametrize("text", ["So:", ""])
+def test_a_broken_call_is_neither_text_nor_called(text: str) -> None:
+    """FreeToken 203, vllm 47903: it stands beside the text, with its reason; a history has it as words."""
     broken = BrokenCall('<|tool_call|>[{"name": ', "The JSON ends early.")
 
-    *_, last = read(Delta("So:"), reply("So:", broken_calls=(broken,)))
+    *_, last = read(Delta(text), reply(text, broken_calls=(broken,)))
 
-    assert last.message.content == 'So:\n<|tool_call|>[{"name": '
-    assert last.delta == '\n<|tool_call|>[{"name": '
-    assert not any(isinstance(block, ToolCallBlock) for block in last.message.blocks)
-    assert raw(last)["broken_calls"] == [{"text": broken.text, "reason": broken.reason}]
+    message = ChatMessage.model_validate_json(last.message.model_dump_json())  # as a memory keeps it
+    assert (message.content or "", last.delta) == (text, "")
+    assert not any(isinstance(block, ToolCallBlock) for block in message.blocks)
+    assert message.additional_kwargs["broken_calls"] == [{"text": broken.text, "reason": broken.reason}]
+    assert raw(last)["broken_calls"] == message.additional_kwargs["broken_calls"]
+    assert [turn.text for turn in to_turns([message])] == [f"{text}\n{broken.text}"]
+
+
+def test_several_broken_calls_and_a_call() -> None:
+    """Each is there, whole; the call is carried out."""
+    broken = tuple(BrokenCall(f"<|tool_call|>{n}", "?") for n in range(3))
+
+    (last,) = read(reply("So:", broken_calls=broken, tool_calls=CALLS[:1]))
+
+    assert last.message.content == "So:"
+    assert [one["text"] for one in last.message.additional_kwargs["broken_calls"]] == [b.text for b in broken]
+    assert len(last.message.additional_kwargs["tool_calls"]) == 1
 
 
 def test_raw_tells_of_the_turn_and_can_be_written_as_json() -> None:
