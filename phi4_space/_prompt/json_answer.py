@@ -13,9 +13,10 @@ from referencing.exceptions import Unresolvable
 from phi4_space._errors import InvalidOption, LimitExceeded, shortened
 from phi4_space._json import JsonEnd, parse, write
 from phi4_space._limits import Limits
-from phi4_space._prompt.json_spans import EMPTY, JsonSpan, find_json
+from phi4_space._prompt.json_spans import EMPTY, JsonSpan, find_json, is_cut_off
 from phi4_space._prompt.json_wrapper import Unwrapper, is_echo
 from phi4_space._prompt.known_properties import known_properties
+from phi4_space._prompt.model_objects import known_fields, passed_over
 from phi4_space._prompt.schema_text import normalize_schema
 from phi4_space._prompt.validation import Validation, check_schema
 
@@ -36,7 +37,8 @@ class ResponseFormat:
     Attributes:
         schema: The JSON Schema of an object or an array that the answer has to match; None for any object.
         check: A further check of the parsed JSON, which raises a `ValueError` (such as pydantic's
-            `ValidationError`) whose text tells the model what is wrong.
+            `ValidationError`) whose text tells the model what is wrong. Where it returns an object of a
+            pydantic class that has none of the JSON in it, that is wrong as well.
 
     Raises:
         InvalidOption: The schema is not a valid JSON Schema, or not that of an object or an array.
@@ -72,22 +74,27 @@ class ResponseFormat:
         schema = json.dumps(normalize_schema(schema_copy, titled=True), ensure_ascii=False)
         return f"Reply with JSON only, no other text, that fits this JSON Schema:\n{schema}"
 
-    def find(self, text: str, limits: Limits = Limits()) -> JsonAnswer:
+    def find(self, text: str, limits: Limits = Limits(), *, is_cut: bool = False) -> JsonAnswer:
         """The JSON in an answer: of all that fits, the last one; in a fence, if any that fits stands in one.
 
         What only a part of is the JSON that was asked for is unwrapped, where just one part can be meant.
         JSON in a block of thoughts, such as `<think>`, counts where there is no other, and so does `{}`.
+        Where the last JSON was cut off, none counts, since all before it are drafts.
 
         Args:
             text: The answer, which may have prose, fences and several drafts.
             limits: How large and how deeply nested JSON may be.
+            is_cut: Whether the answer was cut off somewhere.
 
         Raises:
             InvalidOption: The schema refers to something outside itself.
         """
         text = _unquoted(text, limits)
         judge = _Judge(self, limits)
-        spans = _by_rank(text, find_json(text, lists="array" in _kinds(self.schema)))
+        found_spans = find_json(text, lists="array" in _kinds(self.schema))
+        if is_cut_off(text, found_spans, is_length=is_cut):
+            return JsonAnswer("", "it is not JSON: it was cut off before its end")
+        spans = _by_rank(text, found_spans)
         for span in spans[:_MAX_CANDIDATES]:
             if span.is_complete and (found := judge.find(text[span.start : span.end])) is not None:
                 return JsonAnswer(found)
@@ -130,7 +137,7 @@ class _Judge:
         self._wanted = wanted
         self._limits = limits
         self._validation = Validation(known=True)
-        self._known = known_properties(schema)
+        self._known = known_properties(schema) if schema else known_fields(wanted.check)
         self._left = _MAX_CANDIDATES
         self._unwrapper = Unwrapper(self._fits, self._known, limits)
 
@@ -167,12 +174,13 @@ class _Judge:
         try:
             if schema is not None and (mismatch := self._validation.mismatch(schema, value)):
                 return mismatch
-            if check is not None:
-                check(value)
+            made = None if check is None else check(value)
         except Unresolvable as exc:
             raise InvalidOption(f"ResponseFormat.schema refers to something outside itself: {exc}") from exc
         except ValueError as exc:
             return shortened(str(exc))
+        if passed := passed_over(made, value):
+            return shortened(passed)
         return None if schema is not None or isinstance(value, dict) else "it is not a JSON object"
 
 
@@ -235,16 +243,17 @@ class JsonReader:
             return self._settled
         return "" if self._start is None else self.full_text[self._start : self._end]
 
-    def settle(self, limits: Limits = Limits()) -> str | None:
+    def settle(self, limits: Limits = Limits(), *, is_cut: bool = False) -> str | None:
         """Decides on the JSON of the whole answer; returns what is wrong, where none fits.
 
         Args:
             limits: How large and how deeply nested JSON may be.
+            is_cut: Whether the answer was cut off somewhere.
 
         Raises:
             InvalidOption: The schema refers to something outside itself.
         """
-        found = self._format.find(self.full_text, limits)
+        found = self._format.find(self.full_text, limits, is_cut=is_cut)
         if found.complaint is None:
             self._settled = found.text
         return found.complaint

@@ -49,6 +49,11 @@ _LANDMARKS = {
 EMPTY = re.compile(r"\{\s*+\}")
 """An object without properties, which prose mentions, and which may pass for anything."""
 _INSIDE = re.compile(r"""(?:[\[{}\]]|["']\s*:|(?:["'\]}\d]|true|false|null)\s*,)\Z""")
+# How an object that was cut off begins: prose that quotes a brace has a long line after it.
+_CUT_START = re.compile(rf'\[|\{{{_GAP}(?:"[^"\\\n]{{0,100}}+\\?\Z|{_STRING})', re.DOTALL)
+_AT_OPENING = re.compile(rf"(?:(?:^|\n)[ \t]*+(?:`{{3,}}+|~{{3,}}+)\w++|[\[{{]){_GAP}\Z")
+_ANNOUNCED = re.compile(r":[\s*_`]*+\Z")
+_THOUGHT_MARK = re.compile(rf"<(?P<ends>/?){_THOUGHTS}>")
 _CONTEXT = 100  # characters
 _MAX_RUNS = 20_000
 """So often JSON is looked for in one text; the tokens of an answer do not suffice for so much of it."""
@@ -66,6 +71,7 @@ class JsonSpan:
         is_complete: Whether all brackets are closed and stand where they may.
         is_fenced: Whether it stands in a Markdown fence.
         is_thought: Whether it stands in a block of thoughts, such as `<think>`.
+        is_cut: Whether it goes on until the end of the text, and might end behind it.
     """
 
     start: int
@@ -73,6 +79,7 @@ class JsonSpan:
     is_complete: bool
     is_fenced: bool
     is_thought: bool = False
+    is_cut: bool = False
 
 
 def find_json(text: str, *, lists: bool) -> list[JsonSpan]:
@@ -120,6 +127,28 @@ def _run(text: str, start: int) -> _Run:
             openers.pop()
             steps = _LATER
     return _Run(end=at)
+
+
+def is_cut_off(text: str, spans: list[JsonSpan], *, is_length: bool) -> bool:
+    """Whether a text ends within JSON, or before JSON that it announces.
+
+    Args:
+        text: The text.
+        spans: The JSON in it.
+        is_length: Whether it is known that the text was cut off somewhere. It announces JSON with a colon
+            then, and thoughts that have no end were cut off.
+    """
+    if spans and spans[-1].is_cut:
+        return True
+    rest = text[spans[-1].end if spans else 0 :]
+    if _AT_OPENING.search(rest):
+        return True
+    return is_length and (_ANNOUNCED.search(rest) is not None or _is_in_thought(text))
+
+
+def _is_in_thought(text: str) -> bool:
+    marks = [found["ends"] for found in _THOUGHT_MARK.finditer(text)]
+    return bool(marks) and marks[-1] == ""
 
 
 class _Search:
@@ -184,6 +213,7 @@ class _Search:
         end = None if run.is_cut else self._broken_until(start)
         self._add(start, end or len(self._text), is_complete=False)
         if run.is_cut:
+            self._spans[-1].is_cut = _CUT_START.match(self._text, start) is not None
             return None
         self._left = end or self._left
         return end or start + 1

@@ -51,7 +51,7 @@ def render(tools: Sequence[ToolSpec], *, choice: str = "auto") -> str:
         )
     if not names:
         return ""
-    orders = filter(None, ("" if choice == "none" else _HOW_TO_CALL, _order(choice)))
+    orders = filter(None, ("" if choice == "none" else _HOW_TO_CALL, order(choice)))
     return f"{' '.join(orders)}\n<|tool|>{_to_json(listed(tools), 'The tools')}<|/tool|>"
 
 
@@ -93,13 +93,23 @@ def argument_error(calls: Sequence[ToolCall], tools: Sequence[ToolSpec]) -> str 
 
     None where all match, or where the parameters are not a JSON Schema that can be checked.
     """
-    parameters = {tool.name: tool.parameters for tool in tools if _is_schema(tool.parameters)}
+    parameters = checked_parameters(tools)
     validation = Validation()
     for call in calls:
         with suppress(Unresolvable):
             if error := validation.mismatch(parameters.get(call.name, {}), {**call.arguments}):
-                return f"the arguments of {shortened(call.name, _MAX_NAME)} are not valid: {error}"
+                return invalid_arguments(call, error)
     return None
+
+
+def invalid_arguments(call: ToolCall, why: str) -> str:
+    """What is wrong with a call whose arguments do not fit."""
+    return f"the arguments of {shortened(call.name, _MAX_NAME)} are not valid: {why}"
+
+
+def checked_parameters(tools: Sequence[ToolSpec]) -> dict[str, Mapping[str, Any]]:
+    """The parameters of each tool by its name, where they are a JSON Schema."""
+    return {tool.name: tool.parameters for tool in tools if _is_schema(tool.parameters)}
 
 
 def _is_schema(schema: Mapping[str, Any]) -> bool:
@@ -116,10 +126,11 @@ def correct_call(choice: str) -> str:
     Args:
         choice: "required" or the name of a tool.
     """
-    return f"{_order(choice)} Your last answer did not. Answer again, with the tool call only."
+    return f"{order(choice)} Your last answer did not. Answer again, with the tool call only."
 
 
-def _order(choice: str) -> str:
+def order(choice: str) -> str:
+    """Which call the model is told to make, in a sentence; "" where it chooses."""
     return _ORDERS.get(choice, f"You must call the tool {escape_json(choice)}.")
 
 

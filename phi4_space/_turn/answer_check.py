@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from phi4_space._errors import Phi4Error, ResponseFormatNotMet, ToolChoiceNotMet
 from phi4_space._limits import Limits
+from phi4_space._prompt.call_wrapper import unwrap_calls
 from phi4_space._prompt.json_answer import JsonReader, correct_json
-from phi4_space._prompt.tools import argument_error, correct_call
+from phi4_space._prompt.tools import argument_error, correct_call, order
 from phi4_space._turn.growth import end_of
 from phi4_space._turn.request import Request
 from phi4_space._turns import Delta, Event, Reply, Rewritten
@@ -27,10 +28,12 @@ class Rejection:
     Attributes:
         feedback: What to answer to the model.
         failure: What to raise when it happens again; None where the answer is to be taken as it is then.
+        keeps_text: Whether the text stays, and that of the next answer follows it.
     """
 
     feedback: str
     failure: Phi4Error | None
+    keeps_text: bool = False
 
 
 class AnswerCheck:
@@ -39,6 +42,7 @@ class AnswerCheck:
     Args:
         request: What was asked for.
         limits: What JSON in the answer may hold.
+        before: The check of the answer before, where its text stays.
 
     Attributes:
         visible: The text that was passed on.
@@ -47,8 +51,12 @@ class AnswerCheck:
 
     reply: Reply
 
-    def __init__(self, request: Request, limits: Limits = Limits()) -> None:
-        self.visible = ""
+    def __init__(
+        self, request: Request, limits: Limits = Limits(), *, before: AnswerCheck | None = None
+    ) -> None:
+        self.visible = "" if before is None else before.visible
+        self._before = before
+        self._is_joined = before is None  # to the text before it
         self._request = request
         self._limits = limits
         self._held: list[Event] = []
@@ -58,7 +66,7 @@ class AnswerCheck:
         """Takes the next event, and returns what may be seen of it now."""
         match event:
             case Reply():
-                self.reply = event
+                self.reply = self._judged_calls(event)
                 if self._reader is not None and self._reader.full_text != event.text:
                     self._reader = self._new_reader(event.text)  # indented otherwise than the deltas
                 return []
@@ -66,10 +74,10 @@ class AnswerCheck:
                 self._held.append(event)  # an answer in prose is no answer then
                 return []
             case Delta(text):
-                return self._append(text if self._reader is None else self._reader.feed(text))
+                return self._append(self._next(text) if self._reader is None else self._reader.feed(text))
             case Rewritten(text):
                 self._reader = self._new_reader(text)
-                return self._replace(text if self._reader is None else self._reader.text)
+                return self._replace(self._whole(text) if self._reader is None else self._reader.text)
             case _:
                 return [event]
 
@@ -78,18 +86,19 @@ class AnswerCheck:
         reply, request = self.reply, self._request
         if request.must_call:
             return self._reject_arguments() if request.is_met_by(reply) else self._reject_prose()
-        if reply.broken_calls and not reply.tool_calls and not reply.text.strip():
-            # Nothing was passed on yet, and the answer is worth nothing.
-            return Rejection(_RETRY_CALL.format(reply.broken_calls[0].reason), None)
+        has_words = bool(reply.text.strip())
+        if reply.broken_calls and not reply.tool_calls and not (has_words and request.response_format):
+            # Without the call the words would pass for an answer. They were passed on, and remain.
+            return Rejection(_RETRY_CALL.format(reply.broken_calls[0].reason), None, keeps_text=has_words)
         if request.response_format is None or self._reader is None or reply.tool_calls:
             return None
-        complaint = self._reader.settle(self._limits)
+        complaint = self._reader.settle(self._limits, is_cut=reply.finish_reason == "length")
         return None if complaint is None else self._reject_json(complaint)
 
     def close(self) -> list[Event]:
         """What is still to be passed on of an answer that is taken; the `Reply` last."""
         if self._reader is None:
-            return [*self._held, self.reply]
+            return [*self._held, replace(self.reply, text=self._whole(self.reply.text))]
         if self.reply.tool_calls:
             return [*self._replace(self.reply.text), self.reply]  # words beside a call are not to be JSON
         return [*self._replace(self._reader.text), replace(self.reply, text=self._reader.text)]
@@ -103,6 +112,30 @@ class AnswerCheck:
         reader.feed(text)
         return reader
 
+    def _judged_calls(self, reply: Reply) -> Reply:
+        calls, broken = unwrap_calls(reply.tool_calls, self._request.tools, self._limits)
+        reason = reply.finish_reason
+        if broken and not calls and reason == "tool_calls":
+            reason = "stop"
+        return replace(
+            reply, tool_calls=calls, broken_calls=(*reply.broken_calls, *broken), finish_reason=reason
+        )
+
+    def _next(self, text: str) -> str:
+        """A piece of text as it follows what was passed on."""
+        if self._is_joined or not text:
+            return text
+        self._is_joined = True
+        return _gap(self.visible, text) + text
+
+    def _whole(self, text: str) -> str:
+        """The whole text, with the one before."""
+        if self._before is None:
+            return text
+        self._is_joined = bool(text)
+        before = self._before.reply.text
+        return before + _gap(before, text) + text
+
     def _append(self, text: str) -> list[Event]:
         self.visible += text
         return [Delta(text)] if text else []
@@ -115,8 +148,12 @@ class AnswerCheck:
 
     def _reject_prose(self) -> Rejection:
         choice = self._request.tool_choice
-        error = ToolChoiceNotMet(f"The model called no tool where {choice!r} was to be met")
-        return Rejection(correct_call(choice), self._located(error))
+        if not self.reply.broken_calls:
+            error = ToolChoiceNotMet(f"The model called no tool where {choice!r} was to be met")
+            return Rejection(correct_call(choice), self._located(error))
+        why = self.reply.broken_calls[0].reason
+        error = ToolChoiceNotMet(f"The model made no valid call where {choice!r} was to be met: {why}")
+        return Rejection(f"{_RETRY_CALL.format(why)} {order(choice)}", self._located(error))
 
     def _reject_arguments(self) -> Rejection | None:
         """Why the arguments of a call that had to come do not fit.
@@ -130,13 +167,18 @@ class AnswerCheck:
         return Rejection(_RETRY_CALL.format(complaint), error and self._located(error))
 
     def _reject_json(self, complaint: str) -> Rejection:
-        why = (
-            "it was cut off, as it may have no more tokens; " if self.reply.finish_reason == "length" else ""
-        )
-        error = ResponseFormatNotMet(f"The answer is not valid: {why}{complaint}")
+        if self.reply.finish_reason == "length":
+            complaint = f"it was cut off, as it may have no more tokens; {complaint}"
+        error = ResponseFormatNotMet(f"The answer is not valid: {complaint}")
         return Rejection(correct_json(complaint), self._located(error))
 
     def _located(self, error: Phi4Error) -> Phi4Error:
         error.partial_text = self.reply.text
         error.locate(step="get", space=self.reply.space)
         return error
+
+
+def _gap(before: str, text: str) -> str:
+    """What parts two texts of one answer."""
+    is_parted = not before or not text or before[-1].isspace() or text[0].isspace()
+    return "" if is_parted else "\n\n"

@@ -122,11 +122,12 @@ class TurnRunner:
             async for event in events:
                 yield event
         if (rejection := check.rejection()) is not None:
-            if check.visible:
+            if check.visible and not rejection.keeps_text:
                 yield Rewritten("")
             history = (*history, *new_turns, LoadedTurn(check.reply.turn))
             new_turns = (LoadedTurn(Turn(role="user", text=rejection.feedback)),)
-            check = AnswerCheck(request, self._settings.limits)
+            before = check if rejection.keeps_text else None
+            check = AnswerCheck(request, self._settings.limits, before=before)
             async with aclosing(ask(check, history, new_turns)) as events:
                 async for event in events:
                     yield event

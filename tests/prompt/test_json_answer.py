@@ -177,7 +177,7 @@ SEVERAL = [
     f'{BOB} {{"other": 1}} {{}}',
     f"As in [1] and [2]: {BOB} [3]",
     f'{{"names": ["Ann",]}} oh, I mean {BOB}',
-    f'{BOB} then {{"names": ["Ann", "B',
+    f'{BOB} then "{{"a" and so on, as in: {{"a word that goes on and is no property,\nfor it has lines',
     f"[{BOB}]",
     f"{schema_of(Names)}\n{BOB}",
     f"{BOB}\n{schema_of(Names)}",
@@ -196,6 +196,54 @@ def test_the_last_json_that_fits_is_the_answer(answer: str, wanted: ResponseForm
     found = wanted.find(answer)
 
     assert (found.complaint, json.loads(found.text)) == (None, {"names": ["Ann", "Bob"]})
+
+
+CUT_OFF = [
+    f'{BOB} then {{"names": ["Ann", "B',
+    f"Draft: {ANN}. Final: {{",
+    f'Draft: {ANN}. Final: {{"na',
+    f'Draft: {ANN}. Final: {{"names"',
+    f'Draft: {ANN}. Final: {{"names": ["Ann", "B\\',
+    f'Draft: {ANN}. Final: {{"names": ["Ann", "Bob"]',
+    f'Draft: {ANN}. Final:\n```json\n{{"names": [\n"Ann"',
+    f"Draft: {ANN}. Final:\n```json\n",
+    f"```json\n{ANN}\n```\nNo:\n```json\n{{",
+    f'<think>{ANN}</think>{{"names": ["Ann", "Bo',
+    f'{ANN} {{"Lax": {{"names": ["Ann"]',
+]
+
+
+@pytest.mark.parametrize("wanted", [NAMES, LAX])
+@pytest.mark.parametrize("answer", CUT_OFF)
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_no_draft_counts_before_an_answer_that_was_cut_off(
+    answer: str,
+    wanted: ResponseFormat,
+    is_cut: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """langchain-google 2002: the reason names the cut, whether or not the Space says that there was one."""
+    found = wanted.find(answer, is_cut=is_cut)
+
+    assert (found.text, "cut off" in (found.complaint or "")) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_answer"),
+    [
+        (f"{BOB}", True),
+        (f"```json\n{BOB}\n```", True),
+        (f"```json\n{BOB}\n", True),
+        (f"{BOB} I hope that this he", True),
+        (f"<think>no: {ANN}</think> {BOB} As you", True),
+        (f"Draft: {ANN}. Final:", False),
+        (f"Draft: {ANN}.\n\n**Final:**\n", False),
+        (f"<think>It may be {ANN}, or", False),
+    ],
+)
+def test_an_answer_that_may_have_no_more_tokens(answer: str, is_answer: bool) -> None:  # noqa: FBT001
+    """JSON that is whole counts, unless a colon announces another, or it is in a thought without an end."""
+    assert (LAX.find(answer, is_cut=True).complaint is None) == is_answer
+    assert LAX.find(answer).complaint is None
 
 
 WRAPPED = [

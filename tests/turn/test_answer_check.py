@@ -176,13 +176,105 @@ async def test_a_call_that_still_cannot_be_read_is_told() -> None:
     assert [call.text for call in happened[-1].broken_calls] == [BROKEN]
 
 
-async def test_a_broken_call_beside_words_is_told() -> None:
-    """The words were shown, so the model is not asked again."""
-    space = answering(f"I look. {BROKEN}")
+@pytest.mark.parametrize(
+    ("words", "again", "text", "calls"),
+    [
+        ("I look. ", CALL, "I look. ", 1),
+        ("I look.", f"Here: {CALL}", "I look.\n\nHere: ", 1),
+        ("I look.", "\nIt is 5.", "I look.\nIt is 5.", 0),
+        ("I look. ", "It is 5.", "I look. It is 5.", 0),
+        ("I look. ", "", "I look. ", 0),
+    ],
+)
+async def test_a_broken_call_beside_words_is_asked_for_once_more(
+    words: str, again: str, text: str, calls: int
+) -> None:
+    """Without it the words would pass for an answer; they were shown, and stay, and what comes follows."""
+    space = answering(f"{words}{BROKEN}", again)
 
     happened = await ask(space, tools=[ADD])
 
-    assert (happened[-1].text, len(happened[-1].broken_calls), len(prompts(space))) == ("I look. ", 1, 1)
+    assert (happened[-1].text, len(happened[-1].tool_calls)) == (text, calls)
+    assert happened[-1].broken_calls == ()
+    assert screen(happened) == text
+    assert not any(isinstance(event, p4.Rewritten) for event in happened)
+    assert "not a valid tool call" in prompts(space)[1]
+
+
+async def test_a_second_broken_call_beside_words_is_taken() -> None:
+    """It is not asked a third time; the texts of both answers are there."""
+    space = answering(f"I look. {BROKEN}", f"So: {BROKEN}")
+
+    happened = await ask(space, tools=[ADD])
+
+    assert (happened[-1].text, len(happened[-1].broken_calls), len(prompts(space))) == ("I look. So: ", 1, 2)
+
+
+async def test_a_second_answer_may_be_rewritten_behind_words() -> None:
+    """What a Space takes back is its own, and not the words before."""
+    again = events(ESTIMATION, STARTS, generating("It is 4"), completed("No: 5"), CLOSE)
+    space = ScriptedSpace({"data": [events(*whole(f"I look. {BROKEN}")), again]})
+
+    happened = await ask(space, tools=[ADD])
+
+    assert screen(happened) == happened[-1].text == "I look. No: 5"
+
+
+async def test_json_beside_a_broken_call_is_an_answer() -> None:
+    """Where JSON was asked for, and is there."""
+    happened = await ask(answering(f'{{"city": "Oslo"}} {BROKEN}'), tools=[ADD], response_format=CITY)
+
+    assert (happened[-1].text, len(happened[-1].broken_calls)) == ('{"city": "Oslo"}', 1)
+
+
+@pytest.mark.parametrize("choice", ["add", "required"])
+async def test_a_broken_call_that_had_to_come_is_asked_for_with_the_reason(choice: str) -> None:
+    """And the error has it, where it cannot be read again."""
+    space = answering(BROKEN, CALL, BROKEN, BROKEN)
+
+    happened = await ask(space, tools=[ADD], tool_choice=choice)
+
+    assert len(happened[-1].tool_calls) == 1
+    assert "its JSON is invalid" in prompts(space)[1]
+    with pytest.raises(p4.ToolChoiceNotMet, match=r"no valid call where .* its JSON is invalid"):
+        await ask(space, tools=[ADD], tool_choice=choice)
+
+
+LAX = p4.ToolSpec("weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
+LAX_CALL = '<|tool_call|>[{"name": "weather", "arguments": %s}]<|/tool_call|>'
+
+
+@pytest.mark.parametrize("choice", ["auto", "weather", "required"])
+async def test_wrapped_arguments_are_unwrapped_or_asked_for_again(choice: str) -> None:
+    """llama_index 21024, ollama-instructor 6: a tool never runs with its defaults in their place."""
+    space = answering(LAX_CALL % '{"town": "Oslo"}', LAX_CALL % '{"arguments": {"city": "Oslo"}}')
+
+    happened = await ask(space, tools=[LAX], tool_choice=choice)
+
+    assert [call.arguments for call in happened[-1].tool_calls] == [{"city": "Oslo"}]
+    assert "has none of the properties 'city'" in prompts(space)[1]
+
+
+async def test_arguments_that_stay_unknown_are_a_broken_call() -> None:
+    """The second answer is taken as it is, and says what is wrong."""
+    wrong = LAX_CALL % '{"town": "Oslo"}'
+
+    happened = await ask(answering(wrong, wrong), tools=[LAX])
+
+    assert (happened[-1].tool_calls, happened[-1].broken_calls[0].text) == ((), wrong)
+    assert "'city'" in happened[-1].broken_calls[0].reason
+
+
+CUT = 'Draft: {"city": "Rome"}. Final: {"city": "Os'
+
+
+async def test_a_draft_before_an_answer_that_was_cut_off_does_not_count() -> None:
+    """Langchain-google 2002: it is asked once more, and then fails with a reason that names the cut."""
+    assert (await ask(answering(CUT, '{"city": "Oslo"}'), response_format=CITY))[
+        -1
+    ].text == '{"city": "Oslo"}'
+    with pytest.raises(p4.ResponseFormatNotMet, match="was cut off"):
+        await ask(answering(CUT, CUT), response_format=CITY)
 
 
 ADD_TWO = p4.ToolSpec("add", parameters={"type": "object", "properties": {"a": {"type": "integer"}}})
