@@ -9,7 +9,17 @@ from uuid import uuid4
 
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_json import Reading, read_calls
-from phi4_space._prompt.tool_calls import CONTINUED, UNCLOSED, CallBlock, find_opening, find_rest
+from phi4_space._prompt.tool_calls import (
+    CONTINUED,
+    MAX_CONTEXT,
+    UNCLOSED,
+    CallBlock,
+    find_opening,
+    find_rest,
+    find_thought_end,
+    is_nested,
+    partial_thought_end,
+)
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 _SLICE = 16_384
@@ -31,13 +41,15 @@ class CallReader:
 
     Bare JSON is a call only if it has a call's keys, no others, and names an available tool; or if it is
     wrapped as OpenAI does it. Where it begins so and cannot be read, it is a broken call. Otherwise it is
-    passed on as text, unchanged.
+    passed on as text, unchanged. So is bare JSON that is part of other JSON, and all that stands in thoughts,
+    such as `<think>`, that have an end.
 
     Markers and fences around calls go with them, and so does what only separates them: white space, commas.
     A closing token of Phi-4's that closes nothing goes as well.
 
-    Only what may still become a call is held back: up to the end of the answer after a marker, otherwise at
-    most `LONGEST_UNMARKED` characters. The result never depends on how the answer was cut.
+    Only what may still become a call is held back: up to the end of the answer after a marker, in a thought
+    up to its end, otherwise at most `LONGEST_UNMARKED` characters. The result never depends on how the answer
+    was cut.
     """
 
     def __init__(
@@ -65,6 +77,8 @@ class CallReader:
         self._block: CallBlock | None = None
         self._last: CallBlock | None = None  # the call that the held text follows
         self._ticks = 0  # of the fence around it
+        self._context = ""  # the end of the text that was passed on since the last call
+        self._is_endless = False  # a thought was begun that has no end
         self._gaps = _Gaps()
 
     def feed(self, text: str) -> list[AnswerPiece]:
@@ -100,6 +114,9 @@ class CallReader:
         """Removes and returns the start of the text that is held back."""
         text, self._held = self._held[:length], self._held[length:]
         self._block = None
+        self._context += text
+        if len(self._context) > 8 * MAX_CONTEXT:
+            self._context = self._context[-MAX_CONTEXT:]
         return text
 
     def _skip_rest(self, *, ended: bool) -> bool:
@@ -128,7 +145,12 @@ class CallReader:
     def _leading_text(self) -> str:
         """Removes and returns the text before the next opening; a block begins where that is complete."""
         length, block = find_opening(self._held, self._is_offered)
-        text = self._release(length)
+        texts = [self._release(length)]
+        while block is not None and block.is_bare and self._is_nested(block):
+            texts.append(self._release(1))
+            length, block = find_opening(self._held, self._is_offered)
+            texts.append(self._release(length))
+        text = "".join(texts)
         self._block = block
         if text.strip(_SEPARATORS):
             self._ticks = 0  # whatever fence there was, it is text now
@@ -136,15 +158,17 @@ class CallReader:
             self._ticks = block.ticks or self._ticks
         return text
 
+    def _is_nested(self, block: CallBlock) -> bool:
+        return block.ticks == 0 and is_nested(self._context[-MAX_CONTEXT:])
+
     def _is_offered(self, spelled: str) -> bool:
         at = bisect_left(self._spellings, spelled)
         return at < len(self._spellings) and self._spellings[at].startswith(spelled)
 
     def _read(self, block: CallBlock, *, ended: bool) -> list[AnswerPiece] | None:
         """What the block turned out to be; None while that is not certain."""
-        if block.form == "stray":
-            self._release(block.start)
-            return []
+        if block.form in {"stray", "thought"}:
+            return self._think(block, ended=ended) if block.form == "thought" else self._drop(block.start)
         rejected = block.follow(self._held)
         if rejected or (ended and block.end is None):
             return self._give_up(block, rejected or len(self._held))
@@ -158,6 +182,47 @@ class CallReader:
             return self._read(block, ended=ended)
         is_other = block.is_bare and (reading.is_other or not block.is_certain(self._held, block.end))
         return [self._release(block.end) if is_other else self._broken(block, block.end, reading)]
+
+    def _read_on(self, length: int) -> list[AnswerPiece]:
+        """Reads a thought that never ends as any text; its tag is the start of the text held back."""
+        if self._is_endless:
+            return [self._release(length)]
+        self._is_endless = True
+        pieces: list[AnswerPiece] = [self._release(length)]
+        rest, self._held = self._held, ""
+        for start in range(0, len(rest), _SLICE):
+            self._held += rest[start : start + _SLICE]
+            pieces += self._certain(ended=False)
+        return pieces
+
+    def _drop(self, length: int) -> list[AnswerPiece]:
+        self._release(length)
+        return []
+
+    def _think(self, block: CallBlock, *, ended: bool) -> list[AnswerPiece] | None:
+        """What is certain to be text of a thought; None where nothing is.
+
+        From what may be a call on it is held back until the thought ends. If it never does, it was none, or
+        the model forgot its end: then it is read as any text.
+        """
+        end = None if self._is_endless else find_thought_end(self._held, block.seen)
+        if end is not None:
+            text = self._release(end)
+            self._context = ""
+            return [text]
+        if ended or self._is_endless:
+            return self._read_on(block.start)
+        block.seen = len(self._held)
+        if block.error:
+            return None
+        length, opening = find_opening(self._held[block.start :], self._is_offered)
+        block.error = "a call may have begun" if opening else ""
+        length = min(block.start + length, partial_thought_end(self._held, block.start))
+        if not length:
+            return None
+        text = self._release(length)
+        self._block = CallBlock("thought", 0, seen=len(self._held), error=block.error)
+        return [text]
 
     def _parse(self, block: CallBlock, text: str) -> Reading:
         only = self._names if block.is_bare else None
@@ -180,13 +245,14 @@ class CallReader:
 
     def _called(self, block: CallBlock, length: int, reading: Reading) -> list[AnswerPiece]:
         self._release(length)
-        self._last = block
+        self._last, self._context = block, ""
         return [ToolCall(self._new_id(), name, arguments) for name, arguments in reading.calls]
 
     def _broken(self, block: CallBlock, length: int, reading: Reading) -> BrokenCall:
         block.error = block.error or reading.error
-        self._last = block
-        return BrokenCall(self._release(length), block.error)
+        text = self._release(length)
+        self._last, self._context = block, ""
+        return BrokenCall(text, block.error)
 
 
 class _Gaps:

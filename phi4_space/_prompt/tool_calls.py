@@ -11,6 +11,7 @@ A call is an opening, a JSON list or object and, in some forms, a closing::
     [{"name": ..., "arguments": ...}]                                bare
 
 All but the last are calls by their opening, whatever follows. Each may stand in a Markdown fence of its own.
+In thoughts, such as `<think>...</think>`, nothing is a call; bare JSON is none as a part of other JSON.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ _CALL = _word(*(f"{kind}{end}" for kind in _KINDS for end in ("", "_start", "_be
 
 # The last step of each form is a group: only a complete opening matches it.
 _MARKED = _arriving("<", r"\|", f"(?:{_CALL}|{_word('python_tag')})", r"\|", "(?P<marked>>)")
+_THOUGHTS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad")
+_THOUGHT = f"(?i:{_arriving('<', _word(*_THOUGHTS), '(?P<thought>>)')})"
 _STRAY = _arriving("<", r"\|", "/", _word(*_KINDS), r"\|", "(?P<stray>>)")
 _TAGGED_NAME = _arriving(r"[\w.-]{1,64}+", r"\s{0,8}+", "(?P<tagged_name>[({<])")
 _TAGGED = _arriving(
@@ -98,13 +101,14 @@ _BARE = _arriving(
 )
 _FENCE = _arriving(r"(?:```\w{0,16}+|`{1,2})", _GAP)
 _OPENING = re.compile(
-    rf"(?=[<f`\[{{])(?:{_BLOCK}|{_STRAY}|(?P<fence>{_FENCE})?"
+    rf"(?=[<f`\[{{])(?:{_BLOCK}|{_STRAY}|{_THOUGHT}|(?P<fence>{_FENCE})?"
     rf"(?:\Z|{_MARKED}|{_TAGGED}|{_FUNCTION}|{_LISTED}|{_FUNCTOOLS}|{_BARE}))",
     re.DOTALL,
 )
 _FORMS = {
     "marked": "marked",
     "stray": "stray",
+    "thought": "thought",
     "tagged": "tagged",
     "tagged_name": "tagged",
     "function": "function",
@@ -156,8 +160,8 @@ class CallBlock:
     """A possible call at the start of a text that grows, and how far its JSON was read.
 
     Attributes:
-        form: "marked", "tagged", "function", "listed", "functools", "block", "bare", or "stray" for a closing
-            that closes nothing.
+        form: "marked", "tagged", "function", "listed", "functools", "block", "bare"; "stray" for a closing
+            that closes nothing; or "thought" for what begins with its tag, and has no JSON.
         start: Where its JSON begins, or white space before it.
         tool: The tool that its opening names, so that its JSON is the arguments; "" where that is in the
             JSON.
@@ -222,6 +226,62 @@ class CallBlock:
         closes = marker["closes"] or marker.groupdict().get("ends")
         self.is_reopened = not closes
         return marker.end() if closes else marker.start()
+
+
+_THOUGHT_END = re.compile(f"</(?:{'|'.join(_THOUGHTS)})>", re.IGNORECASE)
+_LONGEST_THOUGHT_END = len("</scratchpad>")
+
+
+def find_thought_end(text: str, seen: int) -> int | None:
+    """Just behind the end of a thought; None where it has none yet.
+
+    Args:
+        text: The thought, and what follows it.
+        seen: How many characters of it were searched before.
+    """
+    found = _THOUGHT_END.search(text, max(0, seen - _LONGEST_THOUGHT_END))
+    return found and found.end()
+
+
+def partial_thought_end(text: str, start: int) -> int:
+    """Where, from `start` on, the end of a thought may begin that is not whole; the text's end if nowhere."""
+    at = text.rfind("<", max(start, len(text) - _LONGEST_THOUGHT_END))
+    return len(text) if at < 0 else at
+
+
+_INSIDE = re.compile(r"""(?:["']\s*:|[\[{]|(?:["'\]}\d]|true|false|null)\s*,)\s*\Z""")
+_PARTS = re.compile(
+    r"""(?:["'](?P<key>[^"'
+]{1,200}+)["']\s*+:\s*+)?(?P<opens>[\[{]) | (?P<closes>[\]}])
+    | "(?:[^"\
+]|\.)*+" """,
+    re.VERBOSE,
+)
+_ENDS_IN_KEY = re.compile(r"""["'](?P<key>[^"'
+]{1,64}+)["']\s*:\s*\Z""")
+_LONGEST_END = 100  # characters, in which that is looked for
+_CALL_KEYS = frozenset({"function", "tool_call", "tool_calls", "function_call", "function_calls"})
+MAX_CONTEXT = 500  # characters
+
+
+def is_nested(before: str) -> bool:
+    """Whether what follows a text is part of other JSON: of the value of a property.
+
+    Args:
+        before: The text before it; of a long one the last `MAX_CONTEXT` characters.
+    """
+    end = before[-_LONGEST_END:]
+    if not _INSIDE.search(end):
+        return False
+    if (key := _ENDS_IN_KEY.search(end)) and key["key"] not in _CALL_KEYS:
+        return True
+    stack: list[str | None] = []
+    for found in _PARTS.finditer(before):
+        if found["opens"]:
+            stack.append(found["key"])
+        elif found["closes"] and stack:
+            stack.pop()
+    return any(key is not None and key not in _CALL_KEYS for key in stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +354,7 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Cal
 def _body(match: re.Match[str]) -> int:
     """Where the JSON behind an opening begins, or white space before it."""
     match match.lastgroup:
-        case "marked" | "stray" | "function":
+        case "marked" | "stray" | "function" | "thought":
             return match.end()
         case "tagged" | "tagged_name":
             return match.end("tag")

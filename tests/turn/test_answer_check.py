@@ -9,6 +9,9 @@ import pytest
 from scripted import CLOSE, ESTIMATION, STARTS, URL, ScriptedSpace, completed, events, generating, more, whole
 
 import phi4_space as p4
+from phi4_space._caller import calling_line
+from phi4_space._turn.answer_check import AnswerCheck
+from phi4_space._turn.request import Request
 
 pytestmark = pytest.mark.anyio
 
@@ -395,3 +398,33 @@ async def test_retries_are_the_turns() -> None:
     async with turn(clock, lost, max_retries=1)[0] as space_client:
         with pytest.raises(p4.StreamLost):
             await space_client.areply("Where?", response_format=CITY)
+
+
+def judged(text: str = "", *, calls: tuple[p4.ToolCall, ...] = (), reason: str, **asked: Any) -> AnswerCheck:
+    """The check of an answer that ended for a reason."""
+    request = Request(turns=(p4.Turn(role="user", text="Where?"),), caller=calling_line(), **asked)
+    check = AnswerCheck(request)
+    sent = p4.Sent("Where?")
+    check.feed(
+        p4.Reply(text=text, tool_calls=calls, finish_reason=reason, sent=sent, space=URL, model="phi-4")
+    )
+    return check
+
+
+def test_without_a_call_that_is_one_it_did_not_end_with_calls() -> None:
+    """Where the Space took what is none for one."""
+    wrong, right = (p4.ToolCall("1", "weather", {key: "Oslo"}) for key in ("town", "city"))
+
+    assert judged(calls=(wrong,), reason="tool_calls", tools=(LAX,)).reply.finish_reason == "stop"
+    assert judged(calls=(wrong, right), reason="tool_calls", tools=(LAX,)).reply.finish_reason == "tool_calls"
+    assert judged(calls=(wrong,), reason="length", tools=(LAX,)).reply.finish_reason == "length"
+
+
+@pytest.mark.parametrize("text", [CUT, 'Draft: {"city": "Rome"}. Final:', '<think>{"city": "Rome"} or'])
+def test_the_model_and_the_caller_read_that_there_were_no_more_tokens(text: str) -> None:
+    """Where the Space says that an answer has no more, its last JSON is looked at more closely."""
+    rejection = judged(text, reason="length", response_format=CITY).rejection()
+
+    assert rejection is not None
+    assert "it may have no more tokens" in rejection.feedback
+    assert "it may have no more tokens" in str(rejection.failure)
