@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
+from pydantic import PydanticUserError
 
 from langchain_phi4._schema import to_openai
 from phi4_space import InvalidOption, ToolSpec
@@ -18,6 +19,7 @@ ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 _KEYWORDS = ("auto", "none", "required")
 _FUNCTIONS = ("function", "custom", "object", None)  # "object" is a JSON schema's
 _JSON_TYPES = ("array", "boolean", "integer", "null", "number", "string")
+_TYPED_DICT = "Import TypedDict from typing_extensions: pydantic reads typing.TypedDict from Python 3.12 on."
 _MARKERS = ("cachePoint", "cache_point")  # Bedrock's mark in a list of tools, which is none itself
 
 
@@ -85,7 +87,11 @@ def _to_spec(tool: ToolLike) -> ToolSpec:
     try:
         openai_tool = to_openai(tool)
     except Exception as exc:  # any annotation or schema, with any library's errors
-        raise InvalidOption(f"The tool {_named_in(tool)} cannot be read: {error_text(exc)}") from exc
+        is_too_old = isinstance(exc, PydanticUserError) and exc.code == "typed-dict-version"
+        raise InvalidOption(
+            f"The tool {_named_in(tool)} cannot be read: {error_text(exc)}",
+            advice=_TYPED_DICT if is_too_old else None,
+        ) from exc
     if openai_tool["type"] == "custom":
         raise _takes_text(openai_tool["name"])
     # OpenAI's responses API has the function's fields beside the type; core hands those back as they are.

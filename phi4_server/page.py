@@ -31,6 +31,7 @@ for _ending, _kind in {
     ".oga": "audio/ogg",
     ".ogg": "audio/ogg",
     ".opus": "audio/ogg",
+    ".weba": "audio/webm",
 }.items():
     mimetypes.add_type(_kind, _ending)
 

@@ -21,6 +21,7 @@ _STARTS: tuple[tuple[MediaKind, str, bytes], ...] = (
     ("audio", "ogg", rb"OggS"),
     ("audio", "mp3", rb"ID3|\xff[\xe0-\xff]"),
     ("audio", "mov", rb".{4}ftyp"),
+    ("audio", "matroska", rb"\x1a\x45\xdf\xa3"),  # WebM, too, as browsers record it
 )
 """Each container's kind, its decoder's name for it, and how its bytes begin."""
 
@@ -43,5 +44,5 @@ def container(path: Path) -> tuple[MediaKind, str]:
             return kind, name
     raise ValueError(
         f"{path.name} is neither a picture (JPEG, PNG, GIF, WebP, BMP, TIFF)"
-        " nor a sound (WAV, MP3, FLAC, Ogg, Opus, M4A), by its first bytes"
+        " nor a sound (WAV, MP3, FLAC, Ogg, Opus, M4A, WebM), by its first bytes"
     )

@@ -20,7 +20,7 @@ import numpy as np
 from phi4_server.media.audio import frames, opened_audio
 
 _MAX_VALUES = 100_000_000
-_CONTAINERS = {"wav": "WAV", "mp3": "MP3", "flac": "FLAC", "mov": "M4A"}
+_CONTAINERS = {"wav": "WAV", "mp3": "MP3", "flac": "FLAC", "mov": "M4A", "matroska": "WebM"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class MeasuredAudio:
 
     Attributes:
         name: Its file's name.
-        format: "WAV", "MP3", "FLAC", "M4A", or "Ogg" with its codec.
+        format: "WAV", "MP3", "FLAC", "M4A", "WebM", or "Ogg" with its codec.
         duration: Its length in seconds.
         rate: Samples a second.
         channels: 1 for mono, 2 for stereo.

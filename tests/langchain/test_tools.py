@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NotRequired, Required
+from typing import TypedDict as OldTypedDict
 
 import pytest
 from hypothesis import given, settings
@@ -416,3 +418,29 @@ def test_a_schema_of_several_objects_is_kept_whole() -> None:
     (spec,) = to_specs([schema])
 
     assert (spec.name, spec.description, spec.parameters) == ("X", "Y.", {"anyOf": schema["anyOf"]})
+
+
+class OldHome(OldTypedDict):
+    """Where somebody lives."""
+
+    city: str
+
+
+def lives_old(home: OldHome) -> str:
+    """Where somebody lives."""
+    return home["city"]
+
+
+def lives_old_in(homes: list[OldHome], number: int = 1) -> str:
+    """Where somebody lives."""
+    return f"{homes} {number}"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic reads it there")
+@pytest.mark.parametrize("function", [lives_old, lives_old_in])
+def test_an_argument_that_pydantic_cannot_read_on_this_python_is_named(function: Any) -> None:
+    """Langchain 36490: the error says where to import TypedDict from."""
+    with pytest.raises(InvalidOption, match=r"lives_old.*typing_extensions\.TypedDict") as caught:
+        to_specs([function])
+
+    assert "Import TypedDict from typing_extensions" in (caught.value.advice or "")

@@ -142,7 +142,14 @@ def test_audio_becomes_sixteen_kilohertz_mono(normalizer: Normalizer, tmp_path: 
 
 @pytest.mark.parametrize(
     ("ending", "codec", "channels"),
-    [("mp3", "mp3", 2), ("flac", "flac", 2), ("ogg", "libopus", 1), ("m4a", "aac", 2)],
+    [
+        ("mp3", "mp3", 2),
+        ("flac", "flac", 2),
+        ("ogg", "libopus", 1),
+        ("m4a", "aac", 2),
+        ("webm", "libopus", 2),
+        ("mkv", "libopus", 1),
+    ],
 )
 def test_every_format_of_audio_becomes_wav(
     normalizer: Normalizer, tmp_path: Path, ending: str, codec: str, channels: int
@@ -155,6 +162,20 @@ def test_every_format_of_audio_becomes_wav(
 
     assert len(samples) == pytest.approx(16_000, rel=0.15)  # codecs add silence to their frames
     assert np.abs(samples).max() > 8_000
+
+
+def test_a_video_in_webm_is_refused(normalizer: Normalizer, tmp_path: Path) -> None:
+    """Dify 27041: what has pictures is no audio, whatever sounds it has."""
+    path = tmp_path / "a.webm"
+    with av.open(str(path), "w") as file:
+        stream = cast("av.VideoStream", file.add_stream("vp8", rate=10))
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            file.mux(packet)
+
+    with pytest.raises(ValueError, match="it is a video"):
+        normalizer.normalize(path)
 
 
 def write_tone(path: Path, codec: str, channels: int) -> None:
