@@ -49,6 +49,7 @@ class AnswerCheck:
         reply: The answer, once it is whole.
     """
 
+    visible: str
     reply: Reply
 
     def __init__(
