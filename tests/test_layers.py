@@ -218,7 +218,6 @@ def test_each_room_says_at_the_door_what_it_knows(name: str) -> None:
 CHANGING = {
     "_prompt.tool_calls.CallBlock",  # follows a text as it grows
     "_json.JsonEnd",  # as above
-    "_prompt.json_spans.JsonSpan",  # turns out to be in a thought, or cut off, by what follows
     "_turn.state.SessionState",  # how far a conversation has come on the Space
 }
 

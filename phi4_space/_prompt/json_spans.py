@@ -211,9 +211,9 @@ class _Search:
         self._is_broken = True
         self._tried.update(run.brackets)
         end = None if run.is_cut else self._broken_until(start)
-        self._add(start, end or len(self._text), is_complete=False)
+        is_cut = run.is_cut and _CUT_START.match(self._text, start) is not None
+        self._add(start, end or len(self._text), is_complete=False, is_cut=is_cut)
         if run.is_cut:
-            self._spans[-1].is_cut = _CUT_START.match(self._text, start) is not None
             return None
         self._left = end or self._left
         return end or start + 1
@@ -226,8 +226,8 @@ class _Search:
         thought_end = _THOUGHTS_END.search(self._text, start, end)
         return end if thought_end is None else thought_end.start()
 
-    def _add(self, start: int, end: int, *, is_complete: bool) -> None:
-        span = JsonSpan(start, end, is_complete, is_fenced=bool(self._fence))
+    def _add(self, start: int, end: int, *, is_complete: bool, is_cut: bool = False) -> None:
+        span = JsonSpan(start, end, is_complete, is_fenced=bool(self._fence), is_cut=is_cut)
         if not is_complete and len(self._spans) > max(self._thought or 0, self._answered):
             last = self._spans[-1]
             if not last.is_complete and last.is_fenced == span.is_fenced:
