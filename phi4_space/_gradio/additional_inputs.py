@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -159,6 +160,10 @@ def _plain(slot: Slot) -> str:
 def _checked(slot: Slot, name: str, value: object) -> object:
     if slot.kind in _NUMBERS:
         return _bounds(slot, Bounds(low=-math.inf)).check(name, value)
+    if slot.kind == "checkbox" and not isinstance(value, bool):
+        raise InvalidOption(
+            f"{strip_markup(name)} is a checkbox, and takes true or false, not {reprlib.repr(value)}"
+        )
     if slot.kind in _FILES and value is not None and not _is_of_files(value):
         raise InvalidOption(
             f"{strip_markup(name)} is a file on the Space",

@@ -10,7 +10,14 @@ from phi4_space._gradio.chat_completion import find_chat_completion
 from phi4_space._gradio.chat_interface import find_chat_interface
 from phi4_space._gradio.config import Config, Endpoint, Slot
 from phi4_space._gradio.contract import Contract, Wanted
-from phi4_space._gradio.two_step import ANSWER, SUBMIT, answers_alone, find_named_steps, find_two_step
+from phi4_space._gradio.two_step import (
+    ANSWER,
+    SUBMIT,
+    answers_alone,
+    answers_from_state,
+    find_named_steps,
+    find_two_step,
+)
 from phi4_space._net.error_mapping import label, strip_markup
 
 _MOST_NAMES = 8  # of a Space's functions, in an error
@@ -104,8 +111,7 @@ def _nothing_known(config: Config) -> ContractNotMet:
     missing = tuple(name for name in (SUBMIT, ANSWER) if name not in named)
     public = [one for one in named.values() if one.is_documented and not one.is_private][:_MOST_NAMES]
     functions = ", ".join(map(_described, public)) or "no public endpoints"
-    whole = next((one for one in config.endpoints if answers_alone(one)), None)
-    chat = "" if whole is None else f", and a chat answered by one function, {label(whole.name) or 'unnamed'}"
+    chat = _unknown_chat(config)
     private = ", and functions kept from programs" if any(one.is_private for one in config.endpoints) else ""
     return ContractNotMet(
         f"The Space has no gr.ChatInterface, {' and '.join(f'no {name}' for name in missing)};"
@@ -113,6 +119,19 @@ def _nothing_known(config: Config) -> ContractNotMet:
         missing=missing,
         found=_fit_labels([one.name for one in public]),
     )
+
+
+def _unknown_chat(config: Config) -> str:
+    """Of which kind the chat of a page is, if it has one that this client does not run."""
+    if (kept := next(filter(answers_from_state, config.endpoints), None)) is not None:
+        return f", and a chat whose history is in a gr.State: {_name(kept)} takes no Chatbot to answer from"
+    if (whole := next(filter(answers_alone, config.endpoints), None)) is not None:
+        return f", and a chat answered by one function, {_name(whole)}"
+    return ""
+
+
+def _name(endpoint: Endpoint) -> str:
+    return label(endpoint.name) or "unnamed"
 
 
 def _described(endpoint: Endpoint) -> str:

@@ -41,7 +41,8 @@ def missing(file: ReplyFile) -> UrlRefused:
     """The error for a file that its Space does not hand out."""
     return UrlRefused(
         f"{_named(file)} is not on the Space any more, or must not be read there",
-        advice="Read files soon after the answer: Spaces forget them when they restart, some of them sooner.",
+        advice="Read files soon after the answer: Spaces forget them when they restart, some of them sooner."
+        " One that never could be read needs allowed_paths=, which the Space's author passes to launch().",
     )
 
 

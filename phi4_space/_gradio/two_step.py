@@ -183,6 +183,12 @@ def answers_alone(endpoint: Endpoint) -> bool:
     return bool(_chat_boxes(endpoint) and _written(endpoint))
 
 
+def answers_from_state(endpoint: Endpoint) -> bool:
+    """Whether a function behind another writes a Chatbot, and reads what was asked in a State alone."""
+    kinds = {slot.kind for slot in endpoint.inputs}
+    return endpoint.after is not None and bool(_written(endpoint)) and "state" in kinds and _CHAT not in kinds
+
+
 def _pairs(config: Config, chains: Chains) -> list[tuple[Endpoint, Endpoint]]:
     """Each function that answers, with the nearest before it that files a question; nearest pairs first.
 

@@ -138,6 +138,16 @@ def test_a_file_is_one_on_the_space(value: object) -> None:
     assert to_additional_inputs([picture]).with_values({"Picture": value}).values == {5: value}
 
 
+@pytest.mark.parametrize("value", ["maybe", "true", 1, None])
+def test_a_checkbox_is_true_or_false(value: object) -> None:
+    """Anything else would reach the author's function as it is, and most of it count as true."""
+    inputs = to_additional_inputs([Slot("checkbox", number=5, label="Web search")])
+
+    assert inputs.with_values({"Web search": True}).values == {5: True}
+    with pytest.raises(InvalidOption, match="Web search is a checkbox, and takes true or false"):
+        inputs.with_values({"Web search": value})
+
+
 @pytest.mark.parametrize("value", ["cat.png", 7, {}, {"path": 7}, [], ["cat.png"], [{"path": None}]])
 def test_what_is_no_file_is_refused(value: object) -> None:
     """Before anything is sent, with what helps."""

@@ -73,6 +73,11 @@ def test_each_shape_is_found(
         ("private", MISSING),
         ("private_steps", MISSING),
         ("form", MISSING),
+        ("in_state", "a chat whose history is in a gr.State: answer takes no Chatbot to answer from"),
+        (
+            "in_state_and_chat",
+            "a chat whose history is in a gr.State: answer takes no Chatbot to answer from",
+        ),
         ("in_between", "The Space answers in 3 steps, add_message, answer, tidy; this client runs two"),
         ("two_boards", "add_message and bot share 2 Chatbots, 'Board 1' and 'Board 2'"),
         ("named_boards", "process_message and bot_response share 2 Chatbots"),

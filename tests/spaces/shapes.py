@@ -111,6 +111,16 @@ def steps(  # noqa: PLR0913 - what a page may have
     return demo
 
 
+def in_state(*, takes_chat: bool) -> Any:
+    """Two steps whose history is in a State: the second takes no Chatbot."""
+    with gr.Blocks() as demo:
+        board, question, history = gr.Chatbot(**MESSAGES), gr.Textbox(), gr.State([])
+        taken = [question, board, history] if takes_chat else [question, history]
+        filed = question.submit(lambda *_: None, taken, [question, board, history], api_name="user")
+        filed.then(lambda _: None, history, [board, history], api_name="answer")
+    return demo
+
+
 def in_between() -> Any:
     """Two steps with one between them, and one behind that takes and returns the chat, too."""
     with gr.Blocks() as demo:
@@ -154,6 +164,8 @@ APPS: dict[str, Callable[[], Any]] = {
     "named_boards": lambda: steps(*NAMED, chats=2),
     "no_board": lambda: steps(*NAMED, returns_chat=False),
     "private_steps": lambda: steps(PRIVATE),
+    "in_state": lambda: in_state(takes_chat=False),
+    "in_state_and_chat": lambda: in_state(takes_chat=True),
     "in_between": in_between,
     "form": form,
     "many": many,
