@@ -451,7 +451,9 @@ class TurnCancelled(Phi4Error):
 class UnexpectedAnswer(Phi4Error):
     """The server answered in a way that Gradio does not."""
 
-    usual_advice = 'Check with "phi4 doctor" that the address is that of a Gradio Space.'
+    usual_advice = (
+        "Check that the address is that of a Gradio Space, with its path where it is mounted under one."
+    )
 
 
 class LimitExceeded(UnexpectedAnswer):

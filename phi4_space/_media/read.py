@@ -42,6 +42,7 @@ _CONVERT = (
     "Phi-4 accepts wav, mp3, flac, ogg, opus and m4a. Convert it first, such as by "
     "`ffmpeg -i recording.webm -vn recording.wav`, with its own name."
 )
+_ONLY_MEDIA = "Images and audio alone are sent as files. Write a text into the question itself."
 
 
 @runtime_checkable
@@ -145,7 +146,7 @@ def to_file(data: bytes, name: str | None) -> File:
     if form is None:
         raise UnsupportedContent(
             f"{label} is {describe(data) or 'in an unknown format'}",
-            advice=_CONVERT if is_other_audio(data) else "",
+            advice=_CONVERT if is_other_audio(data) else _ONLY_MEDIA,
         )
     return File(_file_name(name or "", form), form.mime_type, data)
 
