@@ -169,7 +169,7 @@ class CallReader:
         """What the block turned out to be; None while that is not certain."""
         if block.form in {"stray", "thought"}:
             return self._think(block, ended=ended) if block.form == "thought" else self._drop(block.start)
-        rejected = block.follow(self._held)
+        rejected = block.follow(self._held, ended=ended)
         if rejected or (ended and block.end is None):
             return self._give_up(block, rejected or len(self._held))
         if block.end is None:
@@ -245,13 +245,13 @@ class CallReader:
 
     def _called(self, block: CallBlock, length: int, reading: Reading) -> list[AnswerPiece]:
         self._release(length)
-        self._last, self._context = block, ""
+        self._last, self._context, self._ticks = block, "", block.ticks or self._ticks
         return [ToolCall(self._new_id(), name, arguments) for name, arguments in reading.calls]
 
     def _broken(self, block: CallBlock, length: int, reading: Reading) -> BrokenCall:
         block.error = block.error or reading.error
         text = self._release(length)
-        self._last, self._context = block, ""
+        self._last, self._context, self._ticks = block, "", block.ticks or self._ticks
         return BrokenCall(text, block.error)
 
 

@@ -49,6 +49,7 @@ def _key(*names: str) -> str:
     return _arriving(_QUOTE, _word(*names), _QUOTE, _GAP, ":", _GAP)
 
 
+_BLANK = r"\s\ufeff\u200b\u2060"  # also what is written and not seen: a byte order mark, a space of no width
 _GAP = r"\s{0,64}+"
 _QUOTE = "[\"']"
 _KINDS = ("tool_call", "tool_calls", "toolcall", "toolcalls", "function_call", "function_calls")
@@ -62,7 +63,13 @@ _THOUGHT = f"(?i:{_arriving('<', _word(*_THOUGHTS), '(?P<thought>>)')})"
 _STRAY = _arriving("<", r"\|", "/", _word(*_KINDS), r"\|", "(?P<stray>>)")
 _TAGGED_NAME = _arriving(r"[\w.-]{1,64}+", r"\s{0,8}+", "(?P<tagged_name>[({<])")
 _TAGGED = _arriving(
-    "<", r"\|?+", _CALL, r"\|?+", "(?P<tag>>)", _GAP, rf"(?:(?P<tagged>[\[{{<`])|{_TAGGED_NAME})"
+    "<",
+    r"\|?+",
+    _CALL,
+    r"\|?+",
+    "(?P<tag>>)",
+    rf"[{_BLANK}:]{{0,64}}+",
+    rf"(?:(?P<tagged>[\[{{<`])|{_TAGGED_NAME})",
 )
 _NAME_IS = _arriving(r"\s{1,8}+", _word("name"), "=")
 _FUNCTION = _arriving(
@@ -141,7 +148,17 @@ _MARKERS = {
 _MARKER = re.compile(_TOKEN)
 _LONGEST_MARKER = len("<|/function_calls_begin|>")
 
-_SLIP = r"[\s\]})]{0,64}+"  # an extra bracket is a harmless slip
+_LEAD = re.compile(
+    _arriving(
+        rf"[{_BLANK}:]{{0,64}}+",
+        rf"(?:(?P<ticks>`{{1,3}})\w{{0,16}}+|{_word('json', 'JSON')})?+",
+        rf"[{_BLANK}:]{{0,64}}+",
+        r"(?P<begins>[\[{])",
+    )
+)
+"""What may stand between an opening and its JSON."""
+
+_SLIP = rf"[{_BLANK}\]}})]{{0,64}}+"  # an extra bracket is a harmless slip
 _ENDED = _word("tool_call_end", "tool_calls_end", "eom_id")
 _CLOSING = re.compile(
     rf"{_SLIP}(?:\Z|<(?:\Z|{_arriving(r'[|]', _ENDED, '[|]', '(?P<ended>>)')}"
@@ -183,6 +200,7 @@ class CallBlock:
     is_reopened: bool = False
     error: str = ""
     _json: JsonEnd = field(init=False)
+    _has_begun: bool = False
 
     def __post_init__(self) -> None:
         """Starts to read its JSON."""
@@ -198,8 +216,10 @@ class CallBlock:
         end = min(length, self.start + _LONGEST_HEAD)
         return not self.is_bare or _CERTAIN.search(text, self.start, end) is not None
 
-    def follow(self, text: str) -> int:
+    def follow(self, text: str, *, ended: bool = False) -> int:
         """Reads on, and returns how many characters turned out not to be a call; 0 while they may be one."""
+        if not self._begin(text, ended=ended):
+            return 0
         is_limited = len(text) >= LONGEST_UNMARKED and not self.is_certain(text, len(text))
         length = LONGEST_UNMARKED if is_limited else len(text)
         while self.end is None and self.seen < length:
@@ -207,6 +227,20 @@ class CallBlock:
             if rejected := self._stride(text, min(length, max(2 * self.seen, _STRIDE))):
                 return rejected
         return length if self.end is None and is_limited else 0
+
+    def _begin(self, text: str, *, ended: bool) -> bool:
+        """Whether it is certain where the JSON begins: behind a label, or in a fence of its own."""
+        if self._has_begun or self.form in UNCLOSED:
+            return True
+        lead = _LEAD.match(text, self.start)
+        if lead and not lead["begins"] and not ended:
+            return False
+        self._has_begun = True
+        if lead and lead["begins"]:
+            self.start = lead.start("begins")
+            self.ticks = self.ticks or len(lead["ticks"] or "")
+            self._json = JsonEnd(self.start)
+        return True
 
     def reject(self, error: str) -> None:
         """Rejects its JSON, so that only a marker can end it now."""
