@@ -25,6 +25,7 @@ from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 _SLICE = 16_384
 """Characters read at once: what is decided is dropped after each slice, so that little has to be moved."""
 
+_MOST_TAGS = 8  # around a call
 _SEPARATORS = " \t\r\n,;"
 
 AnswerPiece = str | ToolCall | BrokenCall
@@ -77,6 +78,7 @@ class CallReader:
         self._block: CallBlock | None = None
         self._last: CallBlock | None = None  # the call that the held text follows
         self._ticks = 0  # of the fence around it
+        self._tags = 0  # around it that are open
         self._context = ""  # the end of the text that was passed on since the last call
         self._is_endless = False  # a thought was begun that has no end
         self._gaps = _Gaps()
@@ -123,11 +125,11 @@ class CallReader:
         """Drops what still belongs to the last call; whether it is certain by now what does."""
         while self._last is not None and self._held:
             can_continue = self._last.form in CONTINUED and not self._last.error
-            rest = find_rest(self._held, ticks=self._ticks, can_continue=can_continue)
+            rest = find_rest(self._held, ticks=self._ticks, can_continue=can_continue, tags=self._tags)
             if rest is not None and rest.is_partial:
                 if not ended:
                     return False
-                if not self._last.is_bare or not {"<", "`"}.isdisjoint(self._held):
+                if not self._last.is_bare or not {*"<`&["}.isdisjoint(self._held):
                     self._release(rest.length)
                 self._last = None
             elif rest is None:
@@ -139,6 +141,7 @@ class CallReader:
             else:
                 self._release(rest.length)
                 self._ticks = 0 if rest.unfences else self._ticks
+                self._tags -= rest.closes and self._tags > 0
                 self._last = CallBlock("bare", 0)
         return True
 
@@ -153,9 +156,10 @@ class CallReader:
         text = "".join(texts)
         self._block = block
         if text.strip(_SEPARATORS):
-            self._ticks = 0  # whatever fence there was, it is text now
+            self._ticks = self._tags = 0  # whatever was around it, it is text now
         if block is not None:
             self._ticks = block.ticks or self._ticks
+            self._tags = min(self._tags + block.tags, _MOST_TAGS)
         return text
 
     def _is_nested(self, block: CallBlock) -> bool:

@@ -52,15 +52,15 @@ def _key(*names: str) -> str:
 _BLANK = r"\s\ufeff\u200b\u2060"  # also what is written and not seen: a byte order mark, a space of no width
 _GAP = r"\s{0,64}+"
 _QUOTE = "[\"']"
-_KINDS = ("tool_call", "tool_calls", "toolcall", "toolcalls", "function_call", "function_calls")
+_KINDS = ("tool_call", "tool_calls", "toolcall", "toolcalls", "function_call", "function_calls", "tool_use")
 _FENCES = ("tool_call", "tool_calls", "function_call", "function_calls", "tool_use", "functools")
-_CALL = _word(*(f"{kind}{end}" for kind in _KINDS for end in ("", "_start", "_begin")))
+_CALL = f"(?i:{_word(*(f'{kind}{end}' for kind in _KINDS for end in ('', '_start', '_begin')))})"
 
 # The last step of each form is a group: only a complete opening matches it.
 _MARKED = _arriving("<", r"\|", f"(?:{_CALL}|{_word('python_tag')})", r"\|", "(?P<marked>>)")
 _THOUGHTS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad")
 _THOUGHT = f"(?i:{_arriving('<', _word(*_THOUGHTS), '(?P<thought>>)')})"
-_STRAY = _arriving("<", r"\|", "/", _word(*_KINDS), r"\|", "(?P<stray>>)")
+_STRAY = _arriving("<", r"\|", "/", f"(?i:{_word(*_KINDS)})", r"\|", "(?P<stray>>)")
 _TAGGED_NAME = _arriving(r"[\w.-]{1,64}+", r"\s{0,8}+", "(?P<tagged_name>[({<])")
 _TAGGED = _arriving(
     "<",
@@ -107,8 +107,17 @@ _BARE = _arriving(
     rf"(?:(?:{_NAME}|{_ARGUMENTS})(?:\Z|(?P<bare>[\s:,}}]))|{_WRAPPED}(?:\Z|(?P<wrapped>\S)))",
 )
 _FENCE = _arriving(r"(?:```\w{0,16}+|`{1,2})", _GAP)
+_OWN_TAG = (  # of which more is known than that it is one
+    rf"<\|?+(?i:(?:{'|'.join(_KINDS)})(?:_start|_begin)?\|?+>|python_tag\|?+>|think|thought|reason|reflect|scratch)"
+)
+_LESS, _MORE = _word("<", "&lt;"), _word(">", "&gt;")
+_SHEATH = f"(?!{_OWN_TAG})" + _arriving(
+    _LESS, r"\|?+", r"[A-Za-z](?:\Z|[\w.:-]{0,40}+)", r"\|?+", _MORE, _GAP
+)
+_BOXES = ("TOOL_REQUEST", "TOOL_CALL", "FUNCTION_CALL", "FUNCTION_CALLS", "TOOL_USE", "TOOL", "FUNCTION")
+_BOX = _arriving(r"\[", f"(?i:{_word(*_BOXES)})", r"\]", _GAP)
 _OPENING = re.compile(
-    rf"(?=[<f`\[{{])(?:{_BLOCK}|{_STRAY}|{_THOUGHT}|(?P<fence>{_FENCE})?"
+    rf"(?=[<&f`\[{{])(?:{_BLOCK}|{_STRAY}|{_THOUGHT}|(?P<around>(?:{_FENCE}|{_SHEATH}|{_BOX}){{1,4}}+)?"
     rf"(?:\Z|{_MARKED}|{_TAGGED}|{_FUNCTION}|{_LISTED}|{_FUNCTOOLS}|{_BARE}))",
     re.DOTALL,
 )
@@ -136,7 +145,7 @@ _CERTAIN = re.compile(
 )
 """What is a call, whatever follows: a tool on offer and its arguments, or a call as OpenAI wraps it."""
 
-_ANY_CALL = rf"(?:{'|'.join(_KINDS)})(?:_start|_begin)?"
+_ANY_CALL = rf"(?i:(?:{'|'.join(_KINDS)})(?:_start|_begin)?)"
 _TOKEN = rf"<\|(?P<closes>/?){_ANY_CALL}\|>"
 _TAG = rf"<\|?(?P<closes>/?)\|?{_ANY_CALL}\|?>|(?P<ends></function>)"
 _MARKERS = {
@@ -160,14 +169,24 @@ _LEAD = re.compile(
 
 _SLIP = rf"[{_BLANK}\]}})]{{0,64}}+"  # an extra bracket is a harmless slip
 _ENDED = _word("tool_call_end", "tool_calls_end", "eom_id")
+_CLOSED = f"(?i:{_word(*_KINDS, 'function', 'functions', 'tool', 'tools')})"
 _CLOSING = re.compile(
     rf"{_SLIP}(?:\Z|<(?:\Z|{_arriving(r'[|]', _ENDED, '[|]', '(?P<ended>>)')}"
-    rf"|{_arriving('[|]?+', '/', '[|]?+', _word(*_KINDS, 'function', 'tool'), '[|]?+', '(?P<closed>>)')})"
+    rf"|{_arriving('[|]?+', '/', '[|]?+', _CLOSED, '[|]?+', '(?P<closed>>)')})"
     rf"|{_arriving(_word('[/TOOL_CALLS'), '(?P<unlisted>])')})"
+)
+_NAMED = r"(?:/[|]?+(?:\Z|[\w.:-]{1,41}+)|[\w.:-]{1,41}+(?:\Z|(?<=_end)))"
+_UNBOXED = rf"(?i:{_word('[/', '[END_')}(?:\Z|{_word(*_BOXES)}))"
+_UNSHEATHING = r"(?:(?P<unsheathed>>|&gt;)|&g?t?\Z)"
+_UNSHEATHED = re.compile(
+    rf"{_SLIP}(?:\Z|{_arriving(_LESS, '[|]?+', _NAMED, '[|]?+', _UNSHEATHING)}"
+    rf"|{_arriving(_UNBOXED, '(?P<unboxed>])')})"
 )
 _UNFENCED = {ticks: re.compile(_arriving(_GAP, *"`" * (ticks - 1), "(?P<unfenced>`)")) for ticks in (1, 2, 3)}
 _NEXT = re.compile(_arriving(r"[\s,;]{0,64}+", r"(?P<at>[\[{])", _GAP, "(?P<next>[\"'{])"))
 _BRACKET = re.compile(r"[\[{]")
+_TICKS = re.compile("`+")
+_ENDS_OF_TAGS = re.compile("[]>]|&gt;")
 _LONGEST_HEAD = 2_000  # characters, in which a bare call shows that it is one
 _STRIDE = 256  # characters, to begin with
 
@@ -183,6 +202,7 @@ class CallBlock:
         tool: The tool that its opening names, so that its JSON is the arguments; "" where that is in the
             JSON.
         ticks: How many backticks open the fence around it.
+        tags: How many tags stand directly around it that are no part of its form.
         end: Just behind its JSON, once that is complete.
         seen: How many characters were read; each is read once, however small the chunks.
         body_end: Where what it holds ends, once a marker ended it.
@@ -194,6 +214,7 @@ class CallBlock:
     start: int
     tool: str = ""
     ticks: int = 0
+    tags: int = 0
     end: int | None = None
     seen: int = 0
     body_end: int | None = None
@@ -337,22 +358,28 @@ class Rest:
     continues: bool = False
 
 
-def find_rest(text: str, *, ticks: int, can_continue: bool) -> Rest | None:
+def find_rest(text: str, *, ticks: int, can_continue: bool, tags: int = 0) -> Rest | None:
     """What follows a call and belongs to it; None where nothing does.
 
     Args:
         text: What follows.
         ticks: How many backticks opened the fence around it; 0 without one.
         can_continue: Whether another call may follow without an opening of its own.
+        tags: How many tags around it are open.
     """
     found = [
         match
-        for pattern in (_CLOSING, _UNFENCED.get(ticks), _NEXT if can_continue else None)
+        for pattern in (
+            _CLOSING,
+            _UNFENCED.get(ticks),
+            _UNSHEATHED if tags else None,
+            _NEXT if can_continue else None,
+        )
         if pattern and (match := pattern.match(text))
     ]
     for match in found:
         match match.lastgroup:
-            case "closed" | "ended" | "unlisted":
+            case "closed" | "ended" | "unlisted" | "unsheathed" | "unboxed":
                 return Rest(match.end(), closes=True)
             case "unfenced":
                 return Rest(match.end(), unfences=True)
@@ -381,8 +408,12 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Cal
     if form is None:
         return match.start(), None
     tool = match["function_name"] or match["listed_name"] or ""
-    ticks = 3 if form == "block" else len(match["fence"] or "") - len((match["fence"] or "").lstrip("`"))
-    return match.start(), CallBlock(form, _body(match) - match.start(), tool, ticks)
+    around = match["around"] or ""
+    ticks = _TICKS.search("```" if form == "block" else around)
+    tags = len(_ENDS_OF_TAGS.findall(around))
+    return match.start(), CallBlock(
+        form, _body(match) - match.start(), tool, len(ticks[0]) if ticks else 0, tags=tags
+    )
 
 
 def _body(match: re.Match[str]) -> int:
@@ -395,7 +426,7 @@ def _body(match: re.Match[str]) -> int:
         case "listed" | "listed_call" | "block":
             return match.start(match.lastgroup)
         case _:
-            return next(_BRACKET.finditer(match.string, max(match.start(), match.end("fence")))).start()
+            return next(_BRACKET.finditer(match.string, max(match.start(), match.end("around")))).start()
 
 
 def _spelled(name: str) -> str:

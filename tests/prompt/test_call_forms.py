@@ -139,6 +139,42 @@ CALLS: dict[str, tuple[str, str, list[Any]]] = {
     "Llama's function": ('<function=add>{"x": 1}</function>', "", [CALLED]),
     "Llama's function, named": ('<function name="add">{"x": 1}</function>', "", [CALLED]),
     "Llama's function, empty": ("<function=now></function>", "", [THEN]),
+    # in tags that belong to no form
+    **{
+        f"in {before}": (f"{before}{ADD}{after}", "", [CALLED])
+        for before, after in [
+            ("<TOOLCALL>", "</TOOLCALL>"),
+            ("<TOOL_CALL>\n", "\n</TOOL_CALL>"),
+            ("<|TOOL_CALL|>", "<|/TOOL_CALL|>"),
+            ("<Tool_Call>", "</tool_call>"),
+            ("<tools>\n", "\n</tools>"),
+            ("<functions>", "</functions>"),
+            ("<tool_use>", "</tool_use>"),
+            ("<|tool_use|>", "<|/tool_use|>"),
+            ("<function>", "</function>"),
+            ("<tool>", "</tool>"),
+            ("<|tool|>", "<|/tool|>"),
+            ("<Action>", "</Action>"),
+            ("<json>", "</json>"),
+            ("[TOOL_REQUEST]\n", "\n[END_TOOL_REQUEST]"),
+            ("[TOOL_CALL]", "[/TOOL_CALL]"),
+            ("[tool_call]", ""),
+            ("<|action_start|><|plugin|>\n", "<|action_end|>"),
+            ("<|action_start|> <|plugin|>", "<|action_end|>\n"),
+            ("&lt;|tool_call|&gt;", "&lt;|/tool_call|&gt;"),
+            ("&lt;tool_call&gt;\n", "\n&lt;/tool_call&gt;"),
+            ("<tools>\n```json\n", "\n```\n</tools>"),
+            ("```json\n<tools>\n", "\n</tools>\n```"),
+            ("<tools><tool>", "</tool></tools>"),
+            ("<tools><tool_call>", "</tool_call></tools>"),
+            ("<tools>", ""),
+            ("<tools>", "</too"),
+        ]
+    },
+    "in tags, several": (f"<tools>\n{ADD}\n{NOW}\n</tools>", "", [CALLED, THEN]),
+    "in a tag each": (f"<tool>{ADD}</tool>\n<tool>{NOW}</tool>", "", [CALLED, THEN]),
+    "in tags, between words": (f"So: <p>{ADD}</p> Done. </p>", "So:  Done. </p>", [CALLED]),
+    "in other tags' words": (f"<p>So: {ADD} Done.</p>", "<p>So:  Done.</p>", [CALLED]),
     # how arguments are written
     "a JSON string": (STRINGED, "", [CALLED]),
     "a JSON string, twice": (
@@ -216,6 +252,10 @@ TEXTS = [
     '{"tool": "hammer", "args": ["nail"]}',
     "Use `functools.partial` and functools[0], <tool_call> and [TOOL_CALLS], <function> and `add(x=1)`.",
     "[add(x=1), now()]",
+    "Use <tools>, <tool>, [TOOL_REQUEST] or &lt;|tool_call|&gt;, and </tools> or [END_TOOL_REQUEST] behind.",
+    '<tools>{"name": "Ada"}</tools>',
+    '<tools>[{"name": "add", "description": "adds", "parameters": {"type": "object"}}]</tools>',
+    "<p>One</p> [TOOL] <|plugin|>{}",
     "Action: add\nAction Input: x",
     "```python\nadd(x=1)\n```",
     "  \n",
@@ -290,7 +330,29 @@ def test_what_stands_behind_decides_nothing() -> None:
 
 forms = st.sampled_from([answer for answer, *_ in [*CALLS.values(), *BROKEN.values()]] + TEXTS)
 glue = st.sampled_from(
-    ["", " ", "\n", "\n\n", ", ", "Now: ", "```\n", "`", "<|/tool_call|>", "</tool_call>", "]", "}"]
+    [
+        "",
+        " ",
+        "\n",
+        "\n\n",
+        ", ",
+        "Now: ",
+        "```\n",
+        "`",
+        "<|/tool_call|>",
+        "</tool_call>",
+        "]",
+        "}",
+        "<tools>",
+        "</tools>",
+        "[TOOL_CALL]",
+        "[/TOOL_CALL]",
+        "&lt;",
+        "<p>",
+        "</",
+        "json",
+        "\ufeff",
+    ]
 )
 
 
