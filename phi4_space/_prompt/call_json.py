@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_arguments import parse_call_json, read_arguments, short_name
 
-_NAMES = ("name", "tool_name", "function_name", "tool", "function")
+_NAMES = ("name", "tool_name", "function_name", "tool", "function", "recipient_name")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "params", "tool_input")
 _WRAPPERS = ("tool_calls", "function_calls", "tool_call", "function_call", "function")
+SHELLS = ("calls", "call", "tool_uses", "tools", "functions", "actions", "action", "response")
+"""Keys of an object that holds calls and nothing else, where its JSON is not marked as a call either."""
+NAMESPACE = "functions."
+"""What OpenAI's models know tools by."""
 _BESIDE = frozenset({"id", "index", "type", "call_id", "tool_call_id", "role", "content", "refusal"})
 _NOT_A_CALL = "a call must be a JSON object with a name and arguments"
 
@@ -53,7 +57,7 @@ def read_calls(
     """
     try:
         if tool:
-            return Reading([(tool, read_arguments(text, tool, limits))])
+            return Reading([(tool, _inner(read_arguments(text, tool, limits), tool, limits))])
         value = parse_call_json(text, "its JSON is invalid", limits)
         calls = [_read_call(item, names, limits) for item, names in _items(value, only)]
     except _NotACall as exc:
@@ -76,8 +80,24 @@ def _items(value: Any, only: Only) -> Iterator[tuple[Any, Only]]:
             more.keys() <= _BESIDE
         ):
             yield from _items(calls, _any_of(only))
+        case dict() if (key := _shell(value)) and isinstance(value[key], list | dict):
+            yield from _items(value[key], only)
         case _:
             yield value, only
+
+
+def _shell(value: dict[str, Any]) -> str | None:
+    """The key of an object that holds calls and nothing else."""
+    return next((key for key in SHELLS if key in value and value.keys() - {key} <= _BESIDE), None)
+
+
+def _inner(arguments: dict[str, Any], tool: str, limits: Limits) -> dict[str, Any]:
+    """The arguments of a tool, which may be those of a whole call of it within."""
+    try:
+        name, inner = _read_call(arguments, (tool,), limits)
+    except ValueError:
+        return arguments
+    return inner if name == tool else arguments
 
 
 def _any_of(only: Only) -> Only:
@@ -103,7 +123,7 @@ def _named_call(call: dict[str, Any], only: Only, limits: Limits) -> NamedCall:
         limits: How large and how deeply nested JSON may be.
     """
     name_key = next((key for key in _NAMES if isinstance(call.get(key), str)), None)
-    name = call[name_key] if name_key else ""
+    name = call[name_key].removeprefix(NAMESPACE) if name_key else ""
     key = next((key for key in _ARGUMENTS if key in call), None)
     others = call.keys() - {name_key, key} - _BESIDE
     if not name.strip() or _is_definition(call):

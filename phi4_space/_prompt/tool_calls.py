@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from phi4_space._json import JsonEnd
+from phi4_space._prompt.call_json import NAMESPACE, SHELLS
 
 LONGEST_UNMARKED = 65_536
 """Characters that JSON may have which only may be a call; longer JSON is passed on as text."""
@@ -95,10 +96,12 @@ _BESIDE = (  # what may stand in front of the keys that make a call
     rf"|{_key('type')}(?:\Z|{_TYPE}))(?:\Z|{_arriving(_GAP, ',', _GAP)})"
 )
 _STRING = r"""(?P<name>"[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"|\Z)|'[^'\\]*+(?:\\(?:.|\Z)[^'\\]*+)*+(?:'|\Z))"""
-_NAME = rf"{_key('name', 'tool_name', 'function_name', 'tool')}(?:\Z|{_STRING})"
+_NAME = rf"{_key('name', 'tool_name', 'function_name', 'tool', 'recipient_name')}(?:\Z|{_STRING})"
 _ARGUMENTS = _arriving(_QUOTE, _word("arguments", "parameters", "args"), _QUOTE)
 _WRAPPED = _key("function", "tool_call", "tool_calls", "function_call", "function_calls")
+_SHELL = _arriving(r"\{", _GAP, _key(*SHELLS))
 _BARE = _arriving(
+    f"(?:{_SHELL})?+",
     r"\[?+",
     _GAP,
     r"\{",
@@ -136,7 +139,7 @@ _FORMS = {
     "wrapped": "bare",
 }
 _CERTAIN = re.compile(
-    r"""["'](?:name|tool_name|function_name|tool)["']\s*:\s*(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')
+    r"""["'](?:name|tool_name|function_name|tool|recipient_name)["']\s*:\s*(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')
         \s*,\s*["'](?:arguments|parameters|args|input|params|tool_input)["']\s*:
     | ["']type["']\s*:\s*["']function["']\s*,\s*["']function["']\s*:\s*[^"'\s]
     | ["']function["']\s*:\s*\{\s*["']name["']
@@ -400,7 +403,7 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Cal
         The position, which is the text's end if there is none; and the block, for a text that starts there.
     """
     match = _OPENING.search(text)
-    while match and not (match["name"] is None or is_offered(_spelled(match["name"]))):
+    while match and not (match["name"] is None or _may_be_offered(_spelled(match["name"]), is_offered)):
         match = _OPENING.search(text, match.start("name") + 1)
     if not match:
         return len(text), None
@@ -434,3 +437,7 @@ def _spelled(name: str) -> str:
     if name.startswith("'"):
         name = f'{name[:-1]}"' if len(name) > 1 and name.endswith("'") else name
     return name[1:]
+
+
+def _may_be_offered(spelled: str, is_offered: Callable[[str], bool]) -> bool:
+    return NAMESPACE.startswith(spelled) or is_offered(spelled.removeprefix(NAMESPACE))
