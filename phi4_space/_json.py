@@ -85,12 +85,13 @@ class JsonEnd:
 
     Attributes:
         seen: Where it begins, or white space before it; then how far it was read.
+        in_string: Whether that is within a string.
     """
 
     seen: int
+    in_string: bool = False
     _opener: str = ""
     _depth: int = 0
-    _in_string: bool = False
     _escaped: int = -1
 
     def follow(self, text: str, stop: int) -> int | None:
@@ -107,11 +108,11 @@ class JsonEnd:
     def _closes_with(self, character: str, at: int) -> bool:
         if at == self._escaped:
             return False
-        if self._in_string:
-            self._in_string = character != '"'
+        if self.in_string:
+            self.in_string = character != '"'
             self._escaped = at + 1 if character == "\\" else -1
         elif character == '"':
-            self._in_string = True
+            self.in_string = True
         elif character != "\\":
             self._depth += 1 if character == self._opener else -1
         return self._depth == 0

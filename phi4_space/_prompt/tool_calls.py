@@ -190,6 +190,11 @@ _NEXT = re.compile(_arriving(r"[\s,;]{0,64}+", r"(?P<at>[\[{])", _GAP, "(?P<next
 _BRACKET = re.compile(r"[\[{]")
 _TICKS = re.compile("`+")
 _ENDS_OF_TAGS = re.compile("[]>]|&gt;")
+_REST_OF_STRING = re.compile(
+    r"""(?P<text>[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+)(?:\Z|"\s*+(?:\Z|(?P<ends>[,:}\]])))""", re.DOTALL
+)
+_LONGEST_QUOTED = 2_000
+"""Characters of a string behind a marker in it, in which it has to end."""
 _LONGEST_HEAD = 2_000  # characters, in which a bare call shows that it is one
 _STRIDE = 256  # characters, to begin with
 
@@ -211,6 +216,7 @@ class CallBlock:
         body_end: Where what it holds ends, once a marker ended it.
         is_reopened: Whether that marker was the opening of another.
         error: What is wrong with it, once that is known.
+        is_waiting: Whether a marker may be a part of a string in it, and more has to arrive to know.
     """
 
     form: str
@@ -224,7 +230,9 @@ class CallBlock:
     is_reopened: bool = False
     error: str = ""
     _json: JsonEnd = field(init=False)
+    is_waiting: bool = False
     _has_begun: bool = False
+    _quoted: int = 0  # where the string ends in which the last marker is
 
     def __post_init__(self) -> None:
         """Starts to read its JSON."""
@@ -248,8 +256,11 @@ class CallBlock:
         length = LONGEST_UNMARKED if is_limited else len(text)
         while self.end is None and self.seen < length:
             # Strides that grow: a call that ends soon costs little, however long the text behind it is.
-            if rejected := self._stride(text, min(length, max(2 * self.seen, _STRIDE))):
+            seen = self.seen
+            if rejected := self._stride(text, min(length, max(2 * seen, _STRIDE)), ended=ended):
                 return rejected
+            if self.is_waiting:
+                return 0
         return length if self.end is None and is_limited else 0
 
     def _begin(self, text: str, *, ended: bool) -> bool:
@@ -271,8 +282,8 @@ class CallBlock:
         self.error = error
         self.seen, self.end = self.end or self.seen, None
 
-    def _stride(self, text: str, stop: int) -> int:
-        unchecked = max(self.start, self.seen - _LONGEST_MARKER)
+    def _stride(self, text: str, stop: int, *, ended: bool) -> int:
+        unchecked = max(self.start, self.seen - _LONGEST_MARKER, self._quoted)
         # Markers are tokens of their own, so one in the middle of JSON shows that the JSON is broken.
         marker = _MARKERS.get(self.form, _MARKER).search(text, unchecked, stop)
         if not self.error:
@@ -280,10 +291,24 @@ class CallBlock:
         self.seen = stop
         if marker is None or self.end is not None:
             return 0
+        if not self.error and self._json.in_string and self._is_quoted(text, marker, ended=ended):
+            return 0
         self.body_end = marker.start()
         closes = marker["closes"] or marker.groupdict().get("ends")
         self.is_reopened = not closes
         return marker.end() if closes else marker.start()
+
+    def _is_quoted(self, text: str, marker: re.Match[str], *, ended: bool) -> bool:
+        """Whether a marker within a string is a part of it, or may be one: the string ends as one of JSON."""
+        string = _REST_OF_STRING.match(text, marker.end(), marker.end() + _LONGEST_QUOTED)
+        is_partial = string is not None and string["ends"] is None
+        self.is_waiting = is_partial and not ended and len(text) < marker.end() + _LONGEST_QUOTED
+        if string and string["ends"]:
+            self._quoted = self.seen = string.end("text")
+            self._json.follow(text, self.seen)
+        elif self.is_waiting:
+            self.seen = marker.start()
+        return self.is_waiting or (string is not None and string["ends"] is not None)
 
 
 _THOUGHT_END = re.compile(f"</(?:{'|'.join(_THOUGHTS)})>", re.IGNORECASE)

@@ -23,6 +23,13 @@ ADD = '{"name": "add", "arguments": {"x": 1}}'
 NOW = '{"name": "now", "arguments": {}}'
 WRAPPED = '{"type": "function", "function": {"name": "add", "arguments": {"x": 1}}}'
 STRINGED = json.dumps({"name": "add", "arguments": json.dumps({"x": 1})})
+
+
+def noted(text: str) -> str:
+    """A call with a text as its argument."""
+    return json.dumps({"name": "note", "arguments": {"text": text}})
+
+
 CALLED: tuple[str, Mapping[str, Any]] = ("add", {"x": 1})
 THEN: tuple[str, Mapping[str, Any]] = ("now", {})
 
@@ -199,6 +206,52 @@ CALLS: dict[str, tuple[str, str, list[Any]]] = {
         [("sub", {})],
     ),
     # how arguments are written
+    "a marker in a string": (
+        f"<|tool_call|>[{noted('<|/tool_call|>')}, {ADD}]<|/tool_call|> Done.",
+        " Done.",
+        [("note", {"text": "<|/tool_call|>"}), CALLED],
+    ),
+    "a call in a string": (
+        f"<|tool_call|>[{noted(f'<|tool_call|>[{ADD}]<|/tool_call|>, so')}]<|/tool_call|>",
+        "",
+        [("note", {"text": f"<|tool_call|>[{ADD}]<|/tool_call|>, so"})],
+    ),
+    "a marker in a string, bare": (noted("<|/tool_call|>"), "", [("note", {"text": "<|/tool_call|>"})]),
+    "a marker in a string, functools": (
+        f"functools[{noted('a <|tool_call|> b')}]",
+        "",
+        [("note", {"text": "a <|tool_call|> b"})],
+    ),
+    "a tag in a string": (
+        f"<tool_call>{noted('</tool_call>')}</tool_call>",
+        "",
+        [("note", {"text": "</tool_call>"})],
+    ),
+    "a tag in a string of a function": (
+        '<function=note>{"text": "</function>"}</function>',
+        "",
+        [("note", {"text": "</function>"})],
+    ),
+    "a marker in a string of lists": (
+        f"[TOOL_CALLS][{noted('[TOOL_CALLS]')}]",
+        "",
+        [("note", {"text": "[TOOL_CALLS]"})],
+    ),
+    "a fence in a string of a fence": (
+        f"```tool_call\n{noted('```x```')}\n```",
+        "",
+        [("note", {"text": "```x```"})],
+    ),
+    "a marker as a key": (
+        '<|tool_call|>[{"name": "note", "arguments": {"<|tool_call|>": 1}}]<|/tool_call|>',
+        "",
+        [("note", {"<|tool_call|>": 1})],
+    ),
+    "markers in a long string": (
+        f"<|tool_call|>{noted('<|tool_call|>' * 90)}<|/tool_call|>",
+        "",
+        [("note", {"text": "<|tool_call|>" * 90})],
+    ),
     "a whole call of the function": (f"<function=add>{ADD}</function>", "", [CALLED]),
     "a whole call of the function, wrapped": (f"<function=add>{WRAPPED}</function>", "", [CALLED]),
     "a whole call of another": (
@@ -258,6 +311,15 @@ BROKEN: dict[str, tuple[str, str]] = {
     "a fence of no JSON in a marker": ("<|tool_call|>```python\nadd(x=1)\n```<|/tool_call|> Done.", " Done."),
     "a fence in a marker, cut off": ("<|tool_call|>```js", ""),
     "a fence of no JSON": ("```tool_call\nadd(x=1)\n```\nDone.", "\nDone."),
+    "a string without an end": ('<|tool_call|>[{"name": "add<|/tool_call|>', ""),
+    "a string without an end, and words": (
+        '<|tool_call|>[{"name": "note", "arguments": {"text": "a<|/tool_call|> He said "yes" twice.',
+        ' He said "yes" twice.',
+    ),
+    "a string without an end, and no quote": (
+        f'<|tool_call|>[{{"name": "note<|/tool_call|> {"So it is. " * 300}',
+        f" {'So it is. ' * 300}",
+    ),
     "calls, cut off": ('{"calls": [{"name": "add", "arguments": {"x": ', ""),
     "a response, cut off": ('So: {"response": {"name": "add", "arguments": {', "So: "),
     "OpenAI's, cut off": ('{"tool_calls": [{"id": "c1", "type": "function", "func', ""),

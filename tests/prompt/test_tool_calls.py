@@ -184,9 +184,12 @@ def test_the_end_of_json_is_found_in_pieces(value: Any, size: int, indented: boo
 @pytest.mark.parametrize(
     ("form", "text", "failed"),
     [
-        ("marked", '[{"a<|/tool_call|>b', 18),
-        ("marked", '[{"a<|tool_call|>b', 4),
-        ("bare", '[{"a<|tool_calls|>b', 4),
+        ("marked", '[{"a<|/tool_call|>b "c', 18),
+        ("marked", '[{"a<|tool_call|>b "c', 4),
+        ("bare", '[{"a<|tool_calls|>b "c', 4),
+        ("marked", '[{"a<|/tool_call|>b', 0),
+        ("marked", '[{"a<|/tool_call|>b": 1', 0),
+        ("marked", '[{"a<|/tool_call|>' + "b" * 2_000, 18),
         ("functools", "[{" + "x" * LONGEST_UNMARKED, 0),
         ("bare", '{"name": "f", "arguments": {' + "x" * LONGEST_UNMARKED, 0),
         ("bare", "[{" + "x" * LONGEST_UNMARKED, LONGEST_UNMARKED),

@@ -314,7 +314,7 @@ def test_a_broken_call_says_what_is_wrong() -> None:
     reader = CallReader([ADD])
     broken_json = '<|tool_call|>[{"name": "add", "arguments": {"x": "a"b"}}]<|/tool_call|>'
 
-    assert reader.feed(broken_json) == [
+    assert [*reader.feed(broken_json), *reader.close()] == [
         BrokenCall(broken_json, "its JSON is invalid at character 39: Expecting ',' delimiter")
     ]
     assert reader.feed("<|tool_call|>[] or []<|/tool_call|>") == [
