@@ -5,11 +5,14 @@ The shape that Phi-4 is asked for is `{"name": ..., "arguments": {...}}`, alone 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from phi4_space._errors import LimitExceeded
 from phi4_space._limits import Limits
-from phi4_space._prompt.call_arguments import parse_call_json, read_arguments, short_name
+from phi4_space._prompt.call_arguments import parse_call_json, parse_lenient, read_arguments, short_name
 
 _NAMES = ("name", "tool_name", "function_name", "tool", "function", "recipient_name")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "params", "tool_input")
@@ -19,6 +22,10 @@ SHELLS = ("calls", "call", "tool_uses", "tools", "functions", "actions", "action
 NAMESPACE = "functions."
 """What OpenAI's models know tools by."""
 _BESIDE = frozenset({"id", "index", "type", "call_id", "tool_call_id", "role", "content", "refusal"})
+_PARAMETER = re.compile(
+    r"""\s*+<parameter(?:\s+name)?=["']?(?P<key>[\w.:-]{1,128}+)["']?(?:\s[^<>]*+)?>(?P<value>.*?)</parameter>\s*+""",
+    re.DOTALL,
+)
 _NOT_A_CALL = "a call must be a JSON object with a name and arguments"
 
 NamedCall = tuple[str, dict[str, Any]]
@@ -57,6 +64,8 @@ def read_calls(
     """
     try:
         if tool:
+            if parameters := _parameters(text, limits):
+                return Reading([(tool, parameters)])
             return Reading([(tool, _inner(read_arguments(text, tool, limits), tool, limits))])
         value = parse_call_json(text, "its JSON is invalid", limits)
         calls = [_read_call(item, names, limits) for item, names in _items(value, only)]
@@ -89,6 +98,21 @@ def _items(value: Any, only: Only) -> Iterator[tuple[Any, Only]]:
 def _shell(value: dict[str, Any]) -> str | None:
     """The key of an object that holds calls and nothing else."""
     return next((key for key in SHELLS if key in value and value.keys() - {key} <= _BESIDE), None)
+
+
+def _parameters(text: str, limits: Limits) -> dict[str, Any]:
+    """The arguments in tags of XML, where there is nothing else: JSON, or text; none otherwise."""
+    parameters: dict[str, Any] = {}
+    at = 0
+    while at < len(text):
+        found = _PARAMETER.match(text, at)
+        if not found:
+            return {}
+        parameters[found["key"]] = value = found["value"].strip()
+        with suppress(ValueError, LimitExceeded):
+            parameters[found["key"]] = parse_lenient(value, limits)
+        at = found.end()
+    return parameters
 
 
 def _inner(arguments: dict[str, Any], tool: str, limits: Limits) -> dict[str, Any]:

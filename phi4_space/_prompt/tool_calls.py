@@ -5,6 +5,8 @@ A call is an opening, a JSON list or object and, in some forms, a closing::
     <|tool_call|>[{"name": ..., "arguments": ...}]<|/tool_call|>     marked, by Phi-4's tokens
     <tool_call>{"name": ..., "arguments": ...}</tool_call>           tagged, or a token that lost its bars
     <function=NAME>{...}</function>                                  function: the JSON is the arguments
+    <invoke name="NAME"><parameter name="KEY">...</parameter></invoke>    also function
+    <｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{...}<｜tool▁call▁end｜>            also function
     [TOOL_CALLS][{"name": ..., "arguments": ...}]                    listed; also [TOOL_CALLS]NAME[ARGS]{...}
     functools[{"name": ..., "arguments": ...}]                       functools
     ```tool_call ...                                                 block, fenced in Markdown as a call
@@ -74,12 +76,20 @@ _TAGGED = _arriving(
 )
 _NAME_IS = _arriving(r"\s{1,8}+", _word("name"), "=")
 _FUNCTION = _arriving(
-    _word("<function"),
+    rf"(?:{_arriving('<', _word('function_calls', 'tool_call', 'tool_calls'), '>', _GAP)})?+",
+    _word("<function", "<invoke"),
     f"(?:=|{_NAME_IS})",
     f"{_QUOTE}?+",
     r"(?P<function_name>[\w.:-]{1,128}+)",
     f"{_QUOTE}?+",
     "(?P<function>>)",
+)
+_SEPARATED = _arriving(
+    rf"(?:{_word('<｜tool▁calls▁begin｜>')}{_GAP})?+",
+    _word("<｜tool▁call▁begin｜>"),
+    f"(?:{_arriving(_word('function'), _word('<｜tool▁sep｜>'))})?+",
+    r"(?P<separated_name>[\w.:-]{1,128}+)",
+    rf"(?:(?P<separated>\s|<｜tool▁sep｜>)|{_word('<｜tool▁sep｜>')})",
 )
 _LISTED_NAME = _arriving(
     r"(?P<listed_name>[\w.:-]{1,128}+)", f"(?:{_word('[ARGS]')})?+", r"\s{0,8}+", r"(?P<listed_call>\{)"
@@ -121,7 +131,7 @@ _BOXES = ("TOOL_REQUEST", "TOOL_CALL", "FUNCTION_CALL", "FUNCTION_CALLS", "TOOL_
 _BOX = _arriving(r"\[", f"(?i:{_word(*_BOXES)})", r"\]", _GAP)
 _OPENING = re.compile(
     rf"(?=[<&f`\[{{])(?:{_BLOCK}|{_STRAY}|{_THOUGHT}|(?P<around>(?:{_FENCE}|{_SHEATH}|{_BOX}){{1,4}}+)?"
-    rf"(?:\Z|{_MARKED}|{_TAGGED}|{_FUNCTION}|{_LISTED}|{_FUNCTOOLS}|{_BARE}))",
+    rf"(?:\Z|{_MARKED}|{_FUNCTION}|{_TAGGED}|{_SEPARATED}|{_LISTED}|{_FUNCTOOLS}|{_BARE}))",
     re.DOTALL,
 )
 _FORMS = {
@@ -131,6 +141,7 @@ _FORMS = {
     "tagged": "tagged",
     "tagged_name": "tagged",
     "function": "function",
+    "separated": "function",
     "listed": "listed",
     "listed_call": "listed",
     "functools": "functools",
@@ -150,7 +161,7 @@ _CERTAIN = re.compile(
 
 _ANY_CALL = rf"(?i:(?:{'|'.join(_KINDS)})(?:_start|_begin)?)"
 _TOKEN = rf"<\|(?P<closes>/?){_ANY_CALL}\|>"
-_TAG = rf"<\|?(?P<closes>/?)\|?{_ANY_CALL}\|?>|(?P<ends></function>)"
+_TAG = rf"<\|?(?P<closes>/?)\|?{_ANY_CALL}\|?>|(?P<ends></(?:function|invoke)>|<｜tool▁call▁end｜>)"
 _MARKERS = {
     "tagged": re.compile(_TAG),
     "function": re.compile(_TAG),
@@ -172,11 +183,12 @@ _LEAD = re.compile(
 
 _SLIP = rf"[{_BLANK}\]}})]{{0,64}}+"  # an extra bracket is a harmless slip
 _ENDED = _word("tool_call_end", "tool_calls_end", "eom_id")
-_CLOSED = f"(?i:{_word(*_KINDS, 'function', 'functions', 'tool', 'tools')})"
+_CLOSED = f"(?i:{_word(*_KINDS, 'function', 'functions', 'tool', 'tools', 'invoke')})"
 _CLOSING = re.compile(
     rf"{_SLIP}(?:\Z|<(?:\Z|{_arriving(r'[|]', _ENDED, '[|]', '(?P<ended>>)')}"
     rf"|{_arriving('[|]?+', '/', '[|]?+', _CLOSED, '[|]?+', '(?P<closed>>)')})"
-    rf"|{_arriving(_word('[/TOOL_CALLS'), '(?P<unlisted>])')})"
+    rf"|{_arriving(_word('[/TOOL_CALLS'), '(?P<unlisted>])')}"
+    rf"|{_arriving(_word('<｜tool▁call▁end｜', '<｜tool▁calls▁end｜'), '(?P<unseparated>>)')})"
 )
 _NAMED = r"(?:/[|]?+(?:\Z|[\w.:-]{1,41}+)|[\w.:-]{1,41}+(?:\Z|(?<=_end)))"
 _UNBOXED = rf"(?i:{_word('[/', '[END_')}(?:\Z|{_word(*_BOXES)}))"
@@ -407,7 +419,7 @@ def find_rest(text: str, *, ticks: int, can_continue: bool, tags: int = 0) -> Re
     ]
     for match in found:
         match match.lastgroup:
-            case "closed" | "ended" | "unlisted" | "unsheathed" | "unboxed":
+            case "closed" | "ended" | "unlisted" | "unseparated" | "unsheathed" | "unboxed":
                 return Rest(match.end(), closes=True)
             case "unfenced":
                 return Rest(match.end(), unfences=True)
@@ -435,7 +447,7 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Cal
     form = _FORMS.get(match.lastgroup or "")
     if form is None:
         return match.start(), None
-    tool = match["function_name"] or match["listed_name"] or ""
+    tool = match["function_name"] or match["listed_name"] or match["separated_name"] or ""
     around = match["around"] or ""
     ticks = _TICKS.search("```" if form == "block" else around)
     tags = len(_ENDS_OF_TAGS.findall(around))
@@ -447,7 +459,7 @@ def find_opening(text: str, is_offered: Callable[[str], bool]) -> tuple[int, Cal
 def _body(match: re.Match[str]) -> int:
     """Where the JSON behind an opening begins, or white space before it."""
     match match.lastgroup:
-        case "marked" | "stray" | "function" | "thought":
+        case "marked" | "stray" | "function" | "separated" | "thought":
             return match.end()
         case "tagged" | "tagged_name":
             return match.end("tag")

@@ -146,6 +146,45 @@ CALLS: dict[str, tuple[str, str, list[Any]]] = {
     "Llama's function": ('<function=add>{"x": 1}</function>', "", [CALLED]),
     "Llama's function, named": ('<function name="add">{"x": 1}</function>', "", [CALLED]),
     "Llama's function, empty": ("<function=now></function>", "", [THEN]),
+    "Qwen's XML": (
+        "<tool_call>\n<function=add>\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>",
+        "",
+        [CALLED],
+    ),
+    "Qwen's XML, several": (
+        "<tool_call>\n<function=add>\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>\n" * 2,
+        "",
+        [CALLED, CALLED],
+    ),
+    "JSON in Qwen's XML": (
+        '<tool_call><function=add>{"x": 1}</function></tool_call> Done.',
+        " Done.",
+        [CALLED],
+    ),
+    "invoked": ('<invoke name="add"><parameter name="x">1</parameter></invoke>', "", [CALLED]),
+    "invoked, in tags": (
+        'So:\n<function_calls>\n<invoke name="add">\n<parameter name="x">1</parameter>\n</invoke>\n'
+        '<invoke name="note">\n<parameter name="text">a < b\nc</parameter>'
+        '<parameter name="more">["d"]</parameter>\n</invoke>\n</function_calls>\nDone.',
+        "So:\n\nDone.",
+        [CALLED, ("note", {"text": "a < b\nc", "more": ["d"]})],
+    ),
+    "invoked, empty": ('<invoke name="now">\n</invoke>', "", [THEN]),
+    "invoked, with JSON": ('<invoke name="add">{"x": 1}</invoke>', "", [CALLED]),
+    "DeepSeek's": (
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n"
+        '{"x": 1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```'
+        "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        "",
+        [CALLED, THEN],
+    ),
+    "DeepSeek's newer": (
+        'So: <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{"x": 1}<｜tool▁call▁end｜>'
+        "<｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜> Done.",
+        "So:  Done.",
+        [CALLED, THEN],
+    ),
+    "DeepSeek's, unclosed": ('<｜tool▁call▁begin｜>add<｜tool▁sep｜>{"x": 1}', "", [CALLED]),
     # in tags that belong to no form
     **{
         f"in {before}": (f"{before}{ADD}{after}", "", [CALLED])
@@ -302,15 +341,18 @@ BROKEN: dict[str, tuple[str, str]] = {
     "functools, cut off": ('functools[{"name": "add", "arg', ""),
     "a tag, cut off": ('<tool_call>\n{"name": "add", "arguments": {"x": 1}\n</tool_call>', ""),
     "a tag around Python": ("<tool_call>add(x=1)</tool_call> Done.", " Done."),
-    "Qwen's XML": (
-        "<tool_call>\n<function=add>\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>",
-        "",
-    ),
     "GLM's XML": ("<tool_call>add\n<arg_key>x</arg_key>\n<arg_value>1</arg_value>\n</tool_call>", ""),
     "Llama's Python": ("<|python_tag|>add.call(x=1)", ""),
     "a fence of no JSON in a marker": ("<|tool_call|>```python\nadd(x=1)\n```<|/tool_call|> Done.", " Done."),
     "a fence in a marker, cut off": ("<|tool_call|>```js", ""),
     "a fence of no JSON": ("```tool_call\nadd(x=1)\n```\nDone.", "\nDone."),
+    "DeepSeek's, cut off": ('<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{"x": ', ""),
+    "DeepSeek's Python": ("<｜tool▁call▁begin｜>add<｜tool▁sep｜>x=1<｜tool▁call▁end｜> Done.", " Done."),
+    "invoked, cut off": ('<invoke name="add"><parameter name="x">1</param', ""),
+    "invoked, words": (
+        '<invoke name="add">one and <parameter name="x">1</parameter></invoke> Done.',
+        " Done.",
+    ),
     "a string without an end": ('<|tool_call|>[{"name": "add<|/tool_call|>', ""),
     "a string without an end, and words": (
         '<|tool_call|>[{"name": "note", "arguments": {"text": "a<|/tool_call|> He said "yes" twice.',
@@ -347,6 +389,7 @@ TEXTS = [
     '{"tool": "hammer", "args": ["nail"]}',
     "Use `functools.partial` and functools[0], <tool_call> and [TOOL_CALLS], <function> and `add(x=1)`.",
     "[add(x=1), now()]",
+    "Write <invoke> and <parameter>, or <invoke name=>; <｜tool▁calls▁begin｜> begins calls.",
     '{"calls": []}',
     '{"calls": [{"name": "Ada", "arguments": {}}]}',
     '{"calls": [{"name": "add", "score": 3}]}',
