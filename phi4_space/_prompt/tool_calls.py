@@ -13,6 +13,7 @@ A call is an opening, a JSON list or object and, in some forms, a closing::
     [{"name": ..., "arguments": ...}]                                bare
 
 All but the last are calls by their opening, whatever follows. Each may stand in a Markdown fence of its own.
+A marker within a string of the JSON is a part of it. Tags that stand directly around a call go with it.
 In thoughts, such as `<think>...</think>`, nothing is a call; bare JSON is none as a part of other JSON.
 """
 

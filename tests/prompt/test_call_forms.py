@@ -163,24 +163,30 @@ CALLS: dict[str, tuple[str, str, list[Any]]] = {
     ),
     "invoked": ('<invoke name="add"><parameter name="x">1</parameter></invoke>', "", [CALLED]),
     "invoked, in tags": (
-        'So:\n<function_calls>\n<invoke name="add">\n<parameter name="x">1</parameter>\n</invoke>\n'
-        '<invoke name="note">\n<parameter name="text">a < b\nc</parameter>'
-        '<parameter name="more">["d"]</parameter>\n</invoke>\n</function_calls>\nDone.',
+        (
+            'So:\n<function_calls>\n<invoke name="add">\n<parameter name="x">1</parameter>\n</invoke>\n'
+            '<invoke name="note">\n<parameter name="text">a < b\nc</parameter>'
+            '<parameter name="more">["d"]</parameter>\n</invoke>\n</function_calls>\nDone.'
+        ),
         "So:\n\nDone.",
         [CALLED, ("note", {"text": "a < b\nc", "more": ["d"]})],
     ),
     "invoked, empty": ('<invoke name="now">\n</invoke>', "", [THEN]),
     "invoked, with JSON": ('<invoke name="add">{"x": 1}</invoke>', "", [CALLED]),
     "DeepSeek's": (
-        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n"
-        '{"x": 1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```'
-        "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        (
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n"
+            '{"x": 1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```'
+            "<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
+        ),
         "",
         [CALLED, THEN],
     ),
     "DeepSeek's newer": (
-        'So: <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{"x": 1}<｜tool▁call▁end｜>'
-        "<｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜> Done.",
+        (
+            'So: <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{"x": 1}<｜tool▁call▁end｜>'
+            "<｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜> Done."
+        ),
         "So:  Done.",
         [CALLED, THEN],
     ),
