@@ -176,7 +176,8 @@ CALLS: dict[str, tuple[str, str, list[Any]]] = {
     "DeepSeek's": (
         (
             "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n"
-            '{"x": 1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n```json\n{}\n```'
+            '{"x": 1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>now\n'
+            "```json\n{}\n```"
             "<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
         ),
         "",
