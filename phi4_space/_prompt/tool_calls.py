@@ -53,7 +53,7 @@ def _key(*names: str) -> str:
     return _arriving(_QUOTE, _word(*names), _QUOTE, _GAP, ":", _GAP)
 
 
-_BLANK = r"\s\ufeff\u200b\u2060"  # also what is written and not seen: a byte order mark, a space of no width
+_BLANK = r"\s\ufeff\u200b-\u200d\u2060"  # also a byte order mark, and spaces of no width
 _GAP = r"\s{0,64}+"
 _QUOTE = "[\"']"
 _KINDS = ("tool_call", "tool_calls", "toolcall", "toolcalls", "function_call", "function_calls", "tool_use")
