@@ -381,8 +381,9 @@ def test_a_conversation_keeps_its_session_and_sends_only_what_is_new() -> None:
 
 def test_a_conversation_remembers_broken_calls_as_what_was_said() -> None:
     """History is not made better than it was: their text is said again, and is no call then."""
-    words = 'I look. <|tool_call|>[{"name": "add", "arguments": [}]<|/tool_call|>'
-    space = ScriptedSpace({"data": [events(*whole(words)), events(*whole("3"))]})
+    call = '<|tool_call|>[{"name": "add", "arguments": [}]<|/tool_call|>'
+    words = f"I look. {call}"
+    space = ScriptedSpace({"data": [events(*whole(text)) for text in (words, call, "3")]})
 
     async def two_turns() -> tuple[p4.Reply, p4.Conversation]:
         chat = client(space).conversation()
@@ -625,7 +626,7 @@ def test_the_wait_for_the_turn_before_is_not_in_a_turns_total() -> None:
         async with aclosing(chat.astream("one")) as events:
             await anext(events)
             waiting = asyncio.ensure_future(chat.areply("two"))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)  # until it waits
             clock.now += 1_000
         return await waiting
 

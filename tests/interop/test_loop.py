@@ -53,10 +53,12 @@ class Guarded(Base):
 
 
 def test_on_asyncio_nothing_changes() -> None:
-    """What is returned is the same, and a generator that is left early is closed."""
+    """What is returned is the same, wherever it was made; a generator that is left early is closed."""
+    made = Guarded().later(3)
 
     async def main() -> None:
         one = Guarded()
+        assert await made == 3
         assert (await one.one(1), await one.later(2), one.plain(), await one._private()) == (1, 2, 7, 8)
         assert [number async for number in one.many(2)] == [0, 1]
         assert [number async for number in one.stream(2)] == [0, 1]

@@ -193,7 +193,8 @@ def test_version_1_has_blocks_of_text_and_calls() -> None:
 def test_version_1_keeps_a_broken_call_to_itself(words: str, calls: str) -> None:
     """It becomes no call and no words, takes nothing of what came before it, and can be handed on."""
     broken = '<|tool_call|>[{"name": "add", "arguments": {"a": 1'
-    model = chat(streaming(words + calls, broken), output_version="v1").bind_tools([add])
+    space = ScriptedSpace({"data": [in_pieces(words + calls, broken), in_pieces(broken)]})
+    model = chat(space, output_version="v1").bind_tools([add])
 
     message = summed(model.stream("hi"))
 
