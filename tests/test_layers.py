@@ -216,7 +216,7 @@ def test_each_room_says_at_the_door_what_it_knows(name: str) -> None:
 
 
 CHANGING = {
-    "_prompt.tool_calls.CallBlock",  # follows a text as it grows
+    "_prompt.call_block.CallBlock",  # follows a text as it grows
     "_json.JsonEnd",  # as above
     "_turn.state.SessionState",  # how far a conversation has come on the Space
 }

@@ -8,18 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from uuid import uuid4
 
 from phi4_space._limits import Limits
+from phi4_space._prompt.call_block import CONTINUED, UNCLOSED, CallBlock
+from phi4_space._prompt.call_context import MAX_CONTEXT, find_thought_end, is_nested, partial_thought_end
 from phi4_space._prompt.call_json import Reading, read_calls
-from phi4_space._prompt.tool_calls import (
-    CONTINUED,
-    MAX_CONTEXT,
-    UNCLOSED,
-    CallBlock,
-    find_opening,
-    find_rest,
-    find_thought_end,
-    is_nested,
-    partial_thought_end,
-)
+from phi4_space._prompt.call_opening import find_opening
+from phi4_space._prompt.call_rest import find_rest
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 _SLICE = 16_384
@@ -35,7 +28,7 @@ AnswerPiece = str | ToolCall | BrokenCall
 class CallReader:
     """Separates calls from text in an answer that arrives in chunks.
 
-    It reads every form of `tool_calls`, and each shape of `call_json` in it. What is marked, as with
+    It reads every form of `call_opening`, and each shape of `call_json` in it. What is marked, as with
     `<|tool_call|>` or `functools[`, is a call whatever tool it names, and a broken call where it cannot be
     read. A broken call ends with its closing marker, or else before the next opening one or with the answer;
     one of `functools` ends with its JSON.

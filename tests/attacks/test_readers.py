@@ -17,10 +17,10 @@ import phi4_space as p4
 from phi4_space._json import JsonEnd, parse
 from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler, from_response, label, strip_markup
+from phi4_space._prompt.call_block import CallBlock
 from phi4_space._prompt.call_reader import CallReader
 from phi4_space._prompt.json_answer import JsonReader, ResponseFormat
 from phi4_space._prompt.stop import StopReader
-from phi4_space._prompt.tool_calls import CallBlock
 from phi4_space._turn.answer import Answer
 
 OPEN, CLOSE = "<|tool_call|>", "<|/tool_call|>"

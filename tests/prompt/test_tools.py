@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phi4_space._errors import InvalidOption
+from phi4_space._prompt.call_block import LONGEST_UNMARKED
 from phi4_space._prompt.call_reader import CallReader
-from phi4_space._prompt.tool_calls import LONGEST_UNMARKED
 from phi4_space._prompt.tools import correct_call, render, render_calls
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 

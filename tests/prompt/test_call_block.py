@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi4_space._prompt.tool_calls import LONGEST_UNMARKED, CallBlock, Rest, find_opening, find_rest
+from phi4_space._prompt.call_block import LONGEST_UNMARKED, CallBlock
+from phi4_space._prompt.call_opening import find_opening
+from phi4_space._prompt.call_rest import Rest, find_rest
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='ab"\\{}[]<|>\n', max_size=6),
