@@ -13,7 +13,7 @@ from typing import Never
 
 from phi4_server.model import ModelFailed
 
-LAST_RESORT_S = 2
+LAST_RESORT_S = 5
 """When the process ends in any case, though a model or a download may not let go of its thread."""
 
 
