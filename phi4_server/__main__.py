@@ -88,18 +88,18 @@ class _Run:
     def check(self, settings: WeightsSettings) -> int:
         """Checks weights, and returns the exit status."""
         try:
-            with self._ending.on_signals(_INTERRUPTED):
+            with self._ending.on_signals(_INTERRUPTED, say=self._interrupted):
                 self._terminal(Progress(f"Starting {settings.model}"))
                 from phi4_server.weights import check  # noqa: PLC0415  no server needs it
 
                 return check.run(settings, self._terminal, self._write, program=self._program)
         except KeyboardInterrupt:
-            self._complain("stopped; the check is not finished")
+            self._interrupted()
             self._ending.at_once(_INTERRUPTED)
 
     def _until_stopped(self, options: argparse.Namespace, making: Making, listener: socket.socket) -> int:
         try:
-            with self._ending.on_signals():
+            with self._ending.on_signals(say=self._stopped):
                 if not login.is_settled(options, listener):
                     return self._complain(
                         "not started; --auth-env asks for a login, and --no-auth serves everybody"
@@ -159,6 +159,9 @@ class _Run:
             mcp=options.mcp,
             ending=self._ending,
         )
+
+    def _interrupted(self) -> None:
+        self._complain("stopped; the check is not finished")
 
     def _stopped(self) -> int:
         """Says what a signal stopped, where that is not what everybody expects."""

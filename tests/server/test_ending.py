@@ -16,7 +16,7 @@ from phi4_server.ending import Ending
 STUCK = """
 import signal, time
 from phi4_server.ending import Ending
-with Ending().on_signals(130):
+with Ending().on_signals(130, say=lambda: print("stopped while it was stuck")):
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
@@ -29,7 +29,7 @@ with Ending().on_signals(130):
 def test_a_signal_that_got_lost(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """What swallowed it, such as an import, does not keep the server from stopping; handlers are put back."""
     ending, before = Ending(), signal.getsignal(number)
-    monkeypatch.setattr(ending, "by_force", lambda _: None)
+    monkeypatch.setattr(ending, "by_force", lambda _, **_say: None)
     with pytest.raises(KeyboardInterrupt), ending.on_signals():  # noqa: PT012  what comes before must not raise
         ending.check()
         with suppress(KeyboardInterrupt):
@@ -39,10 +39,27 @@ def test_a_signal_that_got_lost(number: signal.Signals, monkeypatch: pytest.Monk
     assert signal.getsignal(number) is before
 
 
-def test_a_block_that_goes_on() -> None:
-    """It is ended by force, with its status."""
-    ended = subprocess.run(  # noqa: S603  a program of ours
-        [sys.executable, "-c", STUCK], timeout=30, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program of ours."""
+    return subprocess.run(  # noqa: S603  see above
+        [sys.executable, "-c", program],
+        timeout=30,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
 
-    assert ended.returncode == 130
+
+def test_a_block_that_goes_on() -> None:
+    """It is ended by force, with its status, and why is said."""
+    ended = run(STUCK)
+
+    assert (ended.returncode, ended.stdout) == (130, "stopped while it was stuck\n")
+
+
+def test_a_process_that_goes_on_behind_the_block() -> None:
+    """It is ended by force, too; why was said by who caught the interrupt."""
+    ended = run(STUCK.replace("    time.sleep(60)", "    pass") + "time.sleep(60)\n")
+
+    assert (ended.returncode, ended.stdout) == (130, "")
