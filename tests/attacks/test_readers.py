@@ -384,7 +384,7 @@ def test_an_answer_is_settled_on_in_proportion(form: str) -> None:
         reader.feed(text(size))
         return reader.settle
 
-    assert_proportional(work, 10_000, 100_000)
+    assert_proportional(work, 10_000, 100_000, 1_000_000)
 
 
 # --- Words of failures ----------------------------------------------------------------------------------
