@@ -45,9 +45,8 @@ def to_openai(tool: Any) -> dict[str, Any]:
         raise TypeError("it is neither a class nor a function")
     openai_tool = convert_to_openai_tool(tool)
     schema = _arguments_schema(tool)
-    if schema and is_recursive(
-        schema
-    ):  # core has put definitions in the place of references, as far as it can
+    if schema and is_recursive(schema):
+        # Core has put definitions in the place of references, as far as it can.
         openai_tool["function"]["parameters"] = _without(inline_root(schema), "title", "description")
     return openai_tool
 

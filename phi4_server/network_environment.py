@@ -71,8 +71,8 @@ def _is_in(host: str, network: str) -> bool:
 
 def _set(names: tuple[str, ...]) -> str:
     values = ((name, os.environ.get(name)) for upper in names for name in (upper.lower(), upper))
-    return ", ".join(f"{name}={_shown(value)!r}" for name, value in values if value)
+    return ", ".join(f"{name}={_without_login(value)!r}" for name, value in values if value)
 
 
-def _shown(value: str) -> str:
+def _without_login(value: str) -> str:
     return _USERINFO.sub("***@", value)[:_MAX_VALUE]

@@ -1,31 +1,8 @@
-"""Where no call is one: in thoughts, and in other JSON. Knows no form of a call."""
+"""Whether what looks like a call is part of other JSON, and so is none. Knows no form of a call."""
 
 from __future__ import annotations
 
 import re
-
-from phi4_space._prompt.call_patterns import THOUGHTS
-
-_THOUGHT_END = re.compile(f"</(?:{'|'.join(THOUGHTS)})>", re.IGNORECASE)
-_LONGEST_THOUGHT_END = len("</scratchpad>")
-
-
-def find_thought_end(text: str, seen: int) -> int | None:
-    """Just behind the end of a thought; None where it has none yet.
-
-    Args:
-        text: The thought, and what follows it.
-        seen: How many characters of it were searched before.
-    """
-    found = _THOUGHT_END.search(text, max(0, seen - _LONGEST_THOUGHT_END))
-    return found and found.end()
-
-
-def partial_thought_end(text: str, start: int) -> int:
-    """Where, from `start` on, the end of a thought may begin that is not whole; the text's end if nowhere."""
-    at = text.rfind("<", max(start, len(text) - _LONGEST_THOUGHT_END))
-    return len(text) if at < 0 else at
-
 
 _INSIDE = re.compile(r"""(?:["']\s*:|[\[{]|(?:["'\]}\d]|true|false|null)\s*,)\s*\Z""")
 _PARTS = re.compile(

@@ -32,11 +32,11 @@ from phi4_space._prompt.call_patterns import (
     LESS,
     MORE,
     QUOTE,
-    THOUGHTS,
     arriving,
     key,
     word,
 )
+from phi4_space._prompt.thought_tags import NAMES as THOUGHTS
 
 _FENCES = ("tool_call", "tool_calls", "function_call", "function_calls", "tool_use", "functools")
 _CALL = f"(?i:{word(*(f'{kind}{end}' for kind in KINDS for end in ('', '_start', '_begin')))})"

@@ -11,7 +11,6 @@ BLANK = r"\s\ufeff\u200b-\u200d\u2060"  # also a byte order mark, and spaces of 
 GAP = r"\s{0,64}+"
 QUOTE = "[\"']"
 KINDS = ("tool_call", "tool_calls", "toolcall", "toolcalls", "function_call", "function_calls", "tool_use")
-THOUGHTS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad")
 BOXES = ("TOOL_REQUEST", "TOOL_CALL", "FUNCTION_CALL", "FUNCTION_CALLS", "TOOL_USE", "TOOL", "FUNCTION")
 
 

@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_block import CONTINUED, UNCLOSED, CallBlock
-from phi4_space._prompt.call_context import MAX_CONTEXT, find_thought_end, is_nested, partial_thought_end
+from phi4_space._prompt.call_context import MAX_CONTEXT, is_nested
 from phi4_space._prompt.call_json import Reading, read_calls
 from phi4_space._prompt.call_opening import find_opening
 from phi4_space._prompt.call_rest import find_rest
+from phi4_space._prompt.thought_tags import find_thought_end, partial_thought_end
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 
 _SLICE = 16_384

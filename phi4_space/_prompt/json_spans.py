@@ -10,6 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from phi4_space._prompt.thought_tags import END as THOUGHT_END
+from phi4_space._prompt.thought_tags import NAME as THOUGHT
+from phi4_space._prompt.thought_tags import ends_in_thought
+
 _GAP = r"\s*+"
 _STRING_START = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 _STRING = f'{_STRING_START}"'
@@ -39,9 +43,7 @@ _CUT_OFF = {opener: re.compile(rf"{_GAP}(?:,{_GAP})?{rest}", re.DOTALL) for open
 _OBJECT = r'\{(?=\s*+["}])'
 _LIST_OF_OBJECTS = r'\[(?=\s*+\{\s*+["}])'
 _LIST = r'\[(?=\s*+["\[\]{\-\dtfn])'
-_THOUGHTS = "(?i:think|thinking|thoughts?|reasoning|reflection|scratchpad)"
-_MARKS = rf"(?P<fence>`{{3,}}+|~{{3,}}+)(?P<info>\w*+)|<(?P<ends>/?)(?P<thought>{_THOUGHTS})>"
-_THOUGHTS_END = re.compile(f"</{_THOUGHTS}>")
+_MARKS = rf"(?P<fence>`{{3,}}+|~{{3,}}+)(?P<info>\w*+)|<(?P<ends>/?)(?P<thought>{THOUGHT})>"
 _LANDMARKS = {
     is_list: re.compile(f"(?P<json>{_OBJECT}|{opening})|{_MARKS}")
     for is_list, opening in ((False, _LIST_OF_OBJECTS), (True, _LIST))
@@ -53,7 +55,6 @@ _INSIDE = re.compile(r"""(?:[\[{}\]]|["']\s*:|(?:["'\]}\d]|true|false|null)\s*,)
 _CUT_START = re.compile(rf'\[|\{{{_GAP}(?:"[^"\\\n]{{0,100}}+\\?\Z|{_STRING})', re.DOTALL)
 _AT_OPENING = re.compile(rf"(?:(?:^|\n)[ \t]*+(?:`{{3,}}+|~{{3,}}+)\w++|[\[{{]){_GAP}\Z")
 _ANNOUNCED = re.compile(r":[\s*_`]*+\Z")
-_THOUGHT_MARK = re.compile(rf"<(?P<ends>/?){_THOUGHTS}>")
 _CONTEXT = 100  # characters
 _MAX_RUNS = 20_000
 """So often JSON is looked for in one text; the tokens of an answer do not suffice for so much of it."""
@@ -143,12 +144,7 @@ def is_cut_off(text: str, spans: list[JsonSpan], *, is_length: bool) -> bool:
     rest = text[spans[-1].end if spans else 0 :]
     if _AT_OPENING.search(rest):
         return True
-    return is_length and (_ANNOUNCED.search(rest) is not None or _is_in_thought(text))
-
-
-def _is_in_thought(text: str) -> bool:
-    marks = [found["ends"] for found in _THOUGHT_MARK.finditer(text)]
-    return bool(marks) and marks[-1] == ""
+    return is_length and (_ANNOUNCED.search(rest) is not None or ends_in_thought(text))
 
 
 class _Search:
@@ -223,7 +219,7 @@ class _Search:
         end = self._pairs.ends.get(start)
         if end is None:
             return None
-        thought_end = _THOUGHTS_END.search(self._text, start, end)
+        thought_end = THOUGHT_END.search(self._text, start, end)
         return end if thought_end is None else thought_end.start()
 
     def _add(self, start: int, end: int, *, is_complete: bool, is_cut: bool = False) -> None:

@@ -6,7 +6,8 @@ object of defaults to whoever reads it. To a model that was asked for the proper
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import reprlib
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +15,9 @@ from urllib.parse import unquote
 KNOWN = "\0known"
 """The keyword that `with_known` adds: an object has one of these properties, or none at all."""
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2
+_MAX_NAMES = 20  # of properties, in a message
 _ALL = ("allOf", "if", "then", "else", "$ref")
 _ANY = ("anyOf", "oneOf")
 _CHILDREN = ("items", "prefixItems", "additionalItems", "additionalProperties", "unevaluatedProperties")
@@ -61,6 +65,12 @@ class Known:
     names: frozenset[str] = frozenset()
     is_open: bool = False
     is_any: bool = False
+
+
+def none_known(value: object, names: Collection[str]) -> str:
+    """What is wrong with an object that has none of the properties that are known by name, in a line."""
+    listed = ", ".join(sorted(map(repr, names))[:_MAX_NAMES])
+    return f"{_SHORT.repr(value)} has none of the properties {listed}"
 
 
 @dataclass(frozen=True, slots=True)

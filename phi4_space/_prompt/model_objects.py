@@ -5,19 +5,15 @@ A class whose fields are all optional makes an object of defaults of any JSON, a
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
 
-from phi4_space._prompt.known_properties import Known
+from phi4_space._prompt.known_properties import Known, none_known
 
 _ROOTS = {"root", "__root__"}
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel = 2
-_MAX_NAMES = 20  # of fields, in a message
 
 
 def passed_over(made: object, value: Any) -> str | None:
@@ -71,8 +67,7 @@ def _of_object(made: BaseModel | BaseModelV1, value: Any) -> str | None:
         return None  # a validator of the class reads it
     was_set = _was_set(made)
     if value and names and not was_set:
-        shown = ", ".join(sorted(map(repr, names))[:_MAX_NAMES])
-        return f"{_SHORT.repr(value)} has none of the properties {shown}"
+        return none_known(value, names)
     return _first(
         passed_over(getattr(made, field, None), _value(value, names.get(field, [field]))) for field in was_set
     )

@@ -7,7 +7,6 @@ expressions, a value that was made for the purpose may take years to validate.
 from __future__ import annotations
 
 import json
-import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from traceback import walk_stack
@@ -21,7 +20,7 @@ from referencing import Registry
 from phi4_space._errors import shortened
 from phi4_space._json import write
 from phi4_space._limits import Limits
-from phi4_space._prompt.known_properties import KNOWN, with_known
+from phi4_space._prompt.known_properties import KNOWN, none_known, with_known
 
 _MAX_VALUES = 20_000  # in a schema
 _MAX_STEPS = 30_000  # each takes some microseconds
@@ -29,7 +28,6 @@ _START_COST = 10  # steps to start with a value
 _ERROR_COST = 5  # steps to make an error
 _ITEMS_PER_STEP = 100  # characters or items that are handled in a step
 _COMPARISONS_PER_STEP = 10  # of two items
-_MAX_NAMES = 20  # of properties, in a message
 # Nested calls. Where Python reaches its recursion limit, a library below jsonschema may fail with something
 # that is not an Exception, so that the limit must never be reached.
 _SPARE_CALLS = 100
@@ -145,8 +143,7 @@ def _check_known(
 ) -> Iterator[ValidationError]:
     """An error for an object that has properties, and none of those known by name."""
     if names and value and isinstance(value, dict) and names.isdisjoint(value):
-        shown = ", ".join(sorted(map(repr, names))[:_MAX_NAMES])
-        yield ValidationError(f"{reprlib.repr(value)} has none of the properties {shown}")
+        yield ValidationError(none_known(value, names))
 
 
 def _with_known(check_ref: _Keyword) -> _Keyword:
