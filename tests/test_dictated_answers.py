@@ -1,4 +1,4 @@
-"""Both frameworks on a `gr.ChatInterface` that answers what it is told to, in order and as it grows."""
+"""Both frameworks on a `gr.ChatInterface` that answers what it was asked to, in order and as it grows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [
     # core's workflows look at all attributes of an agent, also at those that pydantic is about to drop
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning:inspect"),
 ]
-Told = Callable[..., SpaceClient]
+Dictate = Callable[..., SpaceClient]
 
 
 class Home(BaseModel):
@@ -54,25 +54,27 @@ ASK = PromptTemplate("Who is it?")
 
 
 @pytest.fixture
-def told(servers: Servers, gradio_python: str) -> Iterator[Told]:
+def dictate(servers: Servers, gradio_python: str) -> Iterator[Dictate]:
     """Tells the Space what to answer, and returns a client of it."""
     with SpaceClient(servers.url("dictated", gradio_python)) as client:
 
-        def told(*answers: str) -> SpaceClient:
+        def dictate(*answers: str) -> SpaceClient:
             script = json.dumps(answers).replace("<", "\\u003c")  # control tokens would be neutralised
             assert client.reply(f"SAY {script}").text == "I will."
             return client
 
-        yield told
+        yield dictate
 
 
 @pytest.mark.parametrize("streaming", [None, True])
 @pytest.mark.parametrize(
     ("method", "answers"), [("json_schema", (WRONG, RIGHT)), ("function_calling", (BAD_CALL, GOOD_CALL))]
 )
-async def test_langchain(told: Told, method: str, answers: tuple[str, ...], streaming: bool | None) -> None:  # noqa: FBT001 - a field
+async def test_langchain(
+    dictate: Dictate, method: str, answers: tuple[str, ...], *, streaming: bool | None
+) -> None:
     """Langchainjs 8823, langchain-google 782: an answer that does not fit is asked for once more."""
-    chain = ChatPhi4(client=told(*answers * 3), streaming=streaming).with_structured_output(
+    chain = ChatPhi4(client=dictate(*answers * 3), streaming=streaming).with_structured_output(
         Person, method=method
     )
 
@@ -89,9 +91,9 @@ async def test_langchain(told: Told, method: str, answers: tuple[str, ...], stre
         ("function_calling", BAD_CALL, ToolChoiceNotMet),
     ],
 )
-def test_langchain_with_raw(told: Told, method: str, answer: str, kind: type[Exception]) -> None:
+def test_langchain_with_raw(dictate: Dictate, method: str, answer: str, kind: type[Exception]) -> None:
     """The last failure is in parsing_error, however it is asked."""
-    chain = ChatPhi4(client=told(*[answer] * 4), streaming=True).with_structured_output(
+    chain = ChatPhi4(client=dictate(*[answer] * 4), streaming=True).with_structured_output(
         Person, method=method, include_raw=True
     )
 
@@ -107,9 +109,9 @@ def get_weather(city: str) -> str:
     return f"It rains in {city}."
 
 
-async def test_langchain_agent(told: Told) -> None:
+async def test_langchain_agent(dictate: Dictate) -> None:
     """It calls a tool, and its messages are streamed; only the answer that counts is among them."""
-    model = ChatPhi4(client=told(WEATHER, WRONG, RIGHT))
+    model = ChatPhi4(client=dictate(WEATHER, WRONG, RIGHT))
     agent: Any = create_agent(model, [get_weather], response_format=ProviderStrategy(Person))
     question = {"messages": [("user", "Who lives where it rains?")]}
 
@@ -120,9 +122,9 @@ async def test_langchain_agent(told: Told) -> None:
     assert ("It rains in Oslo." in texts, "nome" in texts) == (True, False)
 
 
-async def test_llama_index(told: Told) -> None:
+async def test_llama_index(dictate: Dictate) -> None:
     """All four forms of a structured prediction, and joined deltas."""
-    llm = Phi4(client=told(*(WRONG, RIGHT) * 5))
+    llm = Phi4(client=dictate(*(WRONG, RIGHT) * 5))
     messages = [ChatMessage(role="user", content="Who is it?")]
 
     assert llm.structured_predict(Person, ASK) == ANN
@@ -134,9 +136,9 @@ async def test_llama_index(told: Told) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")
-async def test_llama_index_failures(told: Told) -> None:
+async def test_llama_index_failures(dictate: Dictate) -> None:
     """After the second the error has its reason."""
-    llm = Phi4(client=told(*[WRONG] * 4))
+    llm = Phi4(client=dictate(*[WRONG] * 4))
 
     with pytest.raises(ResponseFormatNotMet, match="'name' is a required property"):
         llm.structured_predict(Person, ASK)
@@ -144,14 +146,14 @@ async def test_llama_index_failures(told: Told) -> None:
         [*llm.as_structured_llm(Person).stream_chat([ChatMessage(role="user", content="Who is it?")])]
 
 
-async def test_llama_index_agent(told: Told) -> None:
+async def test_llama_index_agent(dictate: Dictate) -> None:
     """It calls a tool, answers, and its answer becomes an object at the second try."""
 
     def get_weather(city: str) -> str:
         """Tells the weather of a city."""
         return f"It rains in {city}."
 
-    llm = Phi4(client=told(WEATHER, "Ann lives in Oslo.", WRONG, RIGHT))
+    llm = Phi4(client=dictate(WEATHER, "Ann lives in Oslo.", WRONG, RIGHT))
     agent = FunctionAgent(tools=[get_weather], llm=llm, output_cls=Person)
 
     output: Any = await agent.run("Who lives where it rains?")
