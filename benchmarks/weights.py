@@ -1,17 +1,19 @@
 """What our server costs, and what answering several at once buys, against plain `generate`; needs torch.
 
-    python benchmarks/weights.py [--tokens 1500] [--rounds 3]
+    python benchmarks/weights.py [--tokens 1000] [--rounds 15]
     python benchmarks/weights.py --full [--device cuda]     the full-size architecture, with random weights
 
 What stands in one line was measured in one run, by turns, so that what else the machine does touches each
-alike; the best round counts. What can be compared between machines are the ratios. On a machine that is
-busy with other things, take --cpu: it counts this process's CPU time, and so leaves the whole server out.
+alike, and the mean of all rounds counts. What can be compared between machines are the ratios. On a machine
+that is busy with other things, take --cpu: it counts this process's CPU time, and so leaves the whole server
+out.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import statistics
 import sys
 import tempfile
 import threading
@@ -93,15 +95,15 @@ CLOCKS = [time.perf_counter]
 """What tells the time, last."""
 
 
-def best(rounds: int, *works: Callable[[], None]) -> list[float]:
-    """The shortest time of each of some works, in seconds, which take turns."""
+def mean(rounds: int, *works: Callable[[], None]) -> list[float]:
+    """The mean of the times of each of some works, in seconds, which take turns."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for own, work in zip(times, works, strict=True):
             began = CLOCKS[-1]()
             work()
             own.append(CLOCKS[-1]() - began)
-    return [min(own) for own in times]
+    return [statistics.fmean(own) for own in times]
 
 
 def tiny(tokens: int, rounds: int) -> None:
@@ -125,7 +127,7 @@ def tiny(tokens: int, rounds: int) -> None:
                     raise RuntimeError("the answer ended early")
 
             over_http()
-            plain, ours, whole = best(
+            plain, ours, whole = mean(
                 rounds, lambda: by_generate(weights, asked), lambda: by_engine(engine, [asked]), over_http
             )
         print(f"plain generate    {tokens / plain:7.1f} tokens a second")
@@ -141,7 +143,7 @@ def print_batches(engine: Engine, weights: Weights, rows: Sequence[int], tokens:
     first = None
     for count in rows:
         batch = [question(weights, tokens, number) for number in range(count)]
-        (seconds,) = best(rounds, lambda batch=batch: by_engine(engine, batch))  # type: ignore[misc]
+        (seconds,) = mean(rounds, lambda batch=batch: by_engine(engine, batch))  # type: ignore[misc]
         rate = count * tokens / seconds
         first = first or rate
         print(f"{count:3} at once       {rate:7.1f} tokens a second together, {rate / first:5.2f} times one")
@@ -214,8 +216,8 @@ def full(device: str, tokens: int, rounds: int) -> None:
     asked = question(weights, tokens)
     by_generate(weights, asked)
     by_engine(engine, [asked])
-    (first,) = best(rounds, lambda: by_engine(engine, [question(weights, 1)]))
-    plain, ours = best(rounds, lambda: by_generate(weights, asked), lambda: by_engine(engine, [asked]))
+    (first,) = mean(rounds, lambda: by_engine(engine, [question(weights, 1)]))
+    plain, ours = mean(rounds, lambda: by_generate(weights, asked), lambda: by_engine(engine, [asked]))
     print(f"made in           {loading:7.1f} s; first token after {first:.3f} s")
     print(f"plain generate    {tokens / plain:7.1f} tokens a second")
     print(f"our engine        {tokens / ours:7.1f}   {plain / ours:.3f} of it")
@@ -235,8 +237,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tokens", type=int, default=1500)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--cpu", action="store_true")

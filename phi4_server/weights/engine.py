@@ -6,14 +6,14 @@ import atexit
 import gc
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 
 import torch
 from transformers import GenerationConfig
 
 from phi4_server.model import End, ModelBusy, ModelFailed
+from phi4_server.weights.adapters import Adapters
 from phi4_server.weights.answer import read
 from phi4_server.weights.batch import Batch, embed, to_batch, to_row
 from phi4_server.weights.loaded import Weights
@@ -55,6 +55,7 @@ class Engine:
             on_failure: Is called if it will never answer again, in its thread.
         """
         self._weights = weights
+        self._adapters = Adapters(weights.model)
         self._ends = frozenset(weights.ends)
         self._queue = RowQueue(
             at_once=at_once, edge=weights.edge, tokens=max(weights.context, weights.edge), gather=_GATHER_S
@@ -147,7 +148,8 @@ class Engine:
     def _attempt(self, rows: Sequence[Row]) -> ValueError | None:
         """What went wrong, if something did; what the attempt held in memory is free again."""
         try:
-            self._generate(rows)
+            with torch.inference_mode():  # on the tiny model, a tenth faster than `generate` by itself
+                self._generate(rows)
         except Exception as error:  # noqa: BLE001  whatever the model raises, others shall be answered
             problem = _to_problem(error, rows[0])
             if isinstance(problem, ModelFailed):
@@ -183,7 +185,7 @@ class Engine:
             pad_token_id=weights.pad,
             repetition_penalty=1.0,
         )
-        with self._adapters([row.adapter for row in rows]) as (generate, options):
+        with self._adapters.on([row.adapter for row in rows]) as (generate, options):
             generate(
                 input_ids=batch.ids,
                 inputs_embeds=batch.embeddings,
@@ -201,20 +203,6 @@ class Engine:
             return []
         size = self._weights.model.config.vocab_size
         return [TokenChoice(samplings, [row.chance for row in rows], batch.ids, batch.mask, size)]
-
-    @contextmanager
-    def _adapters(self, names: Sequence[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """What generates with these adapters, and options of it; rows with the same need no sorting."""
-        model = self._weights.model
-        first, *others = {*names}
-        if others:
-            yield model.generate, {"adapter_names": [*names]}
-        elif first == "__base__":
-            with model.disable_adapter():
-                yield model.get_base_model().generate, {}
-        else:
-            model.set_adapter(first)
-            yield model.get_base_model().generate, {}
 
 
 def _to_failure(stopped: BaseException) -> ModelFailed:

@@ -310,7 +310,7 @@ def decoder_of(weights: Weights) -> Any:
 
 def count_steps(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that tells how many steps there were since."""
-    decoder = decoder_of(weights)
+    decoder = type(decoder_of(weights))  # what answers words is another of its kind
     kept, count = decoder.forward, [0]
 
     def forward(*args: Any, **options: Any) -> Any:
@@ -323,7 +323,7 @@ def count_steps(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def fail_at(weights: Weights, monkeypatch: pytest.MonkeyPatch, error: BaseException, *, step: int) -> None:
     """Lets one step fail, counted from 1."""
-    decoder = decoder_of(weights)
+    decoder = type(decoder_of(weights))  # what answers words is another of its kind
     kept, count = decoder.forward, [0]
 
     def forward(*args: Any, **options: Any) -> Any:
