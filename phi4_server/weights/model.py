@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 from phi4_server.media.normal_form import Normalizer
 from phi4_server.media.scope import CURRENT, CancelScope
 from phi4_server.model import ChatRequest, End, ModelBusy, ModelFailed, Progress
-from phi4_server.weights import loader, plan
-from phi4_server.weights.audio import AudioForm
-from phi4_server.weights.question import Form, Question, to_question
-from phi4_server.weights.sampling import OPTIONS
+from phi4_server.weights.generation.audio import AudioForm
+from phi4_server.weights.generation.question import Form, Question, to_question
+from phi4_server.weights.generation.sampling import OPTIONS
+from phi4_server.weights.generation.vocabulary import Vocabulary
+from phi4_server.weights.load import loader, plan
 from phi4_server.weights.settings import LONGEST_SIDE, WeightsSettings
-from phi4_server.weights.vocabulary import Vocabulary
 
 if TYPE_CHECKING:  # they need torch
-    from phi4_server.weights.engine import Engine
+    from phi4_server.weights.generation.engine import Engine
+    from phi4_server.weights.generation.row import Row
     from phi4_server.weights.loaded import Weights
-    from phi4_server.weights.row import Row
 
 T = TypeVar("T")
 Load = Callable[[Callable[[Progress], None]], "Weights"]
@@ -184,7 +184,7 @@ class WeightsModel:
     def _load(self, load: Load) -> None:
         try:
             weights = load(self._note)
-            from phi4_server.weights.engine import Engine  # noqa: PLC0415  it needs torch
+            from phi4_server.weights.generation.engine import Engine  # noqa: PLC0415  it needs torch
 
             self.name, self.nature = weights.name, _NATURE.format(weights.name)
             self._preparer = Preparer(weights)

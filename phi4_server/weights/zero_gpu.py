@@ -22,13 +22,13 @@ import gradio as gr
 
 from phi4_server.chat_completion.endpoint import to_error
 from phi4_server.model import ChatRequest, End, ModelFailed, Progress
+from phi4_server.weights.generation.question import Question
+from phi4_server.weights.generation.sampling import OPTIONS
 from phi4_server.weights.model import Preparer
-from phi4_server.weights.question import Question
-from phi4_server.weights.sampling import OPTIONS
 from phi4_server.weights.settings import Device, WeightsSettings
 
 if TYPE_CHECKING:  # they need torch
-    from phi4_server.weights.engine import Engine
+    from phi4_server.weights.generation.engine import Engine
     from phi4_server.weights.loaded import Weights
 
 Answer = Callable[[Question], Iterator[str | End]]
@@ -71,8 +71,8 @@ def load(model: str, *, revision: str | None = None, device: Device | None = Non
         ModelFailed: They cannot be loaded; the text says what to do.
     """
     # The engine here as well, so that no process with a GPU has to import it.
-    from phi4_server.weights import engine  # noqa: F401, PLC0415  it needs torch
-    from phi4_server.weights.loader import load as load_weights  # noqa: PLC0415  see above
+    from phi4_server.weights.generation import engine  # noqa: F401, PLC0415  it needs torch
+    from phi4_server.weights.load.loader import load as load_weights  # noqa: PLC0415  see above
 
     usual: Device = "cuda" if is_zero_gpu() else "auto"
     settings = WeightsSettings(model=model, device=device or usual, revision=revision)
@@ -182,7 +182,7 @@ def _timely(pieces: Iterator[str | End], seconds: float) -> Iterator[str | End]:
 
 
 def _engine(weights: Weights) -> Engine:
-    from phi4_server.weights.engine import Engine  # noqa: PLC0415  it needs torch
+    from phi4_server.weights.generation.engine import Engine  # noqa: PLC0415  it needs torch
 
     return _engines.setdefault(os.getpid(), Engine(weights))
 

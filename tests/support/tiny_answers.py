@@ -15,11 +15,11 @@ from PIL import Image
 
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest, End, Message
-from phi4_server.weights.audio import AudioForm, to_samples
+from phi4_server.weights.generation.audio import AudioForm, to_samples
+from phi4_server.weights.generation.question import Form, Question, to_question
+from phi4_server.weights.generation.vocabulary import Vocabulary
 from phi4_server.weights.loaded import Weights
-from phi4_server.weights.question import Form, Question, to_question
 from phi4_server.weights.settings import WeightsSettings
-from phi4_server.weights.vocabulary import Vocabulary
 
 
 @lru_cache(maxsize=2)
@@ -27,7 +27,7 @@ def loaded(folder: Path) -> Weights:
     """A folder's weights, loaded once."""
     import transformers  # noqa: PLC0415  not everywhere
 
-    from phi4_server.weights.loader import load  # noqa: PLC0415  see above
+    from phi4_server.weights.load.loader import load  # noqa: PLC0415  see above
 
     transformers.logging.disable_progress_bar()
     return load(WeightsSettings(model=str(folder), device="cpu", dtype="float32"), lambda _: None)
@@ -92,7 +92,7 @@ def plain(weights: Weights, asked: Question, **options: Any) -> list[int]:
     """What `model.generate` itself answers, as its documentation has it called."""
     import torch  # noqa: PLC0415  not everywhere
 
-    from phi4_server.weights.pixels import to_pixels  # noqa: PLC0415  see above
+    from phi4_server.weights.generation.pixels import to_pixels  # noqa: PLC0415  see above
 
     inputs: dict[str, Any] = {"input_ids": torch.tensor([asked.prompt.ids])}
     if asked.prompt.images:

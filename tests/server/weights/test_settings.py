@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from phi4_server.weights.images import count_tokens, lay_out
+from phi4_server.weights.generation.images import count_tokens, lay_out
 from phi4_server.weights.loaded import ImageForm
 from phi4_server.weights.settings import LONGEST_SIDE, WeightsSettings, add_options, to_options, to_settings
 

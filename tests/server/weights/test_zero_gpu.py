@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from phi4_server.weights import zero_gpu
-from phi4_server.weights.question import Media, Prompt, Question
+from phi4_server.weights.generation.question import Media, Prompt, Question
 from phi4_server.weights.zero_gpu import LONGEST_S, duration, in_time
 
 

@@ -8,7 +8,7 @@ import pytest
 import tiny_answers
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from phi4_server.weights.adapters import Adapters
+from phi4_server.weights.generation.adapters import Adapters
 from phi4_server.weights.loaded import Weights
 
 

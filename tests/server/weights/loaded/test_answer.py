@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phi4_server.model import End, Usage
-from phi4_server.weights.answer import TokenReader, read
+from phi4_server.weights.generation.answer import TokenReader, read
+from phi4_server.weights.generation.question import Prompt, Question
+from phi4_server.weights.generation.row import Row
 from phi4_server.weights.loaded import Weights
-from phi4_server.weights.question import Prompt, Question
-from phi4_server.weights.row import Row
 
 
 @pytest.fixture(scope="module")

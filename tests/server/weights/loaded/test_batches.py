@@ -13,11 +13,11 @@ import tiny_answers
 from tiny_answers import endless, plain, png, question, text_of, wav, whole
 
 from phi4_server.model import End, ModelFailed
-from phi4_server.weights.answer import read
-from phi4_server.weights.engine import Engine
+from phi4_server.weights.generation.answer import read
+from phi4_server.weights.generation.engine import Engine
+from phi4_server.weights.generation.question import Question
+from phi4_server.weights.generation.row import Row
 from phi4_server.weights.loaded import Weights
-from phi4_server.weights.question import Question
-from phi4_server.weights.row import Row
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from phi4_server.__main__ import main
-from phi4_server.weights.checkpoint import GENERATION, PROCESSORS, WELCOME
+from phi4_server.weights.load.checkpoint import GENERATION, PROCESSORS, WELCOME
 
 
 @pytest.mark.parametrize("format_of", ["native", "main"])

@@ -16,7 +16,7 @@ from huggingface_hub import constants
 from model_hub import COMMIT, ModelHub, serving
 
 from phi4_server.model import ModelFailed, Progress
-from phi4_server.weights import download, hub, loader, machine, memory, plan
+from phi4_server.weights.load import download, hub, loader, machine, memory, plan
 from phi4_server.weights.settings import WeightsSettings
 
 pytestmark = pytest.mark.loopback

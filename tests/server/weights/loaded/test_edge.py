@@ -10,10 +10,10 @@ import pytest
 import tiny_answers
 from tiny_answers import endless, png, question, text_of, whole
 
-from phi4_server.weights.batch import embed, to_row
-from phi4_server.weights.engine import Engine
+from phi4_server.weights.generation.batch import embed, to_row
+from phi4_server.weights.generation.engine import Engine
+from phi4_server.weights.generation.question import Question
 from phi4_server.weights.loaded import Weights
-from phi4_server.weights.question import Question
 
 EDGE = 4096
 

@@ -16,10 +16,10 @@ from tiny_answers import endless, plain, png, question, text_of, wav, whole
 
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ModelBusy, ModelFailed
-from phi4_server.weights import batch, pixels
-from phi4_server.weights.engine import Engine
+from phi4_server.weights.generation import batch, pixels
+from phi4_server.weights.generation.engine import Engine
+from phi4_server.weights.generation.question import Question
 from phi4_server.weights.loaded import Weights
-from phi4_server.weights.question import Question
 
 FILES: dict[str, Sequence[NormalFile]] = {
     "words": [],

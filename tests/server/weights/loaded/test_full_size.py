@@ -7,7 +7,7 @@ import tiny_phi4
 import torch
 import transformers
 
-from phi4_server.weights import memory, native_config, tensor_names
+from phi4_server.weights.load import memory, native_config, tensor_names
 
 REAL = {"image": 200010, "audio": 200011, "ends": (199999, 200020)}
 

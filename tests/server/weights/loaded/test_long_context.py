@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 
-from phi4_server.weights import loader, long_context
+from phi4_server.weights.load import loader, long_context
 from phi4_server.weights.settings import WeightsSettings
 
 EDGE = 4096

@@ -17,7 +17,7 @@ from tiny_answers import png, question, wav, whole
 from phi4_server.media import normal_form
 from phi4_server.media.scope import CURRENT
 from phi4_server.model import ChatRequest, Message, ModelBusy, ModelFailed, Progress
-from phi4_server.weights.engine import Engine
+from phi4_server.weights.generation.engine import Engine
 from phi4_server.weights.loaded import Weights
 from phi4_server.weights.model import WeightsModel
 from phi4_server.weights.settings import WeightsSettings

@@ -12,9 +12,9 @@ from tiny_answers import png, question, wav
 
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest, Message
-from phi4_server.weights.audio import to_samples
+from phi4_server.weights.generation.audio import to_samples
+from phi4_server.weights.generation.question import to_question
 from phi4_server.weights.loaded import Weights
-from phi4_server.weights.question import to_question
 
 
 @pytest.fixture(scope="module")

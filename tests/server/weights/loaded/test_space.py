@@ -17,7 +17,7 @@ from langchain_phi4 import ChatPhi4
 from llama_index_phi4 import Phi4
 from phi4_server.embedded import embedded_space
 from phi4_server.media.normal_form import NormalFile
-from phi4_server.weights.engine import Engine
+from phi4_server.weights.generation.engine import Engine
 from phi4_server.weights.loaded import Weights
 from phi4_space import Delta, Media, Phi4Error, SpaceClient
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phi4_server.weights.sampling import Sampling
-from phi4_server.weights.token_choice import TokenChoice
+from phi4_server.weights.generation.sampling import Sampling
+from phi4_server.weights.generation.token_choice import TokenChoice
 
 VOCABULARY = 50
 SAMPLINGS = st.builds(

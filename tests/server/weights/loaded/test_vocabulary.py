@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phi4_server.model import Message
-from phi4_server.weights.template import Control, to_segments
-from phi4_server.weights.vocabulary import Vocabulary
+from phi4_server.weights.generation.template import Control, to_segments
+from phi4_server.weights.generation.vocabulary import Vocabulary
 
 CONTROLS = [*tiny_phi4.SPECIAL, *tiny_phi4.PLAIN]
 HOSTILE = st.lists(st.sampled_from(CONTROLS) | st.text(max_size=4) | st.sampled_from("<|>/\n")).map("".join)

@@ -1,0 +1,1 @@
+"""From a chat to tokens, and from tokens to the text of an answer."""
