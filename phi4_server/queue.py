@@ -6,7 +6,9 @@ Most turns are Gradio's events. Others, such as those of OpenAI's API, wait amon
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,22 +20,24 @@ import gradio as gr
 from fastapi import HTTPException, Request
 from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import ProcessCompletedMessage
-from gradio.utils import error_payload
+from gradio.utils import error_payload, set_task_name
 
 from phi4_server.bounds import Bounds
 from phi4_server.shares import SIZE, client_of, in_turns
 
 FULL = "Queue is full"
 
-LOOK_EVERY = 0.01
-"""Seconds between two looks whether a turn waits. Gradio 6 looks each millisecond, which takes 6 % of a core
-from a Space that nobody uses; Gradio 5 each 50, which a turn on a free Space waits for."""
+PROGRESS_EVERY = 0.1
+"""Seconds between two looks whether turns have progress to report. Gradio 6 looks each 10 ms, used or not."""
 
 UNREAD = 8
 """Answers that a session may leave unread."""
 
 MODEL = "model"
 """Gradio's `concurrency_id` of all that has the model answer: so many of them are answered at a time."""
+
+# Later versions of Gradio hand over the function, too.
+_TAKES_FN = "fn" in inspect.signature(Queue.process_events).parameters
 
 
 class QueueFull(Exception):
@@ -100,7 +104,8 @@ class FairQueue(Queue):
             blocks=page,
             default_concurrency_limit=at_once,
         )
-        self.sleep_when_free = LOOK_EVERY
+        self.progress_update_sleep_when_free = PROGRESS_EVERY
+        self._changed = asyncio.Event()
         self._bounds = bounds
         self._at_once = at_once
         self._others: list[Place] = []
@@ -109,8 +114,37 @@ class FairQueue(Queue):
         self.event_analytics = _Nothing()
 
     def __len__(self) -> int:
-        """How many turns wait, of all kinds; Gradio looks for the next while there are any."""
+        """How many turns wait, of all kinds."""
         return len(self._waiting()) + len(self._others)
+
+    async def start_processing(self) -> None:
+        """Begins turns as they come, and as others end.
+
+        Gradio's own looks for them over and over, which takes some percent of a core from a Space that nobody
+        uses; and a turn on a free Space waits for the next look.
+        """
+        self._asyncio_tasks = set()  # early versions of Gradio have a list, and keep what is done
+        try:
+            while not self.stopped:
+                self._changed.clear()
+                while None in self.active_jobs and (found := self.get_events()):
+                    self._begin(*found)
+                await self._changed.wait()
+        finally:
+            self.stopped = True
+            self._cancel_asyncio_tasks()
+
+    async def process_events(self, *job: Any) -> None:
+        """Has events answered, after which others may begin."""
+        try:
+            await super().process_events(*job)
+        finally:
+            self._changed.set()
+
+    def close(self) -> None:
+        """Begins no more turns."""
+        super().close()
+        self._changed.set()
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
         """The events that are next, if any are; others whose turn it is have it first."""
@@ -144,6 +178,7 @@ class FairQueue(Queue):
             elif not given.cancelled() and given.exception() is None:
                 self._model.current_concurrency -= 1
                 self._give_turns()
+            self._changed.set()
 
     async def push(self, body: Any, request: Request, username: str | None) -> Any:
         """Lets a turn wait; what is returned is Gradio's.
@@ -161,6 +196,7 @@ class FairQueue(Queue):
             self.blocks.state_holder[body.session_hash]
             self._forget_unread(body.session_hash)
             self._line_up()
+            self._changed.set()
         return pushed
 
     def busy(self) -> set[str]:
@@ -179,13 +215,26 @@ class FairQueue(Queue):
                 self.event_ids_to_events.pop(event_id, None)
         waiting = {place.turn for place in self._line()}
         self._ranks = {turn: rank for turn, rank in self._ranks.items() if turn in waiting}
-        if isinstance(self._asyncio_tasks, list):  # later versions of Gradio have a set, and tidy it
-            self._asyncio_tasks[:] = [task for task in self._asyncio_tasks if not task.done()]
         if app := self.server_app:
             for event_id in [key for key, iterator in app.iterators.items() if iterator is None]:
                 if event_id not in live:
                     app.iterators.pop(event_id, None)
             app.iterators_to_reset &= live
+
+    def _begin(self, events: list[Event], batch: bool, concurrency_id: str) -> None:  # noqa: FBT001  Gradio's
+        """Does what Gradio's own `start_processing` does with events that are next."""
+        event, began = events[0], time.time()
+        self.active_jobs[self.active_jobs.index(None)] = events
+        line = self.event_queue_per_concurrency_id[concurrency_id]
+        line.current_concurrency += 1
+        line.start_times_per_fn[event.fn].add(began)
+        fn = (event.fn,) if _TAKES_FN else ()
+        task = asyncio.create_task(self.process_events(events, batch, began, *fn))
+        # A turn is cancelled by this name.
+        set_task_name(task, event.session_hash, event.fn._id, event._id, batch)  # noqa: SLF001  Gradio's own
+        self._asyncio_tasks.add(task)
+        task.add_done_callback(self._asyncio_tasks.discard)
+        self.broadcast_estimations(concurrency_id)
 
     def _waiting(self) -> list[Event]:
         return [event for line in self.event_queue_per_concurrency_id.values() for event in line.queue]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -170,19 +170,72 @@ async def test_what_is_over_is_forgotten() -> None:
     assert queue.event_analytics == {}
 
 
-async def test_a_queue_without_turns_wakes_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Space that nobody uses leaves the processor alone, whichever Gradio it runs on."""
-    slept: list[float] = []
-    queue = Space(Bounds()).queue
+async def settle() -> None:
+    """Lets all others run that can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        queue.stopped = len(slept) == 3
 
-    monkeypatch.setattr("gradio.queueing.asyncio.sleep", sleep)
-    await queue.start_processing()
+@pytest.fixture
+async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
+    """A queue that begins turns; each lasts until the test ends it."""
+    served = Served(Space(Bounds()), looks=0, begun={})
+    queue, get_events = served.space.queue, served.space.queue.get_events
 
-    assert slept == [0.01] * 3
+    def look() -> Any:
+        served.looks += 1
+        return get_events()
+
+    async def process_events(_queue: Any, events: list[Any], *_more: Any) -> None:
+        served.begun[events[0].session_hash] = asyncio.Event()
+        await served.begun[events[0].session_hash].wait()
+        queue.event_queue_per_concurrency_id["model"].current_concurrency -= 1
+        queue.active_jobs[queue.active_jobs.index(events)] = None
+
+    monkeypatch.setattr(queue, "get_events", look)
+    monkeypatch.setattr("gradio.queueing.Queue.process_events", process_events)
+    queue.active_jobs = [None] * queue.max_thread_count
+    processing = asyncio.create_task(queue.start_processing())
+    await settle()
+    yield served
+    queue.close()
+    await processing
+
+
+@dataclass
+class Served:
+    """A queue at work: how often it has looked for turns, and those it has begun, by session."""
+
+    space: Space
+    looks: int
+    begun: dict[str, asyncio.Event]
+
+
+async def test_a_queue_without_turns_sleeps(served: Served) -> None:
+    """A Space that nobody uses leaves the processor alone: nothing is looked for until something comes."""
+    looks = served.looks
+    await asyncio.sleep(0.1)
+    assert served.looks == looks
+
+
+async def test_a_turn_begins_when_it_comes_or_when_another_ends(served: Served) -> None:
+    """Nobody waits for a look: an event begins after the one before it, or after what is no event."""
+    space = served.space
+    await space.push("a", "s")
+    await space.push("a", "t")
+    await settle()
+    assert [*served.begun] == ["s"]
+    assert [task.get_name().partition("_")[0] for task in space.queue._asyncio_tasks] == ["s"]
+    served.begun["s"].set()
+    await settle()
+    assert [*served.begun] == ["s", "t"]
+    served.begun["t"].set()
+    async with space.queue.turn("b", 0):
+        await space.push("a", "u")
+        await settle()
+        assert [*served.begun] == ["s", "t"]
+    await settle()
+    assert [*served.begun] == ["s", "t", "u"]
 
 
 async def wait(space: Space, client: str, log: list[str]) -> None:
