@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import gradio as gr
@@ -73,6 +74,8 @@ class Sessions(StateHolder):
         """
         if len(session_id) > LONGEST_NAME:
             raise HTTPException(400, f"A session's name may have {LONGEST_NAME} characters.")
+        if session_id not in self.session_data:
+            self.session_data[session_id] = _without_page(self.blocks)
         state = super().__getitem__(session_id)
         self._shares.hold(session_id, CLIENT.get(), 1 + _size(state) // UNIT)
         while self._shares.crowded:
@@ -121,6 +124,14 @@ class Sessions(StateHolder):
         queue, page = self._queue, self.blocks
         pending = (queue.pending_messages_per_session, queue.pending_event_ids_session)
         return (*pending, page.pending_streams, page.pending_diff_streams)
+
+
+def _without_page(page: gr.Blocks) -> SessionState:
+    """A new session.
+
+    Gradio 5.50 and later describe the whole page for each, so that links can lead to chats; here none does.
+    """
+    return SessionState(cast("gr.Blocks", SimpleNamespace(default_config=page.default_config, blocks={})))
 
 
 def _chats(state: SessionState) -> Iterator[Entry]:
