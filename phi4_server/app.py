@@ -84,7 +84,7 @@ def build(
         add_endpoint(responder, bounds, stream=stream, **AT_ONCE)
         if mcp:
             add_tool(Turns(responder, blocks, bounds))
-    blocks.queue(api_open=False)  # all answers wait in line, also those that programs ask for
+    blocks.api_open = False  # all answers wait in line, also those that programs ask for
     blocks._queue = FairQueue(blocks, at_once=at_once, bounds=bounds)  # noqa: SLF001  Gradio has no other way
     return blocks
 
