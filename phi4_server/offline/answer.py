@@ -25,7 +25,7 @@ from phi4_server.offline import (
 )
 from phi4_server.offline.context import Brief
 from phi4_server.offline.fill import Facts, fill
-from phi4_server.offline.image import MeasuredImage
+from phi4_server.offline.measured import MeasuredImage
 from phi4_server.offline.media_answers import Measured
 from phi4_server.offline.prompt import Conversation
 from phi4_server.offline.tools import Call

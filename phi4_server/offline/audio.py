@@ -8,44 +8,17 @@ what the file says.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 
 from phi4_server.media.audio import frames, opened_audio
+from phi4_server.offline.measured import MeasuredAudio
 
 _MAX_VALUES = 100_000_000
 _CONTAINERS = {"wav": "WAV", "mp3": "MP3", "flac": "FLAC", "mov": "M4A", "matroska": "WebM"}
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredAudio:
-    """Audio, measured.
-
-    Attributes:
-        name: Its file's name.
-        format: "WAV", "MP3", "FLAC", "M4A", "WebM", or "Ogg" with its codec.
-        duration: Its length in seconds.
-        rate: Samples a second.
-        channels: 1 for mono, 2 for stereo.
-        loudness: The mean power in dBFS (0 is a full-scale square wave); minus infinity for no sample but 0.
-    """
-
-    name: str
-    format: str
-    duration: float
-    rate: int
-    channels: int
-    loudness: float
-
-    def packed(self) -> tuple[Mapping[str, Any], bytes]:
-        """Its values as JSON has them; there are no bytes."""
-        return asdict(self), b""
 
 
 def measure(path: Path, container: str) -> MeasuredAudio:

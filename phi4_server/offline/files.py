@@ -16,8 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from phi4_server.media.decoder import Decoder
 from phi4_server.media.formats import container
 from phi4_server.model import Message
-from phi4_server.offline.audio import MeasuredAudio
-from phi4_server.offline.image import MeasuredImage
+from phi4_server.offline.measured import MeasuredAudio, MeasuredImage
 from phi4_server.offline.media_answers import Measured, is_numbered
 from phi4_server.offline.prompt import Conversation, Mark
 

@@ -6,15 +6,13 @@ than an icon. Pixels that are mostly transparent count for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageColor
 
 from phi4_server.media.image import opened_image
+from phi4_server.offline.measured import Colour, MeasuredImage
 
 _SAMPLE_SIDE = 256
 _TURNED = frozenset({5, 6, 7, 8})
@@ -39,48 +37,6 @@ _COLOURS = [
 _PALETTE = Image.new("P", (1, 1))
 _PALETTE.putpalette([value for _, rgb in _COLOURS for value in rgb])
 """Colours of CSS by plainer names; each pixel is named by the nearest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Colour:
-    """A colour's part of an image.
-
-    Attributes:
-        name: Its name.
-        code: The mean of its pixels, such as "#ff0000".
-        part: Its part of the pixels that are not transparent, from 0 to 1.
-    """
-
-    name: str
-    code: str
-    part: float
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredImage:
-    """An image, measured.
-
-    Attributes:
-        name: Its file's name.
-        format: "JPEG", "PNG", "GIF", "WEBP", "BMP" or "TIFF".
-        width: Pixels across, as it is shown.
-        height: Pixels down, as it is shown.
-        animated: Whether it has more than one frame; only the first is measured.
-        colours: Its main colours, the largest first; none where it is fully transparent.
-        brightness: The mean luma (Rec. 601) of the pixels that are not transparent, from 0 to 1.
-    """
-
-    name: str
-    format: str
-    width: int
-    height: int
-    animated: bool
-    colours: tuple[Colour, ...]
-    brightness: float
-
-    def packed(self) -> tuple[Mapping[str, Any], bytes]:
-        """Its values as JSON has them; there are no bytes."""
-        return asdict(self), b""
 
 
 def measure(path: Path) -> MeasuredImage:

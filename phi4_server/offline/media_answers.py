@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from phi4_server.offline import words
-from phi4_server.offline.audio import MeasuredAudio
-from phi4_server.offline.image import MeasuredImage
+from phi4_server.offline.measured import MeasuredAudio, MeasuredImage
 
 Measured = MeasuredImage | MeasuredAudio
 

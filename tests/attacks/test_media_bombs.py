@@ -13,8 +13,7 @@ from phi4_server.media.decoder import Decoder
 from phi4_server.media.limits import MIB, DecodeLimits
 from phi4_server.model import Message
 from phi4_server.offline import audio, files
-from phi4_server.offline.audio import MeasuredAudio
-from phi4_server.offline.image import MeasuredImage
+from phi4_server.offline.measured import MeasuredAudio, MeasuredImage
 from phi4_server.offline.model import OfflineModel
 
 Make = Callable[[], bytes]

@@ -25,8 +25,7 @@ from phi4_server.media.limits import MIB, DecodeLimits
 from phi4_server.media.scope import CURRENT, CancelScope
 from phi4_server.model import Message
 from phi4_server.offline import files, model
-from phi4_server.offline.audio import MeasuredAudio
-from phi4_server.offline.image import Colour, MeasuredImage
+from phi4_server.offline.measured import Colour, MeasuredAudio, MeasuredImage
 from phi4_server.offline.model import OfflineModel
 
 SUPPORT = Path(__file__).parents[1] / "support"

@@ -13,7 +13,8 @@ from typing import Any
 from unittest.mock import patch
 
 from phi4_server.media import audio
-from phi4_server.offline.audio import MeasuredAudio, measure
+from phi4_server.offline.audio import measure
+from phi4_server.offline.measured import MeasuredAudio
 
 
 @dataclass(frozen=True, slots=True)

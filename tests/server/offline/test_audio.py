@@ -19,7 +19,8 @@ from PIL import Image
 
 from phi4_server.media.formats import container
 from phi4_server.model import Message
-from phi4_server.offline.audio import MeasuredAudio, measure
+from phi4_server.offline.audio import measure
+from phi4_server.offline.measured import MeasuredAudio
 from phi4_server.offline.model import OfflineModel
 
 Recorded = Callable[..., Path]
