@@ -34,6 +34,8 @@ _COLOURS = [
     for name, _, of_css in (entry.partition(": ") for entry in _NAMED.split(","))
     for css in of_css.split()
 ]
+_NAMES = sorted({name for name, _ in _COLOURS})
+_NUMBERS = np.array([_NAMES.index(name) for name, _ in _COLOURS])
 _PALETTE = Image.new("P", (1, 1))
 _PALETTE.putpalette([value for _, rgb in _COLOURS for value in rgb])
 """Colours of CSS by plainer names; each pixel is named by the nearest."""
@@ -75,11 +77,13 @@ def colours(image: Image.Image) -> tuple[Colour, ...]:
     pixels = np.asarray(image)
     opaque = pixels[..., 3] >= _OPAQUE
     nearest = np.asarray(image.convert("RGB").quantize(palette=_PALETTE, dither=Image.Dither.NONE))
-    names = np.array([name for name, _ in _COLOURS])[nearest]
-    found = []
-    for name in np.unique(names[opaque]):
-        of_it = pixels[opaque & (names == name)][:, :3]
-        code = "#" + bytes(np.rint(of_it.mean(axis=0)).astype(np.uint8)).hex()
-        found.append(Colour(str(name), code, len(of_it) / int(opaque.sum())))
+    numbers, values = _NUMBERS[nearest[opaque]], pixels[opaque]
+    counts = np.bincount(numbers, minlength=len(_NAMES))
+    sums = np.stack([np.bincount(numbers, values[:, part], len(_NAMES)) for part in range(3)], axis=1)
+    found = [
+        Colour(name, f"#{np.rint(total / count).astype(np.uint8).tobytes().hex()}", count / len(numbers))
+        for name, count, total in zip(_NAMES, counts.tolist(), sums, strict=True)
+        if count
+    ]
     found.sort(key=lambda colour: -colour.part)
     return (*found[:1], *(colour for colour in found[1:] if colour.part >= _NOTABLE))
