@@ -66,7 +66,8 @@ class Responder:
                     break
                 if self._pace is not None:
                     time.sleep(len(text.split()) / self._pace)
-        yield stops.feed(joiner.close()) + stops.close()
+        if rest := stops.feed(joiner.close()) + stops.close():
+            yield rest
         if stops.stopped_by is not None:
             end = replace(end, finish_reason="stop", stopped_by=stops.stopped_by)
         yield end

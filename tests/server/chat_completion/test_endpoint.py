@@ -49,7 +49,7 @@ def test_text_grows_and_a_summary_comes_last() -> None:
     end = End(finish_reason="length", usage=USAGE, stopped_by=None, model="given-1")
     *growing, (text, summary) = complete(Given("", "one ", "two", end))
 
-    assert [text for text, _ in growing] == ["", "one ", "one two", "one two"]
+    assert [text for text, _ in growing] == ["", "one ", "one two"]
     assert not any(summary for _, summary in growing)
     assert text == "one two"
     assert summary["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

@@ -56,7 +56,7 @@ def test_who_asks_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
     pieces = [*Responder(Late(half, half, most), most=100).answer(HI)]
 
-    assert pieces == [half, "", most, "ready", "", End()]
+    assert pieces == [half, "", most, "ready", End()]
 
 
 def test_progress_is_reported_seldom() -> None:

@@ -87,7 +87,7 @@ def test_a_plain_iterator_is_an_answer() -> None:
         def complete(self, _request: ChatRequest) -> Iterator[str | End]:
             return iter(["a", "b"])
 
-    assert list(Responder(Plain(), most=10).answer(HI)) == ["a", "b", "", End()]
+    assert list(Responder(Plain(), most=10).answer(HI)) == ["a", "b", End()]
 
 
 def test_an_answer_ends_before_a_stop_string() -> None:
