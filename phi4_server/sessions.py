@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import gradio as gr
 from fastapi import FastAPI, HTTPException
@@ -31,6 +32,8 @@ UNIT = 65_536
 UPLOADS_FOLLOWED = 500
 """Uploads whose progress is remembered, for whoever may ask."""
 
+T = TypeVar("T")
+
 
 def keep_sessions(page: gr.Blocks, app: FastAPI, bounds: Bounds) -> None:
     """Bounds what a served page keeps: its sessions, and the files that are uploaded to it.
@@ -44,6 +47,7 @@ def keep_sessions(page: gr.Blocks, app: FastAPI, bounds: Bounds) -> None:
     storage.serve(page)
     sessions = Sessions(cast("FairQueue", page._queue), storage, bounds)  # noqa: SLF001  Gradio has no other way
     sessions.set_blocks(page)
+    page.process_api = sessions.kept_during(page.process_api)  # type: ignore[method-assign]
     app.routes[-1].app.state_holder = sessions  # type: ignore[attr-defined]
 
 
@@ -60,6 +64,7 @@ class Sessions(StateHolder):
         self._storage = storage
         self._bounds = bounds
         self._shares: Shares[str] = Shares(bounds.sessions)
+        self._called: Counter[str | None] = Counter()
 
     def set_blocks(self, blocks: gr.Blocks) -> None:
         """Belongs to a page."""
@@ -79,7 +84,7 @@ class Sessions(StateHolder):
         state = super().__getitem__(session_id)
         self._shares.hold(session_id, CLIENT.get(), 1 + _size(state) // UNIT)
         while self._shares.crowded:
-            needed = self._queue.busy() | {session_id}
+            needed = self._queue.busy() | self._called.keys() | {session_id}
             idle = [session for session in self._shares.largest() if session not in needed]
             # A turn of chat_completion leaves a session behind that holds nothing: those go before chats.
             empty = (session for session in idle if not self._holds(session))
@@ -87,6 +92,18 @@ class Sessions(StateHolder):
                 break
             self._forget(oldest)
         return state
+
+    def kept_during(self, call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+        """Gradio's `process_api`; its session, which may hold nothing yet, does not give way meanwhile."""
+
+        async def process_api(*args: Any, session_hash: str | None = None, **options: Any) -> T:
+            self._called[session_hash] += 1
+            try:
+                return await call(*args, session_hash=session_hash, **options)
+            finally:
+                self._called -= Counter([session_hash])
+
+        return process_api
 
     def delete_all_expired_state(self) -> None:
         """Lets go of what nobody needs any more; Gradio calls it every second."""

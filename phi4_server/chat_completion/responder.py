@@ -66,8 +66,7 @@ class Responder:
                     break
                 if self._pace is not None:
                     time.sleep(len(text.split()) / self._pace)
-        if rest := stops.feed(joiner.close()) + stops.close():
-            yield rest
+        yield from filter(None, [stops.feed(joiner.close()) + stops.close()])
         if stops.stopped_by is not None:
             end = replace(end, finish_reason="stop", stopped_by=stops.stopped_by)
         yield end
