@@ -132,7 +132,7 @@ class FairQueue(Queue):
                 await self._changed.wait()
         finally:
             self.stopped = True
-            self._cancel_asyncio_tasks()
+            self._cancel_asyncio_tasks()  # type: ignore[no-untyped-call]
 
     async def process_events(self, *job: Any) -> None:
         """Has events answered, after which others may begin."""
@@ -143,7 +143,7 @@ class FairQueue(Queue):
 
     def close(self) -> None:
         """Begins no more turns."""
-        super().close()
+        super().close()  # type: ignore[no-untyped-call]
         self._changed.set()
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:

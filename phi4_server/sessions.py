@@ -47,7 +47,7 @@ def keep_sessions(page: gr.Blocks, app: FastAPI, bounds: Bounds) -> None:
     storage.serve(page)
     sessions = Sessions(cast("FairQueue", page._queue), storage, bounds)  # noqa: SLF001  Gradio has no other way
     sessions.set_blocks(page)
-    page.process_api = sessions.kept_during(page.process_api)  # type: ignore[method-assign]
+    page.process_api = sessions.kept_during(page.process_api)  # type: ignore[method-assign, assignment]
     app.routes[-1].app.state_holder = sessions  # type: ignore[attr-defined]
 
 
