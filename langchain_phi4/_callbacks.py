@@ -9,8 +9,8 @@ for a handler. So the run's id is chosen, and its handlers are looked up, before
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -23,10 +23,12 @@ from langchain_core.callbacks import (
 )
 from langchain_core.callbacks.manager import BaseRunManager
 from langchain_core.language_models import BaseChatModel
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.utils.uuid import uuid7
 
 from phi4_space import Event, Notice, Progress, Queued, Rewritten, Started, Waking
+from phi4_space.interop import Caller, to_dict
 
 _NAMES = {
     Waking: "phi4_waking",
@@ -83,13 +85,28 @@ class EventSink:
     def send(self, event: Event) -> None:
         """Passes an event to a synchronous run's handlers, if it is of a kind that has a name."""
         if self._handlers and (name := _NAMES.get(type(event))):
-            CallbackManager(self._handlers, **self._about).on_custom_event(name, asdict(event), self._run_id)
+            CallbackManager(self._handlers, **self._about).on_custom_event(name, to_dict(event), self._run_id)
 
     async def asend(self, event: Event) -> None:
         """`send` for an asynchronous run's handlers."""
         if self._handlers and (name := _NAMES.get(type(event))):
             manager = AsyncCallbackManager(self._handlers, **self._about)
-            await manager.on_custom_event(name, asdict(event), self._run_id)
+            await manager.on_custom_event(name, to_dict(event), self._run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCall:
+    """A call of one of the model's public methods, on whose behalf core calls the others.
+
+    Attributes:
+        config: The run's config, with its id.
+        caller: Who called.
+        opened: The generators that core got, where they are to be closed.
+    """
+
+    config: RunnableConfig
+    caller: Caller
+    opened: list[AsyncGenerator[ChatGenerationChunk, None]] = field(default_factory=list)
 
 
 def config_of_run(config: RunnableConfig | None) -> RunnableConfig:

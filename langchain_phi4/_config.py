@@ -7,8 +7,10 @@ behind by pickles.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from operator import itemgetter
 from typing import Annotated, Any, Literal, Self, cast
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
@@ -58,10 +60,33 @@ _PROFILE = ModelProfile(
 
 _SAMPLING = ("temperature", "max_tokens", "top_p", "top_k", "seed", "repetition_penalty")
 _OF_THE_CONTRACT = ("prompt_style", "endpoint", "extra_inputs", "prompt_prefix")
+_OF_THE_CLIENT = ("space", "model", "timeout", "max_retries", "max_files", "strict", *_OF_THE_CONTRACT)
 
 
 def _secret(token: str | SecretStr | Literal[False] | None) -> SecretStr | Literal[False] | None:
     return SecretStr(token) if isinstance(token, str) else token
+
+
+_client_fields = itemgetter(*_OF_THE_CLIENT)
+
+
+@cache
+def _dumped_fields(model: type[BaseChatModel]) -> Callable[[Mapping[str, Any]], tuple[object, ...]]:
+    """Picks the fields that a dump has, and the token, of which it says that there is one."""
+    return itemgetter("token", *(name for name, field in model.model_fields.items() if not field.exclude))
+
+
+@dataclass(slots=True)
+class _Made:
+    """What was made of a model's settings, each with those settings.
+
+    Attributes:
+        client: The client to ask: one of our own, or the user's, which fits the settings.
+        dump: What core's callbacks and caches are given.
+    """
+
+    client: tuple[tuple[object, ...], SpaceClient] | None = None
+    dump: tuple[str, builtins.dict[str, Any]] | None = None
 
 
 class ConfiguredChatModel(BaseChatModel):
@@ -90,7 +115,7 @@ class ConfiguredChatModel(BaseChatModel):
     extra_inputs: dict[str, Any] | None = None
     prompt_prefix: str = ""
 
-    _own: tuple[Mapping[str, Any], SpaceClient] | None = PrivateAttr(default=None)
+    _made: _Made = PrivateAttr(default_factory=_Made)
 
     model_config = ConfigDict(hide_input_in_errors=True)  # the input may hold a token
 
@@ -116,7 +141,7 @@ class ConfiguredChatModel(BaseChatModel):
         self.space, self.model = client.space, client.model
         self.prompt_style, self.endpoint = client.prompt_style, client.endpoint
         self.extra_inputs, self.prompt_prefix = {**client.extra_inputs} or None, client.prompt_prefix
-        self._own = self._own and (self._settings(), client)  # these settings were intended from the start
+        self._made.client = self._client_settings(), client  # these settings were intended from the start
         return self
 
     @model_validator(mode="after")
@@ -144,41 +169,35 @@ class ConfiguredChatModel(BaseChatModel):
         Raises:
             InvalidInput: A setting makes no sense, or contradicts the user's client.
         """
+        made, settings = self._made, self._client_settings()
+        if made.client is None or made.client[0] != settings:
+            made.client = settings, self._make_client()
+        return made.client[1]
+
+    def _client_settings(self) -> tuple[object, ...]:
+        """What decides on the client; as text, since a dict may be changed in place."""
+        return id(self.client), self.token, repr(_client_fields(vars(self)))
+
+    def _make_client(self) -> SpaceClient:
         if self.client is not None:
             self._refuse_client_settings(self.client)
             return self.client
-        settings = self._settings()
-        if self._own is None or self._own[0] != settings:
-            self._own = settings, SpaceClient(**settings)
-        return self._own[1]
-
-    def _settings(self) -> Mapping[str, Any]:
-        return {
-            "space": self.space,
-            "token": self.token,
-            "model": self.model,
-            "timeouts": Timeouts() if self.timeout is None else self.timeout,
-            "max_retries": self.max_retries,
-            "max_files": self.max_files,
-            "prompt_style": self.prompt_style,
-            "strict": self.strict,
-            "endpoint": self.endpoint,
-            "extra_inputs": self.extra_inputs,
-            "prompt_prefix": self.prompt_prefix,
-        }
+        settings = {name: getattr(self, name) for name in _OF_THE_CLIENT if name != "timeout"}
+        timeouts = Timeouts() if self.timeout is None else self.timeout
+        return SpaceClient(**settings, token=self.token, timeouts=timeouts)
 
     def _sampling_defaults(self) -> Mapping[str, object]:
         return {name: getattr(self, name) for name in _SAMPLING}
 
     def close(self) -> None:
         """Closes the connections, unless the client is the user's; the next call opens new ones."""
-        if self._own is not None:
-            self._own[1].close()
+        if self.client is None and self._made.client is not None:
+            self._made.client[1].close()
 
     async def aclose(self) -> None:
         """`close` for asynchronous callers."""
-        if self._own is not None:
-            await self._own[1].aclose()
+        if self.client is None and self._made.client is not None:
+            await self._made.client[1].aclose()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, with other settings if you like.
@@ -188,6 +207,16 @@ class ConfiguredChatModel(BaseChatModel):
         """
         refuse_unknown(update or {}, type(self).model_fields, what="A copy of ChatPhi4")
         return super().model_copy(update=update, deep=deep)
+
+    def _copy_for_call(self) -> Self:
+        """A copy for one call, which leaves to the model what it makes of the settings."""
+        return super().__copy__()
+
+    def __copy__(self) -> Self:
+        """A copy; what it makes of its settings, which may be changed, is its own."""
+        twin = self._copy_for_call()
+        twin._made = replace(self._made)  # noqa: SLF001 - its own class
+        return twin
 
     def configurable_fields(
         self, **kwargs: AnyConfigurableField
@@ -207,8 +236,12 @@ class ConfiguredChatModel(BaseChatModel):
     @property
     def _serialized(self) -> builtins.dict[str, Any]:
         # Core keeps the first one for good; here it follows the fields, so that a copy that goes to another
-        # Space has a cache key of its own.
-        own = dict(dumpd(self))
+        # Space has a cache key of its own. Fields are compared as text, since lists and dicts may be changed.
+        fields = repr(_dumped_fields(type(self))(vars(self)))
+        made = self._made
+        if made.dump is None or made.dump[0] != fields:
+            made.dump = fields, dict(dumpd(self))
+        own = made.dump[1]
         return own if self.client is None else {**own, "client_options": self.client.options}
 
     @classmethod
@@ -233,7 +266,7 @@ class ConfiguredChatModel(BaseChatModel):
         return {
             **state,
             "__dict__": fields,
-            "__pydantic_private__": dict.fromkeys(self.__private_attributes__),
+            "__pydantic_private__": {**dict.fromkeys(self.__private_attributes__), "_made": _Made()},
         }
 
     def _resolve_model_profile(self) -> ModelProfile:
@@ -253,5 +286,6 @@ class RunnableConfigurableFields(configurable.RunnableConfigurableFields):  # ty
         self, config: RunnableConfig | None = None
     ) -> tuple[Runnable[LanguageModelInput, AIMessage], RunnableConfig]:
         model, config = super()._prepare(config)
-        cast("ConfiguredChatModel", model)._own = cast("ConfiguredChatModel", self.default)._own  # noqa: SLF001 - both are ours
+        made = cast("ConfiguredChatModel", self.default)._made  # noqa: SLF001 - both are ours
+        cast("ConfiguredChatModel", model)._made = replace(made)  # noqa: SLF001 - as above
         return model, config

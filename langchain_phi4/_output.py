@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
@@ -34,7 +34,7 @@ from phi4_space import (
     UnexpectedAnswer,
     Waking,
 )
-from phi4_space.interop import end_of
+from phi4_space.interop import end_of, to_dict
 
 _PROVIDER = "phi4"
 _MARK = "<|tool_call|>"
@@ -71,13 +71,13 @@ class ReplyCollector:
         """
         match event:
             case Waking():
-                self._events["waking"] = asdict(event)
+                self._events["waking"] = to_dict(event)
             case Queued():
-                self._events.setdefault("queue", asdict(event))  # the place where the turn entered it
+                self._events.setdefault("queue", to_dict(event))  # the place where the turn entered it
             case Progress():
-                self._events["progress"] = asdict(event)
+                self._events["progress"] = to_dict(event)
             case Notice():
-                self._events.setdefault("notices", []).append(asdict(event))
+                self._events.setdefault("notices", []).append(to_dict(event))
             case Reply():
                 self.reply = replace(event, tool_calls=event.tool_calls[:1]) if self._one_call else event
                 _refuse_too_many(len(self.reply.tool_calls) + len(self.reply.broken_calls))
@@ -110,9 +110,9 @@ class ReplyCollector:
             "gradio_version": reply.gradio_version,
             "event_id": reply.sent.event_id,
             "attempts": reply.sent.attempts,
-            "timing": asdict(reply.timing),
+            "timing": to_dict(reply.timing),
             "thoughts": [{"title": one.title, "text": one.text} for one in reply.thoughts] or None,
-            "reply_files": [asdict(file) for file in reply.files] or None,
+            "reply_files": [to_dict(file) for file in reply.files] or None,
             **self._events,
         }
         return {name: value for name, value in metadata.items() if value is not None}

@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import PrivateAttr
 
-from langchain_phi4._callbacks import EventSink, config_of_run
+from langchain_phi4._callbacks import EventSink, PublicCall, config_of_run
 from langchain_phi4._config import ConfiguredChatModel
 from langchain_phi4._errors import as_langchain_errors
 from langchain_phi4._messages import to_turns
@@ -27,7 +27,7 @@ from langchain_phi4._output import ReplyCollector, to_chunk
 from langchain_phi4._structured import Schema, structured
 from langchain_phi4._tokens import count, to_ids
 from langchain_phi4._tools import ToolLike, to_choice, to_openai_tool, to_specs
-from phi4_space.interop import Caller, calling_line, errors_at, on_asyncio
+from phi4_space.interop import calling_line, errors_at, on_asyncio
 
 
 @on_asyncio("astream_events")
@@ -79,9 +79,7 @@ class ChatPhi4(ConfiguredChatModel):
             (`phi4_space.interop.ALIASES`).
     """
 
-    _sink: EventSink | None = PrivateAttr(default=None)
-    _caller: Caller | None = PrivateAttr(default=None)
-    _opened: list[AsyncGenerator[ChatGenerationChunk, None]] | None = PrivateAttr(default=None)
+    _public_call: PublicCall | None = PrivateAttr(default=None)
 
     @property
     def _llm_type(self) -> str:
@@ -136,8 +134,6 @@ class ChatPhi4(ConfiguredChatModel):
     ) -> AsyncIterator[AIMessageChunk]:
         """`stream` for asynchronous callers."""
         model, config = self._for_run(config)
-        opened: list[AsyncGenerator[ChatGenerationChunk, None]] = []
-        model._opened = opened  # noqa: SLF001 - a copy for this call
         messages = super(ChatPhi4, model).astream(input, config, stop=stop, **kwargs)
         try:
             async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", messages)):
@@ -145,15 +141,14 @@ class ChatPhi4(ConfiguredChatModel):
                     yield to_chunk(message)
         finally:
             # Core leaves the generator that it reads from to the garbage collector.
-            for chunks in opened:
+            for chunks in cast("PublicCall", model._public_call).opened:  # noqa: SLF001 - a copy for this call
                 await chunks.aclose()
 
     def _for_run(self, config: RunnableConfig | None) -> tuple[Self, RunnableConfig]:
-        """A copy of the model for one run, which has its caller and event sink, and the run's config."""
+        """A copy of the model for one run, which knows of the call, and the run's config."""
         config = config_of_run(config)
-        model = self.model_copy()
-        model._sink = EventSink.of_config(config, self)  # noqa: SLF001 - a copy for this call
-        model._caller = calling_line()  # noqa: SLF001 - as above
+        model = self._copy_for_call()
+        model._public_call = PublicCall(config, calling_line())  # noqa: SLF001 - a copy for this call
         return model, config
 
     # --- what core calls --------------------------------------------------------------------------------
@@ -214,8 +209,8 @@ class ChatPhi4(ConfiguredChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         """`_stream` for asynchronous callers."""
         chunks = self._achunks(messages, stop, run_manager, kwargs)
-        if self._opened is not None:
-            self._opened.append(chunks)
+        if (public_call := self._public_call) is not None:
+            public_call.opened.append(chunks)
         return chunks
 
     async def _achunks(
@@ -242,6 +237,11 @@ class ChatPhi4(ConfiguredChatModel):
         run: BaseRunManager | None,
         kwargs: Mapping[str, Any],
     ) -> Call:
+        public_call, sink = self._public_call, None
+        if run is not None:
+            sink = EventSink.of_run(run)
+        elif public_call is not None:
+            sink = EventSink.of_config(public_call.config, self)
         return Call(
             turns=to_turns(messages),
             options=to_options(
@@ -251,8 +251,8 @@ class ChatPhi4(ConfiguredChatModel):
                 model=self.model,
             ),
             collector=ReplyCollector(one_call=kwargs.get("parallel_tool_calls") is False),
-            sink=self._sink if run is None else EventSink.of_run(run),
-            caller=self._caller,
+            sink=sink,
+            caller=None if public_call is None else public_call.caller,
         )
 
     # --- tools and structure ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ this.
 | `typed_dict` | TypedDict classes, as JSON Schema |
 | `options` | sampling options, stop strings, other models' names for arguments, and those that nobody reads |
 | `messages` | roles, and the arguments of tool calls |
+| `events` | a turn's events and parts of its reply, as dicts |
 | `loop` | no data: which event loop a framework's class may be used on |
 | `errors` | where in a caller's data something was wrong |
 | `_caller` | the line of the program that asked, for warnings |
@@ -28,6 +29,7 @@ from phi4_space._turn.growth import end_of
 from phi4_space._turns import Role
 from phi4_space.interop.documents import document_bytes, document_heading, read_document
 from phi4_space.interop.errors import error_text, errors_at, short_repr
+from phi4_space.interop.events import to_dict
 from phi4_space.interop.json_schema import check_types, close_schema, inline_root, is_recursive
 from phi4_space.interop.loop import on_asyncio
 from phi4_space.interop.media import media_from_data, media_from_url
@@ -82,6 +84,7 @@ __all__ = [
     "refuse_unknown",
     "sampling_options",
     "short_repr",
+    "to_dict",
     "to_json_arguments",
     "to_json_value",
     "to_response_format",

@@ -26,6 +26,7 @@ __all__ = [
 
 
 _SHARED = (*NAMES, "stop")
+_FOREIGN = {*ALIASES, "n"}
 
 
 def own_names(
@@ -43,6 +44,8 @@ def own_names(
     Raises:
         InvalidOption: One has two names and two values, and the last does not count.
     """
+    if given.keys().isdisjoint(_FOREIGN):
+        return dict(given)
     own: dict[str, Any] = {}
     names: dict[str, str] = {}
     for name, written in given.items():

@@ -5,7 +5,7 @@ import json
 import pickle
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chats import chat, client
@@ -15,7 +15,7 @@ from langchain_core.runnables import ConfigurableField
 from pydantic import SecretStr
 from scripted import URL, ScriptedSpace
 
-from langchain_phi4 import ChatPhi4
+from langchain_phi4 import ChatPhi4, _config
 from phi4_space import Environment, InvalidOption, SpaceClient, Timeouts
 
 SECRET = "hf_sentinel"
@@ -343,3 +343,52 @@ def test_a_model_is_known_by_its_kind() -> None:
     """Logs and old tracers read it."""
     assert ChatPhi4()._llm_type == "phi4"
     assert ChatPhi4.lc_id() == ["langchain_phi4", "chat_models", "ChatPhi4"]
+
+
+# --- what is made once --------------------------------------------------------------------------------
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
+    """Records what a function or class in the settings' room makes."""
+    made: list[Any] = []
+    original = getattr(_config, name)
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        made.append(original(*args, **kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(_config, name, make)
+    return made
+
+
+@pytest.mark.parametrize("to_copy", COPIES)
+def test_calls_share_one_client_also_of_a_copy_that_was_changed(
+    space: ScriptedSpace, monkeypatch: pytest.MonkeyPatch, to_copy: Callable[[ChatPhi4], ChatPhi4]
+) -> None:
+    """A client for each call would open connections for each; the original keeps its own."""
+    model = ChatPhi4(space=URL)
+    own = model._client()
+    twin = to_copy(model)
+    twin.max_files = 3
+    made = counted(monkeypatch, "SpaceClient")
+
+    for one in (twin, model, twin):
+        one.invoke("hi")
+
+    assert space.steps().count("join") == 3
+    assert len(made) == 1
+    assert model._client() is own
+
+
+def test_the_dump_is_made_once_for_the_same_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Core asks for it with each call; a list that was changed in place counts as another field."""
+    model = ChatPhi4(client=client(ScriptedSpace()), stop=["END"])
+    made = counted(monkeypatch, "dumpd")
+
+    for _ in range(3):
+        model.invoke("hi")
+    assert len(made) == 1
+
+    cast("list[str]", model.stop).append("more")
+    model.invoke("hi")
+    assert made[1]["kwargs"]["stop"] == ["END", "more"]
