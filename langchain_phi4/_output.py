@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
 from langchain_core.messages.ai import UsageMetadata
@@ -36,7 +36,7 @@ from phi4_space import (
 )
 from phi4_space.interop import end_of, to_dict
 
-_PROVIDER = "phi4"
+_PROVIDED = {"model_provider": "phi4"}  # in each chunk: by it, core knows how to read what is in it
 _MARK = "<|tool_call|>"
 # Core repairs broken JSON by trying each of its beginnings, and merges each call with all others: both take
 # the square of the length. A closing bracket in front shows it at once that there is nothing to repair.
@@ -94,7 +94,7 @@ class ReplyCollector:
                 for call in self.reply.tool_calls
             ],
             invalid_tool_calls=_invalid_calls(self.reply),
-            response_metadata={"model_provider": _PROVIDER, **self.metadata()},
+            response_metadata=_PROVIDED | self.metadata(),
             usage_metadata=self.usage(),
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
@@ -144,49 +144,52 @@ class ChunkBuilder:
     def __init__(self, collector: ReplyCollector, *, formatted: bool) -> None:
         self._collector = collector
         self._formatted = formatted
-        self._text = ""  # the answer as the Space has it, as far as it was streamed
+        self._texts: list[str] = []  # the answer as the Space has it, as far as it was streamed
         self._gap = ""
         self._rewritten = False
         self._thought: int | None = None  # the number of the one that was streamed last
         self._kind = ""
         self._kinds = 0  # how often the kind of what is streamed changed; core numbers its blocks so
 
-    def add(self, event: Event) -> Iterator[ChatGenerationChunk]:
+    def add(self, event: Event) -> Sequence[ChatGenerationChunk]:
         """The chunks that an event makes; the last of all come with the reply."""
         match event:
             case Delta() | Rewritten() if self._formatted:
-                pass
+                return ()
             case Delta():
-                yield from self._append(event.text)
+                return self._append(event.text)
             case Thought():
-                yield from self._think(event)
+                return self._think(event)
             case Rewritten():
-                yield from self._append_rest_of(event.text)
+                return self._append_rest_of(event.text)
             case Reply():
-                yield from self._append_rest_of(event.text)
-                yield from self._end(self._collector.reply)
+                return [*self._append_rest_of(event.text), *self._end(self._collector.reply)]
             case _:
-                pass
+                return ()
 
-    def _append(self, text: str) -> Iterator[ChatGenerationChunk]:
-        if text:
-            self._begin("text")
-            yield _chunk(self._gap + text)
-            self._text, self._gap = self._text + text, ""
+    def _append(self, text: str) -> Sequence[ChatGenerationChunk]:
+        if not text:
+            return ()
+        self._begin("text")
+        chunk = _chunk(self._gap + text)
+        self._texts.append(text)
+        self._gap = ""
+        return (chunk,)
 
-    def _append_rest_of(self, text: str) -> Iterator[ChatGenerationChunk]:
-        end = end_of(self._text, text)
+    def _append_rest_of(self, text: str) -> Sequence[ChatGenerationChunk]:
+        end = end_of("".join(self._texts), text)
         if end is None:
             self._rewrite()
-        yield from self._append(text[end or 0 :])
+        return self._append(text[end or 0 :])
 
-    def _think(self, thought: Thought) -> Iterator[ChatGenerationChunk]:
-        if thought.text:
-            self._begin("reasoning")
-            is_another = thought.rewritten or thought.number != self._thought
-            gap = _GAP if is_another and self._thought is not None else ""
-            yield _chunk(thought=gap + thought.text)
-            self._thought = thought.number
+    def _think(self, thought: Thought) -> Sequence[ChatGenerationChunk]:
+        if not thought.text:
+            return ()
+        self._begin("reasoning")
+        is_another = thought.rewritten or thought.number != self._thought
+        gap = _GAP if is_another and self._thought is not None else ""
+        self._thought = thought.number
+        return (_chunk(additional_kwargs=_reasoning(gap + thought.text)),)
 
     def _begin(self, kind: str) -> None:
         self._kinds += kind != self._kind
@@ -194,15 +197,19 @@ class ChunkBuilder:
 
     def _rewrite(self) -> None:
         _logger.warning("The Space replaced text that had been streamed; the new text follows it")
-        self._text, self._gap, self._rewritten = "", _GAP, True
+        self._texts, self._gap, self._rewritten = [], _GAP, True
 
     def _end(self, reply: Reply) -> Iterator[ChatGenerationChunk]:
         for call in self._calls(reply):
-            yield _chunk(calls=[call])
+            yield _chunk(tool_call_chunks=[call])
         metadata = self._collector.metadata()
-        if self._rewritten or self._text != reply.text:
+        if self._rewritten or "".join(self._texts) != reply.text:
             metadata["final_text"] = reply.text
-        yield _chunk(metadata=metadata, usage=self._collector.usage(), position="last")
+        yield _chunk(
+            response_metadata=_PROVIDED | metadata,
+            usage_metadata=self._collector.usage(),
+            chunk_position="last",
+        )
 
     def _calls(self, reply: Reply) -> list[ToolCallChunk]:
         parsed = [
@@ -228,24 +235,10 @@ def to_chunk(message: AIMessage) -> AIMessageChunk:
     return AIMessageChunk(**fields, chunk_position="last")
 
 
-def _chunk(
-    text: str = "",
-    *,
-    thought: str = "",
-    calls: Sequence[ToolCallChunk] = (),
-    metadata: dict[str, Any] | None = None,
-    usage: UsageMetadata | None = None,
-    position: Literal["last"] | None = None,
-) -> ChatGenerationChunk:
-    message = AIMessageChunk(
-        content=text,
-        additional_kwargs=_reasoning(thought),
-        tool_call_chunks=list(calls),
-        response_metadata={"model_provider": _PROVIDER, **(metadata or {})},
-        usage_metadata=usage,
-        chunk_position=position,
-    )
-    return ChatGenerationChunk(message=message)
+def _chunk(text: str = "", **fields: Any) -> ChatGenerationChunk:
+    """A chunk; fields that are left out, as for words they are, need not be checked."""
+    fields.setdefault("response_metadata", dict(_PROVIDED))
+    return ChatGenerationChunk(message=AIMessageChunk(content=text, **fields))
 
 
 def _reasoning(text: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -41,6 +42,7 @@ _OF_THE_CLIENT = (
     *("token", "model", "timeout", "max_retries", "max_files", "prompt_style", "strict", "endpoint"),
     *("extra_inputs", "prompt_prefix"),
 )
+_client_fields = itemgetter(*_OF_THE_CLIENT)
 
 
 def _secret(token: T) -> T | SecretStr:
@@ -127,7 +129,7 @@ class ConfiguredLLM(FunctionCallingLLM):
         default=True, description="Whether tools are called natively."
     )
 
-    _own: SpaceClient | None = PrivateAttr(default=None)
+    _own: tuple[tuple[object, ...], SpaceClient] | None = PrivateAttr(default=None)
 
     @field_validator("temperature", "max_tokens", "stop", mode="before")
     @classmethod
@@ -188,16 +190,19 @@ class ConfiguredLLM(FunctionCallingLLM):
         """The client that the fields describe: the one of the last call, unless they were changed."""
         if self.client is not None:
             return self.client
+        own, settings = self._own, (self.space, self.token, repr(_client_fields(vars(self))))
+        if own is None or own[0] != settings:
+            own = self._own = settings, self._make_client()
+        return own[1]
+
+    def _make_client(self) -> SpaceClient:
         defaults = {name: field.default for name, field in type(self).model_fields.items()}
         settings = {
             name: getattr(self, name) for name in _OF_THE_CLIENT if getattr(self, name) != defaults[name]
         }
         if "timeout" in settings:
             settings["timeouts"] = settings.pop("timeout")
-        client = SpaceClient(self.space, **settings)
-        if self._own != client:
-            self._own = client
-        return self._own
+        return SpaceClient(self.space, **settings)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], **kwargs: Any) -> Self:
@@ -233,12 +238,12 @@ class ConfiguredLLM(FunctionCallingLLM):
     def close(self) -> None:
         """Closes the connections of the client made here; the next call opens new ones."""
         if self._own is not None:
-            self._own.close()
+            self._own[1].close()
 
     async def aclose(self) -> None:
         """`close`, asynchronously."""
         if self._own is not None:
-            await self._own.aclose()
+            await self._own[1].aclose()
 
     def __enter__(self) -> Self:
         """Nothing is opened; leaving closes what calls opened."""
@@ -260,6 +265,7 @@ class ConfiguredLLM(FunctionCallingLLM):
         """All but the token, since pickles end up in files and queues; clients leave theirs out, too."""
         # Of a copy: core takes what cannot be pickled out of the object itself.
         stripped = self.model_copy(update={"token": False if self.token is False else None})
+        stripped._own = None  # noqa: SLF001 - a copy
         return super(ConfiguredLLM, stripped).__getstate__()
 
     def _with_defaults(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,9 @@ from phi4_space.interop import document_heading, read_document
 
 _UNTITLED = "input_document"  # core's own title for a document without one
 
+WORDS = (TextBlock, ToolCallBlock, ThinkingBlock, CachePoint)
+"""The blocks for which nothing is read, decoded or looked up."""
+
 
 def to_parts(block: object, *, files: LocalFiles = NO_FILES) -> Iterator[str | Media]:
     """The text and media of a block; texts without the line breaks between them.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 
 from llama_index_phi4._calls import CallHistory, broken_texts, message_calls
-from llama_index_phi4._content import kind_of, to_parts
+from llama_index_phi4._content import WORDS, kind_of, to_parts
 from llama_index_phi4._media import NO_FILES, LocalFiles
 from phi4_space import InvalidInput, InvalidOption, Media, ToolCall, Turn
 from phi4_space.interop import Role, errors_at, short_repr, to_role
@@ -41,6 +41,12 @@ def to_turns(messages: Sequence[ChatMessage], *, files: LocalFiles = NO_FILES) -
         with errors_at(f"Message {place} ({role})"):
             turns.append(_to_turn(role, message, history, files))
     return turns
+
+
+def has_words_alone(messages: Sequence[ChatMessage]) -> bool:
+    """Whether `to_turns` reads no data, so that a coroutine may call it where it is."""
+    blocks = (block for message in messages for block in getattr(message, "blocks", ()))
+    return isinstance(messages, list | tuple) and all(isinstance(block, WORDS) for block in blocks)
 
 
 def _to_turn(role: Role, message: ChatMessage, history: CallHistory, files: LocalFiles) -> Turn:

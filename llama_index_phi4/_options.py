@@ -24,7 +24,8 @@ from phi4_space.interop import (
 
 _SHARED = frozenset({"response_format", "stop", *SAMPLING_OPTIONS.values()})
 _CHAT = frozenset({"tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"}) | _SHARED
-_COMPLETION = frozenset({"image_documents", "images"}) | _SHARED
+IMAGES = frozenset({"image_documents", "images"})
+_COMPLETION = IMAGES | _SHARED
 # What core's DocumentContextExtractor sends to whatever LLM it has: a hint to another provider's cache.
 _HINTS = {"extra_headers": frozenset({"anthropic-beta"})}
 

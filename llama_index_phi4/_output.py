@@ -19,7 +19,7 @@ import dataclasses
 import json
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, closing
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -49,7 +49,7 @@ from phi4_space import (
     ToolCall,
     Usage,
 )
-from phi4_space.interop import end_of
+from phi4_space.interop import end_of, to_dict
 
 T = TypeVar("T")
 _GAP = "\n\n"
@@ -72,6 +72,33 @@ def aask(client: SpaceClient, call: Call, *, to: Callable[[ChatResponse], T]) ->
     """`ask`, asynchronously."""
     builder, sink = _builder(client, call), EventSink(client.url)
     return _aresponses(client.astream(call.message, **call.options), builder, sink, to)
+
+
+def reply(client: SpaceClient, call: Call) -> ChatResponse:
+    """Asks, and waits for the whole answer; queue, progress and notices go to core's handlers."""
+    builder, sink, response = _builder(client, call), EventSink(client.url), None
+    with closing(client.stream(call.message, **call.options)) as events:
+        for event in events:
+            sink.send(event)
+            response = builder.add_beside_text(event)
+    return _whole(response)
+
+
+async def areply(client: SpaceClient, call: Call) -> ChatResponse:
+    """`reply`, asynchronously."""
+    builder, sink, response = _builder(client, call), EventSink(client.url), None
+    async with aclosing(client.astream(call.message, **call.options)) as events:
+        async for event in events:
+            sink.send(event)
+            response = builder.add_beside_text(event)
+    return _whole(response)
+
+
+def _whole(last: ChatResponse | None) -> ChatResponse:
+    """The last response of a stream, as a call that does not stream returns it."""
+    response = cast("ChatResponse", last)  # a turn ends with its reply
+    response.delta = None
+    return response
 
 
 def _builder(client: SpaceClient, call: Call) -> ResponseBuilder:
@@ -128,23 +155,31 @@ class ResponseBuilder:
         """
         match event:
             case Delta(text):
-                return self._grown(self._text + text)
+                return self._grown(self._text + text, delta="" if self._formatted else text)
             case Rewritten(text):
-                return self._grown(text)
+                return self._grown(text, delta="" if self._formatted else self._rest_of(text))
             case Thought():
                 return self._thinking(event)
+            case _:
+                return self.add_beside_text(event)
+
+    def add_beside_text(self, event: Event) -> ChatResponse | None:
+        """The answer, where the event is its `Reply`, which has its text; None otherwise.
+
+        Enough for an answer that nobody sees growing.
+        """
+        match event:
             case Reply():
                 return self._ended(event)
             case Queued():
-                self._raw["queue"] = dataclasses.asdict(event)
+                self._raw["queue"] = to_dict(event)
             case Progress():
-                self._raw["progress"] = dataclasses.asdict(event)
+                self._raw["progress"] = to_dict(event)
             case Notice():
-                self._raw["notices"] = [*self._raw.get("notices", ()), dataclasses.asdict(event)]
+                self._raw["notices"] = [*self._raw.get("notices", ()), to_dict(event)]
         return None
 
-    def _grown(self, text: str, calls: tuple[ToolCall, ...] = (), *, is_whole: bool = False) -> ChatResponse:
-        delta = self._delta(text, is_whole=is_whole)
+    def _grown(self, text: str, calls: tuple[ToolCall, ...] = (), *, delta: str) -> ChatResponse:
         self._text = text
         blocks = to_blocks(calls)
         additional: dict[str, Any] = {"tool_calls": _mirrored(blocks)} if blocks else {}
@@ -160,9 +195,7 @@ class ResponseBuilder:
             raw=dict(self._raw),
         )
 
-    def _delta(self, text: str, *, is_whole: bool) -> str:
-        if self._formatted:
-            return text if is_whole else ""
+    def _rest_of(self, text: str) -> str:
         return "" if self._text.startswith(text) else text[end_of(self._text, text) or 0 :]
 
     def _thinking(self, event: Thought) -> ChatResponse | None:
@@ -174,7 +207,7 @@ class ResponseBuilder:
         is_another = event.rewritten or event.number != self._thought
         gap = _GAP if is_another and self._thought is not None else ""
         self._thought = event.number
-        response = self._grown(self._text)
+        response = self._grown(self._text, delta="")
         response.additional_kwargs = {"thinking_delta": gap + event.text}
         return response
 
@@ -186,28 +219,24 @@ class ResponseBuilder:
             "event_id": reply.sent.event_id,
             "attempts": reply.sent.attempts,
             "files": list(reply.sent.files),
-            "timing": dataclasses.asdict(reply.timing),
+            "timing": to_dict(reply.timing),
             "finish_reason": reply.finish_reason or ("tool_calls" if calls else "stop"),
         }
         if reply.stopped_by is not None:
             self._raw["stopped_by"] = reply.stopped_by
         if reply.files:
-            self._raw["reply_files"] = [dataclasses.asdict(file) for file in reply.files]
+            self._raw["reply_files"] = [to_dict(file) for file in reply.files]
         if left_out := reply.tool_calls[len(calls) :]:
             self._raw["calls_left_out"] = [call.name for call in left_out]
         if reply.broken_calls:
-            self._raw[BROKEN_CALLS] = [dataclasses.asdict(broken) for broken in reply.broken_calls]
+            self._raw[BROKEN_CALLS] = [to_dict(broken) for broken in reply.broken_calls]
         usage = _token_counts(reply.usage)
         if usage:
             self._raw["usage"] = usage
-        response = self._grown(reply.text, calls, is_whole=True)
+        delta = reply.text if self._formatted else self._rest_of(reply.text)
+        response = self._grown(reply.text, calls, delta=delta)
         response.additional_kwargs = dict(usage)
         return response
-
-
-def final_response(response: ChatResponse) -> ChatResponse:
-    """The last response of a stream, as a call that does not stream returns it."""
-    return response.model_copy(update={"delta": None})
 
 
 def to_completion_response(response: ChatResponse) -> CompletionResponse:

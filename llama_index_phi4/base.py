@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any, cast
 
 from llama_index.core import instrumentation
@@ -22,7 +21,7 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
     MessageRole,
 )
-from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.llms.llm import ToolSelection, default_completion_to_prompt
 from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.tools import BaseTool
@@ -34,9 +33,9 @@ from llama_index_phi4._calls import no_call
 from llama_index_phi4._config import ConfiguredLLM
 from llama_index_phi4._errors import raise_prompt_refused
 from llama_index_phi4._media import LocalFiles
-from llama_index_phi4._messages import to_turns
-from llama_index_phi4._options import Call, to_chat, to_completion
-from llama_index_phi4._output import aask, ask, final_response, to_completion_response
+from llama_index_phi4._messages import has_words_alone, to_turns
+from llama_index_phi4._options import IMAGES, Call, to_chat, to_completion
+from llama_index_phi4._output import aask, areply, ask, reply, to_completion_response
 from llama_index_phi4._structured import (
     Partial,
     apartial_objects,
@@ -110,7 +109,7 @@ class Phi4(ConfiguredLLM):
             InvalidInput: The input cannot be sent; nothing was sent.
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
-        return self._reply(self._to_chat(messages, kwargs))
+        return reply(self._to_client(), self._to_chat(messages, kwargs))
 
     @chat_endpoint
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -120,12 +119,13 @@ class Phi4(ConfiguredLLM):
     @chat_endpoint
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """`chat`, asynchronously."""
-        return await self._areply(await asyncio.to_thread(self._to_chat, messages, kwargs))
+        call = await self._ato_chat(messages, kwargs)
+        return await areply(self._to_client(), call)
 
     @chat_endpoint
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """`stream_chat`, asynchronously; awaiting it returns the generator."""
-        call = await asyncio.to_thread(self._to_chat, messages, kwargs)
+        call = await self._ato_chat(messages, kwargs)
         return aask(self._to_client(), call, to=_same)
 
     @completion_endpoint
@@ -143,7 +143,7 @@ class Phi4(ConfiguredLLM):
             Phi4Error: The turn failed; the class says how, the text what to do.
         """
         call = self._to_completion(prompt, kwargs, formatted=formatted)
-        return to_completion_response(self._reply(call))
+        return to_completion_response(reply(self._to_client(), call))
 
     @completion_endpoint
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:  # noqa: FBT001, FBT002 - core's signature
@@ -154,8 +154,8 @@ class Phi4(ConfiguredLLM):
     @completion_endpoint
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: FBT001, FBT002 - core's signature
         """`complete`, asynchronously."""
-        call = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
-        return to_completion_response(await self._areply(call))
+        call = await self._ato_completion(prompt, kwargs, formatted=formatted)
+        return to_completion_response(await areply(self._to_client(), call))
 
     @completion_endpoint
     async def astream_complete(
@@ -165,7 +165,7 @@ class Phi4(ConfiguredLLM):
         **kwargs: Any,
     ) -> CompletionResponseAsyncGen:
         """`stream_complete`, asynchronously; awaiting it returns the generator."""
-        call = await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
+        call = await self._ato_completion(prompt, kwargs, formatted=formatted)
         return aask(self._to_client(), call, to=to_completion_response)
 
     def _prepare_chat_with_tools(
@@ -336,20 +336,23 @@ class Phi4(ConfiguredLLM):
         turns = to_turns(messages, files=LocalFiles(self.local_files))
         return to_chat(turns, self._with_defaults(kwargs))
 
+    async def _ato_chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> Call:
+        """`_to_chat`, in a thread where files may be read."""
+        if has_words_alone(messages):
+            return self._to_chat(messages, kwargs)
+        return await asyncio.to_thread(self._to_chat, messages, kwargs)
+
     def _to_completion(self, prompt: str, kwargs: Mapping[str, Any], *, formatted: bool) -> Call:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
         kwargs, files = self._with_defaults(kwargs), LocalFiles(self.local_files)
         return to_completion(prompt, kwargs, formatted=formatted, files=files)
 
-    def _reply(self, call: Call) -> ChatResponse:
-        [*_, last] = ask(self._to_client(), call, to=_same)
-        return final_response(last)
-
-    async def _areply(self, call: Call) -> ChatResponse:
-        async with aclosing(aask(self._to_client(), call, to=_same)) as responses:
-            [*_, last] = [response async for response in responses]
-        return final_response(last)
+    async def _ato_completion(self, prompt: str, kwargs: Mapping[str, Any], *, formatted: bool) -> Call:
+        """`_to_completion`, in a thread where files may be read, or the user's own function called."""
+        if kwargs.keys().isdisjoint(IMAGES) and self.completion_to_prompt is default_completion_to_prompt:
+            return self._to_completion(prompt, kwargs, formatted=formatted)
+        return await asyncio.to_thread(self._to_completion, prompt, kwargs, formatted=formatted)
 
 
 def _same(response: ChatResponse) -> ChatResponse:

@@ -668,7 +668,8 @@ def test_closing_closes_what_was_made_here() -> None:
     llm.close()
     asyncio.run(llm.aclose())
 
-    assert llm._to_client() is llm._own
+    assert llm._own is not None
+    assert llm._to_client() is llm._own[1]
 
 
 def test_leaving_a_with_block_closes() -> None:

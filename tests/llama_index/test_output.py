@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, TextBloc
 from llama_index.core.callbacks.token_counting import get_tokens_from_response
 
 from llama_index_phi4._messages import to_turns
-from llama_index_phi4._output import ResponseBuilder, final_response, to_completion_response
+from llama_index_phi4._output import ResponseBuilder, to_completion_response
 from phi4_space import (
     BrokenCall,
     Delta,
@@ -193,11 +193,9 @@ def test_tokens_are_told_only_where_the_space_counted_them() -> None:
 
 
 def test_a_whole_answer_has_no_delta() -> None:
-    """Only streams have deltas; a completion is the same answer as a chat's."""
+    """It is the same answer as a chat's."""
     (response,) = read(reply("hi"))
 
-    assert final_response(response).delta is None
-    assert final_response(response).message == response.message
     completion = to_completion_response(response)
     assert (completion.text, completion.delta, completion.raw) == ("hi", "hi", response.raw)
 
