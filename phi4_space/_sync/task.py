@@ -40,7 +40,8 @@ async def run_in_task(make_generator: Callable[[], AsyncGenerator[T, None]]) -> 
             yield item[0]
         await task
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # retrieved, or asyncio would log that nobody did

@@ -16,7 +16,14 @@ import httpx
 import pytest
 from llama_index.core import Settings
 from llama_index.core.base.llms.base import BaseLLM
-from llama_index.core.base.llms.types import ChatMessage, ImageBlock, MessageRole, TextBlock, VideoBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    VideoBlock,
+)
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import LLM
 from llama_index.core.prompts import PromptTemplate
@@ -749,3 +756,45 @@ def test_a_media_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(MediaNotReadable, match=r"cat\.png"):
         phi4(ScriptedSpace(), local_files=True).complete("hi", image_documents=[image])
+
+
+# --- what a call costs --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "threads"), [(TextBlock(text="hi"), 0), (ImageBlock(image=square(1, 2, 3)), 1)]
+)
+def test_words_alone_are_read_without_a_thread(
+    monkeypatch: pytest.MonkeyPatch, block: TextBlock | ImageBlock, threads: int
+) -> None:
+    """A thread costs more than all the rest; files, which others may hold, are read in one."""
+    llm = phi4(ScriptedSpace())
+    used: list[object] = []
+    to_thread = asyncio.to_thread
+
+    async def recorded(function: Callable[..., Any], *args: Any) -> Any:
+        used.append(function)
+        return await to_thread(function, *args)
+
+    monkeypatch.setattr("llama_index_phi4.base.asyncio.to_thread", recorded)
+
+    asyncio.run(llm.achat([ChatMessage(role="user", blocks=[block])]))
+
+    assert len(used) == threads
+
+
+def test_a_whole_answer_is_one_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each response holds all the text so far, so that one for each piece would take the square of it."""
+    llm = phi4(streaming("a", "b", "c"))
+    made: list[ChatResponse] = []
+
+    def make(**fields: Any) -> ChatResponse:
+        made.append(ChatResponse(**fields))
+        return made[-1]
+
+    monkeypatch.setattr("llama_index_phi4._output.ChatResponse", make)
+
+    response = llm.chat([ChatMessage(content="hi")])
+
+    assert made == [response]
+    assert response.delta is None
