@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, NoReturn, TypeAlias
 
 from phi4_space._errors import LimitExceeded
@@ -25,6 +27,9 @@ _TOKEN = re.compile(
     | [^\s\[\]{},:"]++ )                 # a number or a word""",
     re.VERBOSE | re.DOTALL,
 )
+_TO_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
+_HUGE = (b"0e000", b"0e+000", b"0" * 200)
+"""What every number has that no float can hold, once all its digits are zeros."""
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -43,13 +48,38 @@ def parse(data: bytes | str, limits: Limits) -> JSON:
             Gradio writes `null`, and numbers that are infinite as a float.
         LimitExceeded: It exceeds the limits.
     """
-    text = mended(data) if isinstance(data, str) else data.decode()
-    _check_size(text, limits)
+    raw = mended(data).encode() if isinstance(data, str) else data
+    _check_size(raw, limits)
+    if not _may_have_huge_numbers(raw):
+        with suppress(ValueError):  # Python's reader mends the text, or says what is wrong
+            value: JSON = _fast_reader()(raw)
+            return value
+    return _read_slowly(raw.decode())
+
+
+def _may_have_huge_numbers(raw: bytes) -> bool:
+    # A regular expression that tells takes longer than all the rest of the reading.
+    shape = raw.translate(_TO_SHAPE)
+    return _HUGE[0] in shape or _HUGE[1] in shape or _HUGE[2] in shape
+
+
+def _read_slowly(text: str) -> JSON:
     try:
         value: JSON = _DECODER.decode(text)
     except RecursionError as exc:  # only where `Limits.depth` was raised beyond what Python can follow
         raise ValueError("it is nested too deeply for Python") from exc
     return _mended_value(value) if _ESCAPED_SURROGATE.search(text) else value
+
+
+@cache
+def _fast_reader() -> Callable[[bytes], Any]:
+    """A reader of JSON that takes a third of the time of Python's.
+
+    It refuses halves of surrogate pairs and NaN, and does not look at how large a number is.
+    """
+    from pydantic_core import from_json  # noqa: PLC0415 - `import phi4_space` loads nothing compiled
+
+    return partial(from_json, allow_inf_nan=False)
 
 
 def mended(text: str) -> str:
@@ -123,9 +153,9 @@ _BRACKETS = {"[": re.compile(r'["\\\[\]]'), "{": re.compile(r'["\\{}]')}
 """What decides where each kind ends: only its own brackets, outside of strings."""
 
 
-def _check_size(text: str, limits: Limits) -> None:
-    if len(text) > limits.values or text.count("[") + text.count("{") > limits.depth:
-        _count(text, limits)  # most messages of a stream are too short to exceed them
+def _check_size(raw: bytes, limits: Limits) -> None:
+    if len(raw) > limits.values or raw.count(b"[") + raw.count(b"{") > limits.depth:
+        _count(raw.decode(), limits)  # most messages of a stream are too short to exceed them
 
 
 def _count(text: str, limits: Limits) -> None:

@@ -17,9 +17,9 @@ import phi4_space
 from phi4_space import interop
 
 OWN_NEEDS = {
-    *("anyio", "filetype", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing", "stamina"),
+    *("anyio", "filetype", "httpx", "jsonschema", "pydantic", "pydantic_core", "referencing", "stamina"),
     "typing_extensions",
-}
+}  # pydantic_core comes with pydantic
 COMMAND_NEEDS = {"rich", "typer"}
 SERVER_NEEDS = {
     "anyio",

@@ -103,7 +103,7 @@ def test_the_version_is_the_installed_one() -> None:
 def test_importing_loads_no_framework_and_starts_nothing() -> None:
     """The import adds no server, command, picture or framework library to its needs, and no thread."""
     program = """
-import anyio, filetype, httpx, httpx_sse, pydantic, stamina  # httpx loads rich where it is installed
+import anyio, filetype, httpx, pydantic, stamina  # httpx loads rich where it is installed
 import sys, threading
 before = set(sys.modules)
 import phi4_space

@@ -91,7 +91,7 @@ class ChatCompletion:
                     model=label(_text(summary.get("model"))),
                 )
             case [str(text), None]:
-                return Reading(text)
+                return Reading(text, end=(0,))
             case [None, None]:
                 return Reading(None)
             case _:

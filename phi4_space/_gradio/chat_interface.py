@@ -81,6 +81,7 @@ class ChatInterface:
             thoughts=content.thoughts,
             files=content.files,
             is_whole=content.is_whole,
+            end=None if content.end is None else (0, *content.end),
         )
 
     @property

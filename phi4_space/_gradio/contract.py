@@ -65,6 +65,9 @@ class Reading:
         thoughts: What was thought before it, whole as it stands, in order.
         files: The files that it holds, in order.
         is_whole: Whether that is all that the Space shows.
+        end: Where in the outputs the text ends: the output's number, then the keys and indexes down to it.
+            What is appended there is appended to the text, and changes nothing else. None where it might, so
+            that the outputs have to be read again as a whole.
     """
 
     text: str | None
@@ -76,6 +79,7 @@ class Reading:
     thoughts: tuple[Thought, ...] = ()
     files: tuple[ReplyFile, ...] = ()
     is_whole: bool = True
+    end: tuple[str | int, ...] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

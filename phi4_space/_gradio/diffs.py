@@ -6,12 +6,28 @@ Each message costs what it brings, and at most one copy of what it touches, howe
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._json import JSON, too_deep, too_many
 from phi4_space._limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A text in the outputs that was appended to, and nothing else was edited.
+
+    Attributes:
+        place: Where it stands: the output's number, then the keys and indexes down to it.
+        text: What was appended.
+        whole: Returns the outputs as they stand, in full; to be called before they are edited again.
+    """
+
+    place: list[Any]
+    text: str
+    whole: Callable[[], Sequence[Any]]
 
 
 class Outputs:
@@ -29,7 +45,51 @@ class Outputs:
         self._limits = limits
         self._size = _Size(limits)
         self._size.grow([*values], depth=0)
-        self.values = values
+        self._values = values
+        self._place: list[Any] = []  # of the text that grew last
+        self._grown: list[str] = []  # what was appended to it, and is not in the values yet
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """The outputs as they stand, in full."""
+        if self._grown:
+            output, *path = self._place
+            text, self._grown = "".join(self._grown), []
+            editing = _Editing([*self._values], _Size(self._limits), self._limits)
+            editing.apply(output, ["append", path, text])
+            self._values = editing.finish()
+        return self._values
+
+    def grow(self, scripts: Sequence[Any]) -> Growth | None:
+        """Takes Gradio's edits if all they do is append to one text; else `edit` takes them.
+
+        Raises:
+            LimitExceeded: The outputs hold more than is allowed.
+        """
+        edits = [(output, script) for output, script in enumerate(scripts) if script != []]
+        match edits:
+            case [(output, [["append", [*path], str(text)]])] if len(scripts) == len(self._values):
+                place = [output, *path]
+                if place != self._place and not self._begin(place):
+                    return None
+                self._size.lengthen(text)
+                self._grown.append(text)
+                return Growth(place, text, self._whole)
+            case _:
+                return None
+
+    def _begin(self, place: list[Any]) -> bool:
+        """Notes the place of a text that begins to grow; False where there is none."""
+        part: Any = self.values
+        for step in place:
+            if not _is_there(part, step):
+                return False
+            part = part[step]
+        self._place = place if isinstance(part, str) else []
+        return isinstance(part, str)
+
+    def _whole(self) -> Sequence[Any]:
+        return self.values
 
     def edit(self, scripts: Sequence[Any]) -> Sequence[Any]:
         """The outputs after Gradio's edits, one after the other; those from before stay as they were.
@@ -43,16 +103,16 @@ class Outputs:
             UnexpectedAnswer: An edit is none, or leads to a place that is not there; the edit is named.
             LimitExceeded: There are more edits, or the outputs hold more, than is allowed.
         """
-        if len(scripts) != len(self.values):
-            raise UnexpectedAnswer(
-                f"There are edits of {len(scripts)} outputs, and {len(self.values)} outputs"
-            )
-        editing = _Editing([*self.values], self._size, self._limits)
+        values = self.values
+        if len(scripts) != len(values):
+            raise UnexpectedAnswer(f"There are edits of {len(scripts)} outputs, and {len(values)} outputs")
+        self._place = []
+        editing = _Editing([*values], self._size, self._limits)
         for output, script in enumerate(_counted(scripts, self._limits)):
             for edit in script:
                 editing.apply(output, edit)
-        self.values = editing.finish()
-        return self.values
+        self._values = editing.finish()
+        return self._values
 
 
 def _counted(scripts: Sequence[Any], limits: Limits) -> list[list[JSON]]:

@@ -6,8 +6,8 @@ Whatever a Space sends is read; what has no shape of Gradio's carries nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from phi4_space._net.error_mapping import label
@@ -31,6 +31,9 @@ _ARRAY = re.compile(r"\[\[+ *-?[\d.]+[ \]]", re.ASCII)
 """How numpy's arrays begin, of which Gradio makes strings as well."""
 
 
+_Place = tuple[str | int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What an answer holds.
@@ -41,16 +44,20 @@ class Content:
         files: Its files, in order.
         is_whole: Whether that is all: false where Gradio sent a component's class in place of its content, or
             what is neither words nor a file, such as a plot.
+        end: Where the words end, as keys and indexes: what is appended there is appended to them. None where
+            it might mean something else.
     """
 
     text: str | None
     thoughts: tuple[Thought, ...] = ()
     files: tuple[ReplyFile, ...] = ()
     is_whole: bool = True
+    end: _Place | None = field(default=None, compare=False)
 
 
 class _Bubble(NamedTuple):
     content: object
+    place: _Place
     title: str | None = None
 
 
@@ -81,34 +88,36 @@ def answer_in_chat(chat: Sequence[object]) -> Content:
             as pairs of a question and its answer.
     """
     bubbles: list[_Bubble] = []
-    for entry in reversed(chat):
+    for number, entry in zip(reversed(range(len(chat))), reversed(chat), strict=True):
         match entry:
             case {"role": "user"}:
                 break
             case {"role": "assistant", "content": content, **rest}:
-                bubbles.append(_Bubble(content, _title(rest.get("metadata"))))
+                bubbles.append(_Bubble(content, (number, "content"), _title(rest.get("metadata"))))
             case [question, answer]:
-                bubbles.append(_Bubble(answer))
+                bubbles.append(_Bubble(answer, (number, 1)))
                 if question is not None:
                     break
-    return _content(reversed(bubbles))
+    return _content(bubbles[::-1])
 
 
 def answer_in_output(output: object) -> Content:
     """The answer in what a gr.ChatInterface returns: a string, a message, several of them, or a component."""
-    entries = output if isinstance(output, list) else [output]
+    entries: dict[_Place, object] = {(): output}
+    if isinstance(output, list):
+        entries = {(number,): entry for number, entry in enumerate(output)}
     bubbles = []
-    for entry in entries:
+    for place, entry in entries.items():
         match entry:
             case {"content": content, **rest}:
                 if rest.get("role", "assistant") == "assistant":
-                    bubbles.append(_Bubble(content, _title(rest.get("metadata"))))
+                    bubbles.append(_Bubble(content, (*place, "content"), _title(rest.get("metadata"))))
             case _:
-                bubbles.append(_Bubble(entry))
+                bubbles.append(_Bubble(entry, place))
     return _content(bubbles)
 
 
-def _content(bubbles: Iterable[_Bubble]) -> Content:
+def _content(bubbles: Sequence[_Bubble]) -> Content:
     texts: list[str] = []
     thoughts: list[Thought] = []
     files: list[ReplyFile] = []
@@ -123,7 +132,27 @@ def _content(bubbles: Iterable[_Bubble]) -> Content:
         elif words:
             texts.append("".join(words))
     text = _BETWEEN_MESSAGES.join(filter(None, texts)) if texts or files else None
-    return Content(text, tuple(thoughts), tuple(files[:_MOST_FILES]), is_whole)
+    end = _end(bubbles[-1]) if bubbles else None
+    return Content(text, tuple(thoughts), tuple(files[:_MOST_FILES]), is_whole, end)
+
+
+def _end(bubble: _Bubble) -> _Place | None:
+    """Where the words of the last bubble end."""
+    if bubble.title is not None:
+        return None
+    match bubble.content:
+        case str(text) if _is_open(text):
+            return bubble.place
+        case [{}, *_, {"text": str(text), **rest}] | [{"text": str(text), **rest}] if _is_open(text):
+            last = len(bubble.content) - 1
+            return None if rest.get("files") else (*bubble.place, last, "text")
+        case _:
+            return None
+
+
+def _is_open(text: str) -> bool:
+    """Whether more words make a text longer, and nothing else of it: it has some, and is no object's name."""
+    return bool(text) and not text.startswith("<")
 
 
 def _title(metadata: object) -> str | None:

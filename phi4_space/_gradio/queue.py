@@ -6,14 +6,13 @@ optional, fields nobody here needs are ignored, and so are messages of kinds tha
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from typing import Any
 
 from phi4_space._errors import LimitExceeded, Phi4Error, StreamLost, TurnCancelled, UnexpectedAnswer
-from phi4_space._gradio.diffs import Outputs
+from phi4_space._gradio.diffs import Growth, Outputs
 from phi4_space._json import parse
 from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler, label, strip_markup
@@ -70,90 +69,7 @@ WireEvent = (
 
 
 _LEVELS = frozenset({"info", "warning", "success", "error"})
-
-
-class _Part(BaseModel):
-    # Errors hold none of what was sent, which may be of any length.
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class _Message(_Part):
-    event_id: str | None = None
-
-
-class _Output(_Part):
-    data: list[Any] | None = None
-    error: str | None = None
-    title: str | None = None
-
-
-class _Estimation(_Message):
-    msg: Literal["estimation"]
-    rank: int
-    queue_size: int
-    rank_eta: float | None = None
-
-
-class _ProcessStarts(_Message):
-    msg: Literal["process_starts"]
-    eta: float | None = None
-
-
-class _ProgressUnit(_Part):
-    index: float | None = None
-    length: float | None = None
-    unit: str | None = None
-    progress: float | None = None
-    desc: str | None = None
-
-
-class _Progress(_Message):
-    msg: Literal["progress"]
-    progress_data: Annotated[list[_ProgressUnit], FailFast()] = []
-
-
-class _Log(_Message):
-    msg: Literal["log"]
-    log: str
-    level: str = "info"
-    title: str | None = None
-    visible: bool = True
-
-
-class _Generating(_Message):
-    msg: Literal["process_generating"]
-    output: _Output
-    success: bool = True
-
-
-class _Completed(_Message):
-    msg: Literal["process_completed"]
-    output: _Output
-    success: bool = True
-    title: str | None = None
-
-
-class _UnexpectedError(_Message):
-    msg: Literal["unexpected_error"]
-    message: str | None = None
-
-
-class _Heartbeat(_Message):
-    msg: Literal["heartbeat"]
-
-
-_Known = Annotated[
-    _Estimation
-    | _ProcessStarts
-    | _Progress
-    | _Log
-    | _Generating
-    | _Completed
-    | _UnexpectedError
-    | _Heartbeat,
-    Field(discriminator="msg"),
-]
-_ADAPTER: TypeAdapter[_Known] = TypeAdapter(_Known, config=ConfigDict(hide_input_in_errors=True))
+_NUMBER = (int, float)
 
 
 class QueueReader:
@@ -180,50 +96,63 @@ class QueueReader:
             UnexpectedAnswer: It is no JSON, or not of a shape that Gradio sends.
             LimitExceeded: It goes beyond the limits.
         """
+        return [
+            Snapshot(event.whole()) if isinstance(event, Growth) else event for event in self.follow(line)
+        ]
+
+    def follow(self, line: str | bytes) -> Sequence[WireEvent | Growth]:
+        """The same, but text that is appended comes as that alone, so that it need not be found again."""
         try:
-            message = _ADAPTER.validate_python(parse(line, self._limits))
-        except ValidationError as exc:
-            if exc.errors()[0]["type"] == "union_tag_invalid":
-                return []
-            raise UnexpectedAnswer(
-                f"A queue message is not as Gradio writes it: {strip_markup(str(exc))}"
-            ) from exc
+            message = parse(line, self._limits)
         except ValueError as exc:
-            raise UnexpectedAnswer(f"A queue message is not as Gradio writes it: {exc}") from exc
-        if message.event_id not in {None, self._event_id}:
-            return []
-        return self._to_events(message)
-
-    def _to_events(self, message: _Known) -> list[WireEvent]:
+            raise _misshapen(str(exc)) from exc
         match message:
-            case _Generating() | _Completed():
-                return [self._fold(message)]
-            case _Progress():
-                return [_progress(unit) for unit in message.progress_data[-1:]]
-            case _Log():
-                return [_notice(message)] if message.visible else []
+            case {"msg": str(kind)}:
+                if _get(message, "event_id", str) in {None, self._event_id}:
+                    return self._to_events(kind, message)
+                return ()
             case _:
-                return [_simple(message)]
+                raise _misshapen("it has no kind")
 
-    def _fold(self, message: _Generating | _Completed) -> WireEvent:
-        output = message.output
-        if not message.success:
-            title = output.title or (message.title if isinstance(message, _Completed) else None)
-            return Failed(None if output.error is None else strip_markup(output.error), label(title))
-        if output.data is None:
+    def _to_events(self, kind: str, message: dict[str, Any]) -> Sequence[WireEvent | Growth]:
+        events: Sequence[WireEvent | Growth] = ()
+        match kind:
+            case "process_generating" | "process_completed":
+                events = (self._fold(kind, message),)
+            case "progress":
+                events = [_progress(unit) for unit in _get(message, "progress_data", list, default=[])[-1:]]
+            case "log":
+                events = [_notice(message)] if _get(message, "visible", bool, default=True) else ()
+            case "estimation":
+                rank, size = (_need(message, name, int) for name in ("rank", "queue_size"))
+                events = [Queued(rank, size, _get(message, "rank_eta", *_NUMBER))]
+            case "process_starts":
+                events = [Started(_get(message, "eta", *_NUMBER))]
+            case "unexpected_error":
+                events = [SessionLost(strip_markup(_get(message, "message", str) or "no reason given"))]
+            case "heartbeat":
+                events = [Heartbeat()]
+        return events
+
+    def _fold(self, kind: str, message: dict[str, Any]) -> WireEvent | Growth:
+        output = _need(message, "output", dict)
+        if not _get(message, "success", bool, default=True):
+            text, title = _get(output, "error", str), _get(output, "title", str)
+            title = title or _get(message, "title", str)
+            return Failed(None if text is None else strip_markup(text), label(title))
+        data = _get(output, "data", list)
+        if data is None:
             return Cancelled()
-        if isinstance(message, _Completed):
-            return Finished(output.data)
-        return self._snapshot(output.data)
+        return Finished(data) if kind == "process_completed" else self._snapshot(data)
 
-    def _snapshot(self, data: list[Any]) -> WireEvent:
+    def _snapshot(self, data: list[Any]) -> WireEvent | Growth:
         if self._blind:
             return Heartbeat()
         if self._outputs is None:
             self._outputs = Outputs(data, self._limits)
             return Snapshot(data)
         try:
-            return Snapshot(self._outputs.edit(data))
+            return self._outputs.grow(data) or Snapshot(self._outputs.edit(data))
         except LimitExceeded:
             raise
         except UnexpectedAnswer:
@@ -232,24 +161,40 @@ class QueueReader:
             return Heartbeat()
 
 
-def _simple(message: _Estimation | _ProcessStarts | _UnexpectedError | _Heartbeat) -> WireEvent:
-    match message:
-        case _Estimation():
-            return Queued(message.rank, message.queue_size, message.rank_eta)
-        case _ProcessStarts():
-            return Started(message.eta)
-        case _UnexpectedError():
-            return SessionLost(strip_markup(message.message or "no reason given"))
-    return Heartbeat()
+def _progress(unit: object) -> Progress:
+    if not isinstance(unit, dict):
+        raise _misshapen(f"its progress is {reprlib.repr(unit)}")
+    done, total, fraction = (_get(unit, name, *_NUMBER) for name in ("index", "length", "progress"))
+    words, text = _get(unit, "unit", str), _get(unit, "desc", str)
+    return Progress(done, total, label(words) or "steps", fraction, label(text))
 
 
-def _progress(unit: _ProgressUnit) -> Progress:
-    return Progress(unit.index, unit.length, label(unit.unit) or "steps", unit.progress, label(unit.desc))
+def _notice(message: dict[str, Any]) -> Notice:
+    level = _get(message, "level", str, default="info")
+    text = strip_markup(_need(message, "log", str))
+    return Notice(text, level if level in _LEVELS else "info", label(_get(message, "title", str)))
 
 
-def _notice(message: _Log) -> Notice:
-    level = message.level if message.level in _LEVELS else "info"
-    return Notice(strip_markup(message.log), level, label(message.title))
+def _need(part: dict[str, Any], name: str, *kinds: type) -> Any:
+    """A field that has to be there."""
+    value = _get(part, name, *kinds)
+    if value is None:
+        raise _misshapen(f"it has no {name}")
+    return value
+
+
+def _get(part: dict[str, Any], name: str, *kinds: type, default: Any = None) -> Any:
+    """A field that may be missing, or null."""
+    value = part.get(name)
+    if value is None:
+        return default
+    if type(value) not in kinds:  # exactly: True is an int to others
+        raise _misshapen(f"its {name} is {reprlib.repr(value)}")
+    return value
+
+
+def _misshapen(why: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(f"A queue message is not as Gradio writes it: {strip_markup(why)}")
 
 
 def failure_of(event: WireEvent) -> Phi4Error | None:

@@ -20,12 +20,14 @@ import httpx
 from phi4_space._errors import Phi4Error, PromptTooLong, StreamLost, UnexpectedAnswer
 from phi4_space._gradio.config import Config
 from phi4_space._gradio.contract import Call, Contract, Submission
+from phi4_space._gradio.diffs import Growth
 from phi4_space._gradio.queue import (
     Cancelled,
     Failed,
     Finished,
     QueueReader,
     SessionLost,
+    Snapshot,
     WireEvent,
     call_body,
     cancel_body,
@@ -140,13 +142,23 @@ class Session:
             StreamLost: The stream broke off, or ended before the job did.
         """
         deadline = Deadline(self._host.timeouts, "The job was not over")
-        async with aclosing(self._events(event_id)) as events:
+        async with aclosing(self.follow(event_id)) as events:
             while True:
                 with self._host.translate_errors("get"):
                     event = await deadline.run_within(anext(events, None))
                 if event is None:
                     return
-                yield self._host.redaction.fields(event)
+                yield Snapshot(event.whole()) if isinstance(event, Growth) else event
+
+    async def follow(self, event_id: str) -> AsyncGenerator[WireEvent | Growth, None]:
+        """The same, but with no deadline for the whole; and text that is appended comes as that alone."""
+        with self._host.translate_errors("get"):
+            async with aclosing(self._events(event_id)) as events:
+                async for event in events:
+                    if isinstance(event, Growth | Snapshot | Finished):
+                        yield event  # the model's words are the caller's
+                    else:
+                        yield self._host.redaction.fields(event)
 
     async def cancel(self, event_id: str, *, fn_index: int | None = None) -> None:
         """Cancels the job, as far as the server can; tries once, quietly and within 3 s.
@@ -207,12 +219,12 @@ class Session:
                 )
             raise
 
-    async def _events(self, event_id: str) -> AsyncGenerator[WireEvent, None]:
+    async def _events(self, event_id: str) -> AsyncGenerator[WireEvent | Growth, None]:
         reader = QueueReader(event_id, self._host.limits)
         query = {"session_hash": self.session_hash}
         async with aclosing(self._host.listen(self._client, self._path("queue/data"), params=query)) as lines:
             async for line in lines:
-                for event in reader.read(line):
+                for event in reader.follow(line):
                     if isinstance(event, Finished | Failed | Cancelled):
                         await _read_on(lines)
                         yield event

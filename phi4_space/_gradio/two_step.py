@@ -87,7 +87,7 @@ class TwoStep:
 
         A Space that refuses a question may return the chat as it was; its last answer would be read again.
         """
-        chat, history = self._chat_in(self.submit, outputs or ()), _to_chat(submission.history)
+        (_, chat), history = self._chat_at(self.submit, outputs or ()), _to_chat(submission.history)
         count = count_questions(chat)
         is_same = count <= count_questions(history) and _words(chat) == _words(history)
         if not count or is_same:
@@ -103,13 +103,18 @@ class TwoStep:
 
     def read(self, outputs: Sequence[Any]) -> Reading:
         """The answer is what stands behind the last question; the chat goes back with the next turn."""
-        chat = self._chat_in(self.answer, outputs)
+        place, chat = self._chat_at(self.answer, outputs)
         if chat and not count_questions(chat):
             # Which of its entries are new, nothing says.
             raise UnexpectedAnswer(f"{_named(self.answer)} returned a chat without the question")
         content = answer_in_chat(chat)
         return Reading(
-            content.text, chat, thoughts=content.thoughts, files=content.files, is_whole=content.is_whole
+            content.text,
+            chat,
+            thoughts=content.thoughts,
+            files=content.files,
+            is_whole=content.is_whole,
+            end=None if content.end is None else (*place, *content.end),
         )
 
     def _call(
@@ -118,13 +123,15 @@ class TwoStep:
         data = self.inputs.fill(endpoint.inputs, own, options)
         return Call(endpoint.fn_index, data, self.submit.trigger_id, must_join=endpoint.must_join)
 
-    def _chat_in(self, endpoint: Endpoint, outputs: Sequence[Any]) -> list[Any]:
-        for slot, value in zip(endpoint.outputs, outputs, strict=False):
+    def _chat_at(self, endpoint: Endpoint, outputs: Sequence[Any]) -> tuple[tuple[str | int, ...], list[Any]]:
+        """The chat among a function's outputs, and where it stands there."""
+        for number, (slot, value) in enumerate(zip(endpoint.outputs, outputs, strict=False)):
             if slot.number == self.chat.number:
-                # A handler may return gr.update(...) in place of the value itself.
-                chat = value.get("value") if isinstance(value, dict) else value
-                if isinstance(chat, list):
-                    return chat
+                match value:
+                    case list():
+                        return (number,), value
+                    case {"value": list(chat)}:  # what gr.update(...) makes, in place of the value itself
+                        return (number, "value"), chat
         raise UnexpectedAnswer(f"{_named(endpoint)} returned no chat")
 
 

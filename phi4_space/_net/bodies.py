@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
 import httpx
-from httpx_sse import EventSource
 
 from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._limits import Limits
@@ -16,7 +15,7 @@ from phi4_space._limits import Limits
 HEADERS = {"Accept-Encoding": "identity"}
 """Headers of each request, so that a response is as large as it looks."""
 _LENGTH = re.compile(r"\d{1,30}", re.ASCII)
-_EVENTS = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 async def read_body(response: httpx.Response, limits: Limits) -> bytes:
@@ -30,7 +29,7 @@ async def read_body(response: httpx.Response, limits: Limits) -> bytes:
     if _LENGTH.fullmatch(length) and int(length) > limits.body:
         raise _too_large(response, limits)
     body = bytearray()
-    async with aclosing(_chunks(response)) as chunks:
+    async with _chunks(response) as chunks:
         async for chunk in chunks:
             body += chunk
             if len(body) > limits.body:
@@ -47,85 +46,87 @@ async def read_events(response: httpx.Response, limits: Limits) -> AsyncGenerato
     keep a stream open, is left out as well.
 
     Raises:
-        LimitExceeded: A line or an event is larger than allowed; it was not kept.
+        LimitExceeded: An event is larger than allowed; it was not kept.
         UnexpectedAnswer: The body is compressed, or not an event stream.
     """
     if "text/event-stream" not in response.headers.get("Content-Type", ""):
         raise UnexpectedAnswer("The server did not answer with an event stream")
-    source = EventSource(httpx.Response(200, headers=_EVENTS, stream=_Bounded(response, limits.line)))
-    async with aclosing(source.aiter_sse()) as events:
-        async for event in events:
-            if event.event == "message" and event.data.strip():
-                yield event.data
+    messages = _Messages(limits.line)
+    async with _chunks(response) as chunks:
+        async for chunk in chunks:
+            for message in messages.feed(chunk):
+                yield message
 
 
-class _Bounded(httpx.AsyncByteStream):
-    """The bytes of an event stream, up to the first event that is larger than allowed; lines end with LF."""
+class _Messages:
+    """The messages of an event stream, read from its bytes as they come, each byte once.
 
-    def __init__(self, response: httpx.Response, limit: int) -> None:
-        self._response = response
-        self._limit = limit
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size, line_ends = _EventSize(), _LineEnds()
-        async with aclosing(_chunks(self._response)) as chunks:
-            async for chunk in chunks:
-                if size.largest(chunk) > self._limit:
-                    raise LimitExceeded(
-                        f"A message of the event stream is larger than {self._limit} bytes",
-                        which="line",
-                        limit=self._limit,
-                    )
-                yield line_ends.to_lf(chunk)
-
-
-class _LineEnds:
-    """Writes each end of a line as LF as soon as it is there.
-
-    After a CR httpx-sse would wait for the next bytes, since they may begin with LF: of a stream with bare
-    CRs, which the standard allows, each event would come with the one after it.
+    Args:
+        limit: Bytes that one event may have.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = bytearray()  # the event that has not ended, its lines ended by LF
+        self._is_first = True
         self._after_cr = False
 
-    def to_lf(self, chunk: bytes) -> bytes:
-        """The chunk with LF for each CRLF and CR, of which an LF that belongs to the last CR is left out."""
-        rest = chunk[1:] if self._after_cr and chunk.startswith(b"\n") else chunk
-        self._after_cr = chunk.endswith(b"\r") if chunk else self._after_cr
+    def feed(self, chunk: bytes) -> list[str]:
+        """The messages that the next bytes complete. An event is over with its empty line."""
+        seen = max(len(self._held) - 1, 0)
+        self._held += self._with_lf(chunk)
+        if self._held.find(b"\n\n", seen) < 0:
+            self._check(len(self._held))
+            return []
+        *events, self._held = self._held.split(b"\n\n")
+        self._check(max(len(self._held), *map(len, events)))
+        if self._is_first:
+            self._is_first = False
+            events[0] = events[0].removeprefix(_BYTE_ORDER_MARK)
+        return [message for event in events if (message := _message(event)) and not message.isspace()]
+
+    def _with_lf(self, chunk: bytes) -> bytes:
+        """The chunk with LF for each CRLF and CR, of which an LF that belongs to the last CR is left out.
+
+        A CR ends a line at once, since the standard allows it alone: an event need not wait for the next
+        bytes, although these may begin with LF.
+        """
+        if not chunk:
+            return chunk
+        rest = chunk.removeprefix(b"\n") if self._after_cr else chunk
+        self._after_cr = chunk.endswith(b"\r")
         return rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-
-class _EventSize:
-    """Measures the events of a stream; an event ends with an empty line."""
-
-    def __init__(self) -> None:
-        self._size = 0
-        self._last = b"\n"
-
-    def largest(self, chunk: bytes) -> int:
-        """The size of the largest event that the chunk completes or continues."""
-        largest = self._size
-        if self._last == b"\r" and chunk.startswith(b"\n"):
-            chunk, self._last = chunk[1:], b"\n"  # the second half of one line end
-        for line in chunk.splitlines(keepends=True):
-            empty = self._last in b"\r\n" and line[:1] in b"\r\n"
-            self._size = 0 if empty else self._size + len(line)
-            self._last = line[-1:]
-            largest = max(largest, self._size)
-        return largest
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise LimitExceeded(
+                f"A message of the event stream is larger than {self._limit} bytes",
+                which="line",
+                limit=self._limit,
+            )
 
 
-async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+def _message(event: bytearray) -> str:
+    """The data of an event, if it is a message."""
+    data, kind = [], ""
+    for line in event.decode("utf-8", "replace").split("\n"):
+        name, _, value = line.partition(":")
+        if name == "data":
+            data.append(value.removeprefix(" "))
+        elif name == "event":
+            kind = value.removeprefix(" ")
+    return "\n".join(data) if kind in {"", "message"} else ""
+
+
+def _chunks(response: httpx.Response) -> aclosing[AsyncGenerator[bytes, None]]:
+    """The body as it comes, to be read within an `async with` block."""
     coding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
         # The request asked for no compression, and a small body may unpack to any size.
         raise UnexpectedAnswer(
             "The server sent a compressed response, which was not asked for", status=response.status_code
         )
-    async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes())) as chunks:
-        async for chunk in chunks:
-            yield chunk
+    return aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes()))
 
 
 def _too_large(response: httpx.Response, limits: Limits) -> LimitExceeded:

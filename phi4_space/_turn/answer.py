@@ -23,11 +23,8 @@ class Answer:
         stop: Words before which the text ends; they count in text alone, not in what is a tool call.
         limits: What the JSON of a call may hold.
 
-    Attributes:
-        text: The text so far.
     """
 
-    text: str
     _tool_calls: list[ToolCall]
     _broken_calls: list[BrokenCall]
     _reader: CallReader
@@ -45,8 +42,12 @@ class Answer:
         self._new_call_id = new_call_id
         self._stop = stop
         self._limits = limits
-        self._snapshot = ""
         self._start_reading()
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return _whole(self._texts)
 
     @property
     def stopped_by(self) -> str | None:
@@ -72,19 +73,25 @@ class Answer:
         Args:
             snapshot: The text so far; usually the last one with more at its end.
         """
-        before, start = self.text, len(self._snapshot)
-        if not snapshot.startswith(self._snapshot):
-            position = yield from compare(self._snapshot, snapshot)
+        known = _whole(self._snapshot)
+        before, start = "", len(known)
+        if not snapshot.startswith(known):
+            position = yield from compare(known, snapshot)
             if position is None:
+                before = self.text
                 self._start_reading()
             else:
                 self._is_indented_anew = True
             start = position or 0
-        self._snapshot = snapshot
-        for end in (*range(start + _STEP, len(snapshot), _STEP), len(snapshot)):
-            self._take(self._stops.feed(self._reader.feed(snapshot[start:end])))
-            yield self._changes(before)
-            before, start = self.text, end
+        self._snapshot = [snapshot]
+        for part in self._feed(snapshot[start:]):
+            yield _rewritten(before, part) if before else part
+            before = ""
+
+    def append(self, text: str) -> Generator[Sequence[Delta], None, None]:
+        """Takes what is appended to the answer as it stands; else as `read`."""
+        self._snapshot.append(text)
+        yield from self._feed(text)
 
     def settle(self) -> Iterator[None]:
         """Reads the last snapshot as a whole, at the end, if indentation changed meanwhile.
@@ -98,30 +105,32 @@ class Answer:
         if not self._is_indented_anew:
             return
         whole = Answer(self._tools, self._new_call_id, stop=self._stop, limits=self._limits)
-        for _ in whole.read(self._snapshot):
+        for _ in whole.read(_whole(self._snapshot)):
             yield
         whole.close()
         if whole.stopped_by == self.stopped_by and is_same(whole.text, self.text):
-            self.text = whole.text
+            self._texts = [whole.text]
             self._tool_calls, self._broken_calls = [*whole.tool_calls], [*whole.broken_calls]
 
-    def close(self) -> list[Delta | Rewritten]:
+    def close(self) -> list[Delta]:
         """Ends the answer, and returns what was still held back."""
-        before = self.text
-        self._take([*self._stops.feed(self._reader.close()), *self._stops.close()])
-        return self._changes(before)
+        return self._take([*self._stops.feed(self._reader.close()), *self._stops.close()])
 
     def _start_reading(self) -> None:
-        self.text = ""
-        self._snapshot = ""
+        self._texts: list[str] = []  # joined where it is asked for: to add to a string copies it
+        self._snapshot: list[str] = []
         self._is_indented_anew = False
         self._tool_calls = []
         self._broken_calls = []
         self._reader = CallReader(self._tools, new_id=self._new_call_id, limits=self._limits)
         self._stops = StopReader(self._stop)
 
-    def _take(self, pieces: Sequence[AnswerPiece]) -> None:
-        texts = [self.text]
+    def _feed(self, text: str) -> Generator[Sequence[Delta], None, None]:
+        for start in range(0, len(text) or 1, _STEP):
+            yield self._take(self._stops.feed(self._reader.feed(text[start : start + _STEP])))
+
+    def _take(self, pieces: Sequence[AnswerPiece]) -> list[Delta]:
+        texts = []
         for piece in pieces:
             match piece:
                 case str():
@@ -130,9 +139,23 @@ class Answer:
                     self._tool_calls.append(piece)
                 case _:
                     self._broken_calls.append(piece)
-        self.text = "".join(texts)
+        text = "".join(texts)
+        if not text:
+            return []
+        self._texts.append(text)
+        return [Delta(text)]
 
-    def _changes(self, before: str) -> list[Delta | Rewritten]:
-        if not self.text.startswith(before):
-            return [Rewritten(self.text)]
-        return [Delta(self.text[len(before) :])] if len(self.text) > len(before) else []
+
+def _whole(pieces: list[str]) -> str:
+    """The pieces in one, which they are from now on."""
+    pieces[:] = ["".join(pieces)]
+    return pieces[0]
+
+
+def _rewritten(before: str, part: Sequence[Delta]) -> list[Delta | Rewritten]:
+    """What is new where a text takes the place of the one before."""
+    text = "".join(delta.text for delta in part)
+    if not text.startswith(before):
+        return [Rewritten(text)]
+    rest = text[len(before) :]
+    return [Delta(rest)] if rest else []

@@ -45,23 +45,27 @@ class AnswerCheck:
         before: The check of the answer before, where its text stays.
 
     Attributes:
-        visible: The text that was passed on.
         reply: The answer, once it is whole.
     """
 
-    visible: str
     reply: Reply
 
     def __init__(
         self, request: Request, limits: Limits = Limits(), *, before: AnswerCheck | None = None
     ) -> None:
-        self.visible = "" if before is None else before.visible
+        self._visible = [] if before is None else [before.visible]  # in pieces: to add to a string copies it
         self._before = before
         self._is_joined = before is None  # to the text before it
         self._request = request
         self._limits = limits
         self._held: list[Event] = []
         self._reader = self._new_reader()
+
+    @property
+    def visible(self) -> str:
+        """The text that was passed on."""
+        self._visible = ["".join(self._visible)]
+        return self._visible[0]
 
     def feed(self, event: Event) -> list[Event]:
         """Takes the next event, and returns what may be seen of it now."""
@@ -138,13 +142,15 @@ class AnswerCheck:
         return before + _gap(before, text) + text
 
     def _append(self, text: str) -> list[Event]:
-        self.visible += text
-        return [Delta(text)] if text else []
+        if not text:
+            return []
+        self._visible.append(text)
+        return [Delta(text)]
 
     def _replace(self, text: str) -> list[Event]:
         if (end := end_of(self.visible, text)) is not None:
             return self._append(text[end:])
-        self.visible = text
+        self._visible = [text]
         return [Rewritten(text)]
 
     def _reject_prose(self) -> Rejection:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Literal, TypeVar
 
-import anyio
+from anyio.lowlevel import checkpoint
 
 from phi4_space._errors import DeadlineExceeded, LimitExceeded
 from phi4_space._limits import Limits
@@ -15,6 +17,7 @@ from phi4_space._turns import Timing, Usage
 
 T = TypeVar("T")
 Mark = Literal["queued", "started", "first_text"]
+_MOMENT = 0.005  # seconds of work in a row, after which others on the loop get their turn
 
 
 class TurnBudget:
@@ -39,15 +42,21 @@ class TurnBudget:
         self._began = clock()
         self._marks: dict[Mark, float] = {}
         self._notices = 0
+        self._timer: asyncio.Timeout | None = None
+        self._resumed = self._worked = 0.0
+        self._set_deadline()
 
     def begin_attempt(self) -> None:
         """Counts an attempt, and forgets the marks of the one before; the time goes on."""
         self.attempts += 1
         self._marks.clear()
+        self._set_deadline()
 
     def mark(self, name: Mark) -> None:
         """Notes that a step was reached, the first time."""
-        self._marks.setdefault(name, self._elapsed())
+        if name not in self._marks:
+            self._marks[name] = self._elapsed()
+            self._set_deadline()
 
     @property
     def has_text(self) -> bool:
@@ -89,20 +98,77 @@ class TurnBudget:
         Raises:
             DeadlineExceeded: The time was up; `which` names the deadline.
         """
-        which, left = self._next_deadline()
-        with anyio.move_on_after(left):
+        async with self.within():
             return await work
-        seconds = getattr(self._timeouts, which)
-        what = "The turn did not leave the queue" if which == "queue" else "The turn was not over"
-        raise DeadlineExceeded(f"{what} within {seconds:g} s", which=which, seconds=seconds)
+
+    @asynccontextmanager
+    async def within(self) -> AsyncIterator[None]:
+        """Ends the `async with` block once the turn has no more time.
+
+        One timer for all that a block awaits, since one for each message of a stream costs more than to read
+        it. A generator may yield in the block if nobody awaits anything between two of its items.
+
+        Raises:
+            DeadlineExceeded: The time was up; `which` names the deadline.
+        """
+        try:
+            async with asyncio.timeout_at(self._latest()) as timer:
+                self._timer = timer
+                yield
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise self._exceeded() from None
+        finally:
+            self._timer = None
+
+    def resume(self) -> None:
+        """Notes that work begins, after something was awaited.
+
+        Raises:
+            DeadlineExceeded: The time was up.
+        """
+        self._resumed = self._clock()
+        if self._resumed > self._deadline[0]:
+            raise self._exceeded()
+
+    async def pause(self, *, is_due: bool = True) -> None:
+        """Lets others on the loop, and the timer, have their turn.
+
+        Args:
+            is_due: Whether they get it in any case, and not only where there was much work since they had it.
+        """
+        now = self._clock()
+        self._worked += now - self._resumed
+        self._resumed = now
+        if is_due or self._worked > _MOMENT:
+            await checkpoint()
+            self._worked, self._resumed = 0.0, self._clock()
 
     def _elapsed(self) -> float:
         return self._clock() - self._began
 
-    def _next_deadline(self) -> tuple[str, float | None]:
-        elapsed = self._elapsed()
-        left = {"total": math.inf if self._timeouts.total is None else self._timeouts.total - elapsed}
-        if "queued" in self._marks and "started" not in self._marks and self._timeouts.queue is not None:
-            left["queue"] = self._marks["queued"] + self._timeouts.queue - elapsed
-        which = min(left, key=lambda name: left[name])
-        return which, None if math.isinf(left[which]) else max(0.0, left[which])
+    def _exceeded(self) -> DeadlineExceeded:
+        _, which = self._deadline
+        seconds = getattr(self._timeouts, which)
+        what = "The turn did not leave the queue" if which == "queue" else "The turn was not over"
+        return DeadlineExceeded(f"{what} within {seconds:g} s", which=which, seconds=seconds)
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._began
+
+    def _set_deadline(self) -> None:
+        """Notes which deadline is next, and when, by the turn's clock."""
+        total, queue = self._timeouts.total, self._timeouts.queue
+        self._deadline = math.inf if total is None else self._began + total, "total"
+        if queue is not None and "queued" in self._marks and "started" not in self._marks:
+            self._deadline = min(self._deadline, (self._began + self._marks["queued"] + queue, "queue"))
+        if self._timer is not None:
+            self._timer.reschedule(self._latest())
+
+    def _latest(self) -> float | None:
+        """When the time is up, by the loop's clock."""
+        when, _ = self._deadline
+        if math.isinf(when):
+            return None
+        return asyncio.get_running_loop().time() + max(0.0, when - self._clock())

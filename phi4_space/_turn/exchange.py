@@ -10,6 +10,7 @@ import stamina
 from anyio.lowlevel import checkpoint
 
 from phi4_space._errors import DeadlineExceeded, InvalidInput, Phi4Error, Step, StreamLost
+from phi4_space._gradio.diffs import Growth
 from phi4_space._gradio.queue import Cancelled, Failed, Finished, SessionLost, WireEvent
 from phi4_space._gradio.server import GradioServer
 from phi4_space._gradio.session import Instance, Session
@@ -199,17 +200,19 @@ class Exchange:
         reader = JobReader(
             instance.contract, self._answer, self._budget, self._settings.limits, self._thoughts
         )
-        event: WireEvent | None = None
+        event: WireEvent | Growth | None = None
         try:
-            async with aclosing(session.get(event_id)) as wire_events:
+            async with self._budget.within(), aclosing(session.follow(event_id)) as wire_events:
                 while not isinstance(event, Finished) and self._answer.stopped_by is None:
-                    event = await self._budget.run_within(anext(wire_events))
+                    event = await anext(wire_events)
+                    self._budget.resume()
                     for part in reader.read(event):
                         for one in part:
                             yield one
                         # A Space may send much that costs time and no waiting: deadlines, and others on this
-                        # loop, get their turn between any two pieces of work.
-                        await self._budget.run_within(checkpoint())
+                        # loop, get their turn between any two pieces of work; but words are read faster than
+                        # a loop turns, so that there may be some of them in one.
+                        await self._budget.pause(is_due=not isinstance(event, Growth))
         finally:
             if not isinstance(event, Finished | Failed | Cancelled | SessionLost):
                 await session.cancel(event_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._gradio.contract import Contract, Reading
+from phi4_space._gradio.diffs import Growth
 from phi4_space._gradio.queue import Finished, Snapshot, WireEvent, failure_of
 from phi4_space._limits import Limits
 from phi4_space._turn.answer import Answer
@@ -41,19 +42,20 @@ class JobReader:
         self._thoughts = thoughts
         self._budget = budget
         self._limits = limits
+        self._end: list[str | int] | None = None  # of the text, in the outputs
+        self._size = 0  # of the answer, in characters
 
-    def read(self, event: WireEvent) -> Iterator[Sequence[Event]]:
+    def read(self, event: WireEvent | Growth) -> Iterator[Sequence[Event]]:
         """What an event means to the caller, in parts that take a moment each.
 
         Raises:
             Phi4Error: The job failed, or its answer cannot be read.
         """
         match event:
-            case Queued():
-                self._budget.mark("queued")
-                yield [event]
-            case Started():
-                self._budget.mark("started")
+            case Growth():
+                yield from self._continue(event)
+            case Queued() | Started():
+                self._budget.mark("queued" if isinstance(event, Queued) else "started")
                 yield [event]
             case Progress() | Notice():
                 self._budget.count_notice()
@@ -67,14 +69,29 @@ class JobReader:
                     raise failure
                 yield []  # a heartbeat
 
+    def _continue(self, growth: Growth) -> Iterator[Sequence[Event]]:
+        if growth.place != self._end:
+            yield from self._grow(self._contract.read(growth.whole()))
+            return
+        self._count(self._size + len(growth.text))
+        yield from self._marked(self._answer.append(growth.text))
+
     def _grow(self, reading: Reading) -> Iterator[Sequence[Event]]:
         text, thoughts = reading.text or "", reading.thoughts
-        if len(text) + sum(len(one.text) + len(one.title or "") for one in thoughts) > self._limits.answer:
-            what = f"The answer has more than {self._limits.answer} characters"
-            raise LimitExceeded(what, which="answer", limit=self._limits.answer)
+        self._count(len(text) + sum(len(one.text) + len(one.title or "") for one in thoughts))
+        self._end = None if reading.end is None else [*reading.end]
         self.files = reading.files
         yield self._thoughts.read(thoughts)
-        for events in self._answer.read(text):
+        yield from self._marked(self._answer.read(text))
+
+    def _count(self, size: int) -> None:
+        if size > self._limits.answer:
+            what = f"The answer has more than {self._limits.answer} characters"
+            raise LimitExceeded(what, which="answer", limit=self._limits.answer)
+        self._size = size
+
+    def _marked(self, parts: Iterable[Sequence[Event]]) -> Iterator[Sequence[Event]]:
+        for events in parts:
             if events:
                 self._budget.mark("first_text")
             yield events

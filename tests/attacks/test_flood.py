@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from scripted import ScriptedSpace, config, events, whole
 
 import phi4_space as p4
-from phi4_space._net.bodies import _EventSize, read_body, read_events
+from phi4_space._net.bodies import _Messages, read_body, read_events
 from phi4_space._net.credentials import to_jar
 from phi4_space._runtime import Environment
 
@@ -630,21 +630,26 @@ def test_events_are_utf_8_whatever_is_said(charset: str) -> None:
 
 
 @given(
-    st.lists(st.sampled_from([b"data: a", b"\n", b"\r", b"\r\n", b": c", b"", b"id: 1", b"\n\n", b"x" * 9]))
+    st.lists(st.sampled_from([b"data: a", b"\n", b"\r", b"\r\n", b": c", b"", b"id: 1", b"\n\n", b"x" * 9])),
+    st.integers(1, 60),
 )
-def test_the_size_of_events_is_known_however_they_are_cut(pieces: list[bytes]) -> None:
-    """Cut anywhere, no event is larger than what is counted, and the count is at most that of the whole."""
-
-    async def sizes(cut: list[bytes]) -> int:
-        size = _EventSize()
-        return max((size.largest(piece) for piece in cut), default=0)
-
+def test_the_size_of_events_is_known_however_they_are_cut(pieces: list[bytes], limit: int) -> None:
+    """Cut anywhere, an event that is larger than allowed is refused, and none of a stream that is not."""
     whole_stream = b"".join(pieces)
     by_line = whole_stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n")
     largest = max(len(event.strip(b"\n")) for event in by_line)
 
+    def is_taken(cut: list[bytes]) -> bool:
+        messages = _Messages(limit)
+        try:
+            for piece in cut:
+                messages.feed(piece)
+        except p4.LimitExceeded:
+            return False
+        return True
+
     for cut in (pieces, [whole_stream], [whole_stream[at : at + 1] for at in range(len(whole_stream))]):
-        assert largest <= asyncio.run(sizes(cut)) <= len(whole_stream)
+        assert not is_taken(cut) if largest > limit else is_taken(cut) or len(whole_stream) > limit
 
 
 def test_an_event_is_measured_before_it_is_kept() -> None:
