@@ -10,7 +10,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NoReturn, TypeAlias
@@ -48,13 +47,23 @@ def parse(data: bytes | str, limits: Limits) -> JSON:
             Gradio writes `null`, and numbers that are infinite as a float.
         LimitExceeded: It exceeds the limits.
     """
-    raw = mended(data).encode() if isinstance(data, str) else data
+    raw = _encoded(data) if isinstance(data, str) else data
     _check_size(raw, limits)
     if not _may_have_huge_numbers(raw):
-        with suppress(ValueError):  # Python's reader mends the text, or says what is wrong
+        try:
             value: JSON = _fast_reader()(raw)
+        except ValueError:
+            pass  # Python's reader mends the text, or says what is wrong
+        else:
             return value
     return _read_slowly(raw.decode())
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return mended(text).encode()
 
 
 def _may_have_huge_numbers(raw: bytes) -> bool:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._json import JSON, too_deep, too_many
 from phi4_space._limits import Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(NamedTuple):
     """A text in the outputs that was appended to, and nothing else was edited.
 
     Attributes:
@@ -66,9 +64,11 @@ class Outputs:
         Raises:
             LimitExceeded: The outputs hold more than is allowed.
         """
-        edits = [(output, script) for output, script in enumerate(scripts) if script != []]
-        match edits:
-            case [(output, [["append", [*path], str(text)]])] if len(scripts) == len(self._values):
+        if len(scripts) != len(self._values) or scripts.count([]) != len(scripts) - 1:
+            return None
+        output = next(number for number, script in enumerate(scripts) if script != [])
+        match scripts[output]:
+            case [["append", list(path), str(text)]]:
                 place = [output, *path]
                 if place != self._place and not self._begin(place):
                     return None

@@ -107,6 +107,10 @@ class QueueReader:
         except ValueError as exc:
             raise _misshapen(str(exc)) from exc
         match message:
+            case {"msg": "process_generating", "success": True, "output": {"data": list(data)}} if (
+                message.get("event_id") == self._event_id
+            ):
+                return (self._snapshot(data),)  # most messages of a stream
             case {"msg": str(kind)}:
                 if _get(message, "event_id", str) in {None, self._event_id}:
                     return self._to_events(kind, message)

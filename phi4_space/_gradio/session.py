@@ -152,13 +152,22 @@ class Session:
 
     async def follow(self, event_id: str) -> AsyncGenerator[WireEvent | Growth, None]:
         """The same, but with no deadline for the whole; and text that is appended comes as that alone."""
+        reader = QueueReader(event_id, self._host.limits)
+        query = {"session_hash": self.session_hash}
+        listening = self._host.listen(self._client, self._path("queue/data"), params=query)
         with self._host.translate_errors("get"):
-            async with aclosing(self._events(event_id)) as events:
-                async for event in events:
-                    if isinstance(event, Growth | Snapshot | Finished):
-                        yield event  # the model's words are the caller's
-                    else:
+            async with aclosing(listening) as lines:
+                async for line in lines:
+                    for event in reader.follow(line):
+                        if isinstance(event, Growth):
+                            yield event  # the model's words are the caller's
+                            continue
+                        if is_last := isinstance(event, Finished | Failed | Cancelled):
+                            await _read_on(lines)
                         yield self._host.redaction.fields(event)
+                        if is_last:
+                            return
+                raise StreamLost("The answer's stream ended before the answer did")
 
     async def cancel(self, event_id: str, *, fn_index: int | None = None) -> None:
         """Cancels the job, as far as the server can; tries once, quietly and within 3 s.
@@ -218,19 +227,6 @@ class Session:
                     f"{exc.advice} Its files are not what is too large: they are on the Space already."
                 )
             raise
-
-    async def _events(self, event_id: str) -> AsyncGenerator[WireEvent | Growth, None]:
-        reader = QueueReader(event_id, self._host.limits)
-        query = {"session_hash": self.session_hash}
-        async with aclosing(self._host.listen(self._client, self._path("queue/data"), params=query)) as lines:
-            async for line in lines:
-                for event in reader.follow(line):
-                    if isinstance(event, Finished | Failed | Cancelled):
-                        await _read_on(lines)
-                        yield event
-                        return
-                    yield event
-            raise StreamLost("The answer's stream ended before the answer did")
 
     def _path(self, path: str) -> str:
         return f"{self._config.api_prefix}/{path}"

@@ -76,10 +76,12 @@ class _Messages:
         seen = max(len(self._held) - 1, 0)
         self._held += self._with_lf(chunk)
         if self._held.find(b"\n\n", seen) < 0:
-            self._check(len(self._held))
+            self._check(self._held)
             return []
+        is_small = len(self._held) <= self._limit
         *events, self._held = self._held.split(b"\n\n")
-        self._check(max(len(self._held), *map(len, events)))
+        if not is_small:
+            self._check(self._held, *events)
         if self._is_first:
             self._is_first = False
             events[0] = events[0].removeprefix(_BYTE_ORDER_MARK)
@@ -97,8 +99,8 @@ class _Messages:
         self._after_cr = chunk.endswith(b"\r")
         return rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _check(self, size: int) -> None:
-        if size > self._limit:
+    def _check(self, *events: bytearray) -> None:
+        if max(map(len, events)) > self._limit:
             raise LimitExceeded(
                 f"A message of the event stream is larger than {self._limit} bytes",
                 which="line",
@@ -108,8 +110,11 @@ class _Messages:
 
 def _message(event: bytearray) -> str:
     """The data of an event, if it is a message."""
+    text = event.decode("utf-8", "replace")
+    if text.startswith("data: ") and "\n" not in text:
+        return text.removeprefix("data: ")  # as Gradio writes it
     data, kind = [], ""
-    for line in event.decode("utf-8", "replace").split("\n"):
+    for line in text.split("\n"):
         name, _, value = line.partition(":")
         if name == "data":
             data.append(value.removeprefix(" "))
@@ -126,7 +131,10 @@ def _chunks(response: httpx.Response) -> aclosing[AsyncGenerator[bytes, None]]:
         raise UnexpectedAnswer(
             "The server sent a compressed response, which was not asked for", status=response.status_code
         )
-    return aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes()))
+    # Not `aiter_bytes`, which unpacks in two layers more what is not packed.
+    return aclosing(
+        cast("AsyncGenerator[bytes, None]", aiter(cast("httpx.AsyncByteStream", response.stream)))
+    )
 
 
 def _too_large(response: httpx.Response, limits: Limits) -> LimitExceeded:

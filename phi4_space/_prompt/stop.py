@@ -60,6 +60,8 @@ class StopReader(Generic[T]):
 
     def feed(self, pieces: Sequence[str | T]) -> list[str | T]:
         """Takes the next pieces, and returns what is let through; nothing once a stop string was found."""
+        if not self._stop:
+            return [*filter(None, pieces)]
         if self.stopped_by is not None:
             return []
         texts = [self._text]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_reader import AnswerPiece, CallReader
@@ -88,10 +88,10 @@ class Answer:
             yield _rewritten(before, part) if before else part
             before = ""
 
-    def append(self, text: str) -> Generator[Sequence[Delta], None, None]:
-        """Takes what is appended to the answer as it stands; else as `read`."""
+    def append(self, text: str) -> Iterable[Sequence[Delta]]:
+        """Takes what is appended to the answer as it stands, and returns what is new, in parts as `read`."""
         self._snapshot.append(text)
-        yield from self._feed(text)
+        return self._feed(text) if len(text) > _STEP else [self._read(text)]
 
     def settle(self) -> Iterator[None]:
         """Reads the last snapshot as a whole, at the end, if indentation changed meanwhile.
@@ -127,7 +127,10 @@ class Answer:
 
     def _feed(self, text: str) -> Generator[Sequence[Delta], None, None]:
         for start in range(0, len(text) or 1, _STEP):
-            yield self._take(self._stops.feed(self._reader.feed(text[start : start + _STEP])))
+            yield self._read(text[start : start + _STEP])
+
+    def _read(self, text: str) -> list[Delta]:
+        return self._take(self._stops.feed(self._reader.feed(text)))
 
     def _take(self, pieces: Sequence[AnswerPiece]) -> list[Delta]:
         texts = []

@@ -128,25 +128,36 @@ class TurnBudget:
         Raises:
             DeadlineExceeded: The time was up.
         """
-        self._resumed = self._clock()
-        if self._resumed > self._deadline[0]:
-            raise self._exceeded()
+        self._resumed = self._now()
 
-    async def pause(self, *, is_due: bool = True) -> None:
-        """Lets others on the loop, and the timer, have their turn.
+    def has_worked_long(self) -> bool:
+        """Whether there was much work since others on the loop had their turn.
 
-        Args:
-            is_due: Whether they get it in any case, and not only where there was much work since they had it.
+        Raises:
+            DeadlineExceeded: The time was up.
         """
-        now = self._clock()
+        now = self._now()
         self._worked += now - self._resumed
         self._resumed = now
-        if is_due or self._worked > _MOMENT:
-            await checkpoint()
-            self._worked, self._resumed = 0.0, self._clock()
+        return self._worked > _MOMENT
+
+    async def pause(self) -> None:
+        """Lets others on the loop, and the timer, have their turn.
+
+        Raises:
+            DeadlineExceeded: The time was up.
+        """
+        await checkpoint()
+        self._worked, self._resumed = 0.0, self._now()
 
     def _elapsed(self) -> float:
         return self._clock() - self._began
+
+    def _now(self) -> float:
+        now = self._clock()
+        if now > self._deadline[0]:
+            raise self._exceeded()
+        return now
 
     def _exceeded(self) -> DeadlineExceeded:
         _, which = self._deadline

@@ -212,10 +212,15 @@ class Exchange:
                         # A Space may send much that costs time and no waiting: deadlines, and others on this
                         # loop, get their turn between any two pieces of work; but words are read faster than
                         # a loop turns, so that there may be some of them in one.
-                        await self._budget.pause(is_due=not isinstance(event, Growth))
+                        if self._budget.has_worked_long() or not isinstance(event, Growth):
+                            await self._budget.pause()
         finally:
             if not isinstance(event, Finished | Failed | Cancelled | SessionLost):
                 await session.cancel(event_id)
+        await self._conclude(reader)
+
+    async def _conclude(self, reader: JobReader) -> None:
+        """Keeps what was read of a job."""
         for _ in self._answer.settle():
             await self._budget.run_within(checkpoint())
         self._end, self._files = reader.end, reader.files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._gradio.contract import Contract, Reading
@@ -74,7 +74,10 @@ class JobReader:
             yield from self._grow(self._contract.read(growth.whole()))
             return
         self._count(self._size + len(growth.text))
-        yield from self._marked(self._answer.append(growth.text))
+        for events in self._answer.append(growth.text):
+            if events:
+                self._budget.mark("first_text")
+            yield events
 
     def _grow(self, reading: Reading) -> Iterator[Sequence[Event]]:
         text, thoughts = reading.text or "", reading.thoughts
@@ -82,19 +85,16 @@ class JobReader:
         self._end = None if reading.end is None else [*reading.end]
         self.files = reading.files
         yield self._thoughts.read(thoughts)
-        yield from self._marked(self._answer.read(text))
+        for events in self._answer.read(text):
+            if events:
+                self._budget.mark("first_text")
+            yield events
 
     def _count(self, size: int) -> None:
         if size > self._limits.answer:
             what = f"The answer has more than {self._limits.answer} characters"
             raise LimitExceeded(what, which="answer", limit=self._limits.answer)
         self._size = size
-
-    def _marked(self, parts: Iterable[Sequence[Event]]) -> Iterator[Sequence[Event]]:
-        for events in parts:
-            if events:
-                self._budget.mark("first_text")
-            yield events
 
     def _finish(self, reading: Reading) -> Iterator[Sequence[Event]]:
         if reading.text is None and not reading.files:
