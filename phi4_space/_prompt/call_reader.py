@@ -19,6 +19,9 @@ from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 _SLICE = 16_384
 """Characters read at once: what is decided is dropped after each slice, so that little has to be moved."""
 
+_PATIENCE = 64
+"""More than a slice that is held back is read on once it grew by this part, since to add to it copies it."""
+
 _MOST_TAGS = 8  # around a call
 _SEPARATORS = " \t\r\n,;"
 
@@ -68,6 +71,8 @@ class CallReader:
         )
         self._new_id = new_id
         self._limits = limits
+        self._arrived: list[str] = []  # and is not read yet
+        self._count = 0  # of its characters
         self._held = ""
         self._block: CallBlock | None = None
         self._last: CallBlock | None = None  # the call that the held text follows
@@ -81,15 +86,23 @@ class CallReader:
         """Takes the next chunk of the answer, and returns the pieces that are certain by now, in order."""
         if not self._names:
             return [text] if text else []
+        self._arrived.append(text)
+        self._count += len(text)
+        if len(self._held) > _SLICE and self._count * _PATIENCE < len(self._held):
+            return []
+        return self._gaps.close_up(_joined(self._read_arrived()))
+
+    def _read_arrived(self) -> list[AnswerPiece]:
+        text, self._arrived, self._count = "".join(self._arrived), [], 0
         pieces: list[AnswerPiece] = []
         for start in range(0, len(text), _SLICE):
             self._held += text[start : start + _SLICE]
             pieces += self._certain(ended=False)
-        return self._gaps.close_up(_joined(pieces))
+        return pieces
 
     def close(self) -> list[AnswerPiece]:
         """Ends the answer, and returns what was still held back."""
-        pieces = self._gaps.close_up(_joined(self._certain(ended=True)))
+        pieces = self._gaps.close_up(_joined([*self._read_arrived(), *self._certain(ended=True)]))
         return _joined([*pieces, self._gaps.end()])
 
     def _certain(self, *, ended: bool) -> Iterator[AnswerPiece]:

@@ -153,7 +153,8 @@ def read(text: str, pieces: int) -> None:
     """Reads an answer that grows in so many snapshots."""
     answer = Answer(("f", "g"), lambda: "id", stop=STOP)
     for number in range(1, pieces + 1):
-        answer.read(text[: len(text) * number // pieces])
+        for _ in answer.read(text[: len(text) * number // pieces]):
+            pass
     answer.close()
 
 

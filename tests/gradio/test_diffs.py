@@ -11,7 +11,7 @@ from gradio import utils as gradio_utils
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from phi4_space._errors import UnexpectedAnswer
+from phi4_space._errors import LimitExceeded, UnexpectedAnswer
 from phi4_space._gradio.diffs import Outputs
 from phi4_space._json import JSON
 from phi4_space._limits import Limits
@@ -73,6 +73,48 @@ def test_the_value_stays_as_it_is(old: JSON, new: JSON) -> None:
     apply_edits(old, edits)
 
     assert (old, edits) == before
+
+
+appended = st.tuples(st.just("append"), st.sampled_from([[], ["a"], ["b", 0]]), st.text(max_size=3)).map(list)
+scripts = st.lists(
+    st.lists(appended | st.just(["replace", ["a"], "x"]), max_size=2) | st.none(), min_size=1, max_size=3
+)
+
+
+@given(st.lists(scripts, max_size=8))
+def test_a_text_that_grows_is_what_edits_make_of_it(messages: list[list[JSON]]) -> None:
+    """Whether they are taken as growth, where they are, or as edits, and whenever the whole is asked for."""
+    values: list[JSON] = [{"a": "", "b": ["y"]}, "z"]
+    grown, edited = Outputs(values, LIMITS), Outputs(values, LIMITS)
+    for message in messages:
+        try:
+            whole = edited.edit(message)
+        except UnexpectedAnswer:
+            assert grown.grow(message) is None
+            return
+        growth = grown.grow(message)
+        if growth is None:
+            assert grown.edit(message) == whole
+        elif len(growth.text) != 1:  # else later
+            assert growth.whole() == whole
+        if growth is not None:
+            assert [growth.place, growth.text] in [
+                [[number, *edit[1]], edit[2]]
+                for number, script in enumerate(message)
+                if isinstance(script, list)
+                for edit in script
+            ]
+
+    assert grown.values == edited.values
+
+
+def test_growth_stays_within_the_limits() -> None:
+    """As edits do."""
+    outputs = Outputs(["a"], Limits(line=5))
+    assert outputs.grow([[["append", [], "bcde"]]]) is not None
+
+    with pytest.raises(LimitExceeded):
+        outputs.grow([[["append", [], "f"]]])
 
 
 @pytest.mark.parametrize(
