@@ -103,7 +103,7 @@ class QueueReader:
     def follow(self, line: str | bytes) -> Sequence[WireEvent | Growth]:
         """The same, but text that is appended comes as that alone, so that it need not be found again."""
         try:
-            message = parse(line, self._limits)
+            message: Any = parse(line, self._limits)
         except ValueError as exc:
             raise _misshapen(str(exc)) from exc
         match message:

@@ -25,6 +25,8 @@ class Answer:
 
     """
 
+    _texts: list[str]  # joined where it is asked for: to add to a string copies it
+    _snapshot: list[str]
     _tool_calls: list[ToolCall]
     _broken_calls: list[BrokenCall]
     _reader: CallReader
@@ -117,8 +119,8 @@ class Answer:
         return self._take([*self._stops.feed(self._reader.close()), *self._stops.close()])
 
     def _start_reading(self) -> None:
-        self._texts: list[str] = []  # joined where it is asked for: to add to a string copies it
-        self._snapshot: list[str] = []
+        self._texts = []
+        self._snapshot = []
         self._is_indented_anew = False
         self._tool_calls = []
         self._broken_calls = []

@@ -150,9 +150,6 @@ class TurnBudget:
         await checkpoint()
         self._worked, self._resumed = 0.0, self._now()
 
-    def _elapsed(self) -> float:
-        return self._clock() - self._began
-
     def _now(self) -> float:
         now = self._clock()
         if now > self._deadline[0]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from gradio import utils as gradio_utils
@@ -82,7 +83,7 @@ scripts = st.lists(
 
 
 @given(st.lists(scripts, max_size=8))
-def test_a_text_that_grows_is_what_edits_make_of_it(messages: list[list[JSON]]) -> None:
+def test_a_text_that_grows_is_what_edits_make_of_it(messages: list[list[Any]]) -> None:
     """Whether they are taken as growth, where they are, or as edits, and whenever the whole is asked for."""
     values: list[JSON] = [{"a": "", "b": ["y"]}, "z"]
     grown, edited = Outputs(values, LIMITS), Outputs(values, LIMITS)
