@@ -3,6 +3,7 @@
 from phi4_space._client import Conversation, SpaceClient
 from phi4_space._config import MODEL, MODEL_ALIASES
 from phi4_space._config import VERSION as __version__  # noqa: N811 - the name that versions have
+from phi4_space._environment import Environment
 from phi4_space._errors import (
     AuthenticationFailed,
     BlockingCallRefused,
@@ -45,10 +46,8 @@ from phi4_space._errors import (
     UrlRefused,
 )
 from phi4_space._limits import Limits
-from phi4_space._net.urls import FetchPolicy
-from phi4_space._prompt.compose import PromptStyle
-from phi4_space._prompt.json_answer import ResponseFormat
-from phi4_space._runtime import Environment
+from phi4_space._net.fetch_policy import FetchPolicy
+from phi4_space._prompt.response_format import ResponseFormat
 from phi4_space._sampling import SAMPLING_OPTIONS, Bounds
 from phi4_space._status import Quota, Status, Takes
 from phi4_space._timeouts import Timeouts
@@ -61,6 +60,7 @@ from phi4_space._turns import (
     MediaLike,
     Notice,
     Progress,
+    PromptStyle,
     Queued,
     Reply,
     ReplyFile,

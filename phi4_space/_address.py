@@ -161,3 +161,9 @@ def _is_loopback(host: str) -> bool:
         return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def with_scheme(url: str) -> str:
+    """A proxy's URL, which may be written without a scheme."""
+    url = url.strip()
+    return url if "://" in url else f"http://{url.removeprefix('//')}"

@@ -11,31 +11,31 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Never, Self
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Never, Self
 
 from phi4_space._address import to_address
 from phi4_space._ask import AskMethods
 from phi4_space._caller import Caller
 from phi4_space._config import MODEL, Settings, to_settings, token_for
+from phi4_space._environment import Environment
 from phi4_space._errors import InvalidConversation, InvalidOption, InvalidSpaceName, Phi4Error
-from phi4_space._gradio.session import Instance, Session
 from phi4_space._limits import Limits
+from phi4_space._net.fetch_policy import FetchPolicy
 from phi4_space._net.redaction import discreet
-from phi4_space._net.urls import FetchPolicy
-from phi4_space._prompt.compose import PromptStyle
-from phi4_space._runtime import Environment, Runtime
+from phi4_space._secret import SecretLike
 from phi4_space._status import Status
 from phi4_space._sync.bridge import call, iterate
 from phi4_space._sync.locks import CrossLoopLock
 from phi4_space._sync.loop import require_asyncio
 from phi4_space._timeouts import Timeouts
-from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refuse_unknown
-from phi4_space._turn.run import TurnRunner
-from phi4_space._turn.saved import from_json, to_json
+from phi4_space._turn.request import LoadedTurn, Message, Options, Request, refuse_unknown, to_request
 from phi4_space._turn.state import SessionState
-from phi4_space._turns import Event, MediaLike, Reply, ReplyFile, Turn, Waking
+from phi4_space._turns import Event, MediaLike, PromptStyle, Reply, ReplyFile, Turn, Waking
+
+if TYPE_CHECKING:
+    from phi4_space._gradio.session import Session
+    from phi4_space._runtime import Runtime
+    from phi4_space._turn.run import TurnRunner
 
 
 class SpaceClient(AskMethods):
@@ -92,12 +92,12 @@ class SpaceClient(AskMethods):
         self,
         space: str | None = None,
         *,
-        token: str | SecretStr | Literal[False] | None = None,
+        token: str | SecretLike | Literal[False] | None = None,
         token_on_loopback: bool = False,
         model: str = MODEL,
         proxy: str | None = None,
         cookies: Mapping[str, str] | None = None,
-        zerogpu_token: str | SecretStr | None = None,
+        zerogpu_token: str | SecretLike | None = None,
         zerogpu_uuid: str | None = None,
         prompt_style: PromptStyle = "transcript",
         timeouts: Timeouts | float | None = Timeouts(),
@@ -149,7 +149,7 @@ class SpaceClient(AskMethods):
             },
             stop=stop,
         )
-        self._runtime = Runtime(settings, environment)
+        self._runtime = _set_up(settings, environment)
 
     @property
     def space(self) -> str:
@@ -164,7 +164,7 @@ class SpaceClient(AskMethods):
     @property
     def api_url(self) -> str:
         """The root of the Space's server; of a long name, what the Hub says once it was asked."""
-        return self._runtime.server.settings.address.api_url
+        return self._runtime.connection.settings.address.api_url
 
     @property
     def referer(self) -> str:
@@ -217,7 +217,7 @@ class SpaceClient(AskMethods):
             wake: Seconds to wait for one that sleeps, builds or starts.
         """
         require_asyncio()
-        availability = self._runtime.availability
+        availability = (await self._runtime.load()).availability
         if wake:
             async with aclosing(availability.wait_until_up(wake)) as stages:
                 with suppress(Phi4Error):  # the status says what is wrong
@@ -235,12 +235,12 @@ class SpaceClient(AskMethods):
             A `Waking` each time it is found not yet up, and its `Status` last, up or not.
         """
         require_asyncio()
-        availability = self._runtime.availability
+        availability = (await self._runtime.load()).availability
         patience = self._settings.timeouts.wake if patience is None else patience
         async with aclosing(availability.wait_until_up(patience)) as stages:
             with suppress(Phi4Error):  # the status says what is wrong
                 async for stage in stages:
-                    if not isinstance(stage, Instance):
+                    if isinstance(stage, Waking):
                         yield stage
         yield await availability.status()
 
@@ -261,14 +261,15 @@ class SpaceClient(AskMethods):
         """
         require_asyncio()
         name = session_hash or self._runtime.environment.new_session_hash()
-        server = self._runtime.server
+        server = (await self._runtime.load()).server
         async with server.session(name, await server.instance()) as session:
             yield session
 
     async def aupload(self, media: Sequence[MediaLike]) -> list[Mapping[str, Any]]:
         """Uploads media, in one request, and returns them as `Session.predict` takes them."""
         require_asyncio()
-        files, server = await self._runtime.files.read(media), self._runtime.server
+        parts = await self._runtime.load()
+        files, server = await parts.files.read(media), parts.server
         return await server.upload(files, await server.instance())
 
     async def aread_file(self, file: ReplyFile) -> bytes:
@@ -286,7 +287,7 @@ class SpaceClient(AskMethods):
         require_asyncio()
         if not isinstance(file, ReplyFile):
             raise InvalidOption("file is a ReplyFile", advice="Pass one of the reply's files.")
-        return await self._runtime.server.read_file(file)
+        return await (await self._runtime.load()).server.read_file(file)
 
     def read_file(self, file: ReplyFile) -> bytes:
         """`aread_file` for synchronous callers."""
@@ -322,11 +323,22 @@ class SpaceClient(AskMethods):
         self.close()
 
     async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
-        turns = self._runtime.turns
-        request, new_turns = await turns.prepare(message, options, caller)
-        async with aclosing(turns.run(request, SessionState(), history=(), new_turns=new_turns)) as events:
-            async for event in events:
-                yield event
+        request = self._request(message, options, caller)
+        async with self._runtime.head_start():
+            turns = (await self._runtime.load()).turns
+            new_turns = await turns.read(request)
+            run = turns.run(request, SessionState(), history=(), new_turns=new_turns)
+            async with aclosing(run) as events:
+                async for event in events:
+                    yield event
+
+    def _request(self, message: Message, options: Options, caller: Caller) -> Request:
+        """What a call was given, checked before the Space is asked anything."""
+        try:
+            return to_request(message, options, defaults=self._settings, caller=caller)
+        except Phi4Error as exc:
+            exc.locate(step="prepare", space=str(self._settings.address))
+            raise
 
     @property
     def _settings(self) -> Settings:
@@ -334,7 +346,7 @@ class SpaceClient(AskMethods):
 
     def _with(self, settings: Settings, environment: Environment) -> SpaceClient:
         client = object.__new__(type(self))
-        client._runtime = Runtime(settings, environment)
+        client._runtime = _set_up(settings, environment)
         return client
 
     def __copy__(self) -> SpaceClient:
@@ -351,7 +363,7 @@ class SpaceClient(AskMethods):
 
     def __setstate__(self, settings: Settings) -> None:
         """Makes the client anew, with the token that this process has in its environment."""
-        self._runtime = Runtime(settings.with_ambient_token(), Environment())
+        self._runtime = _set_up(settings.with_ambient_token(), Environment())
 
     def __eq__(self, other: object) -> bool:
         """Two clients are equal when their settings are."""
@@ -415,8 +427,7 @@ class Conversation(AskMethods):
         Keep it as private as its turns: it holds the key to the Space's session. Continue it in one place
         only: two that go on from the same JSON share that session; `copy.copy` makes twins that do not.
         """
-        state, history = self._saved
-        return to_json(self._client.space, state, history)
+        return _written(self._client.space, *self._saved)
 
     @classmethod
     def from_json(
@@ -424,7 +435,7 @@ class Conversation(AskMethods):
         text: str | bytes,
         *,
         space: SpaceClient | None = None,
-        token: str | SecretStr | Literal[False] | None = None,
+        token: str | SecretLike | Literal[False] | None = None,
     ) -> Self:
         """Continues a conversation, in another process if you like.
 
@@ -440,6 +451,8 @@ class Conversation(AskMethods):
             InvalidConversation: The text is not what `to_json` returned.
             InvalidOption: The token makes no sense, or `space` is no client, or brings a token of its own.
         """
+        from phi4_space._turn.saved import from_json  # noqa: PLC0415 - loaded by who needs it
+
         saved = from_json(text)
         if space is None:
             space = _named_by_text(saved.space, token)
@@ -454,11 +467,14 @@ class Conversation(AskMethods):
         return conversation
 
     async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
-        turns = self._client._runtime.turns  # noqa: SLF001 - a client and its conversations share one
-        request, new_turns = await turns.prepare(message, options, caller)
-        async with self._lock.acquire(), aclosing(self._run(turns, request, new_turns)) as events:
-            async for event in events:
-                yield event
+        client = self._client  # whose parts its conversations share
+        request = client._request(message, options, caller)  # noqa: SLF001 - see above
+        async with client._runtime.head_start():  # noqa: SLF001
+            turns = (await client._runtime.load()).turns  # noqa: SLF001
+            new_turns = await turns.read(request)
+            async with self._lock.acquire(), aclosing(self._run(turns, request, new_turns)) as events:
+                async for event in events:
+                    yield event
 
     async def _run(
         self, turns: TurnRunner, request: Request, new_turns: Sequence[LoadedTurn]
@@ -486,7 +502,7 @@ class Conversation(AskMethods):
 
     def __reduce__(self) -> tuple[Callable[..., Conversation], tuple[str, SpaceClient]]:
         """Pickles and copies its turns; each copy goes on from there on a session of its own."""
-        return _unpickled, (to_json(self._client.space, SessionState(), self._history), self._client)
+        return _unpickled, (_written(self._client.space, SessionState(), self._history), self._client)
 
     def __repr__(self) -> str:
         """The Space and the number of turns."""
@@ -495,7 +511,19 @@ class Conversation(AskMethods):
         return f"<Conversation with {self._client.space}, {len(self._history)} turns>"
 
 
-def _named_by_text(space: str, token: str | SecretStr | Literal[False] | None) -> SpaceClient:
+def _set_up(settings: Settings, environment: Environment) -> Runtime:
+    from phi4_space._runtime import Runtime  # noqa: PLC0415 - httpx is loaded with the first client
+
+    return Runtime(settings, environment)
+
+
+def _written(space: str, state: SessionState, history: Sequence[LoadedTurn]) -> str:
+    from phi4_space._turn.saved import to_json  # noqa: PLC0415 - loaded by who needs it
+
+    return to_json(space, state, history)
+
+
+def _named_by_text(space: str, token: str | SecretLike | Literal[False] | None) -> SpaceClient:
     """A client for a Space that nobody here named."""
     try:
         to_address(space)

@@ -12,20 +12,21 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 from urllib.parse import unquote
 
-from pydantic import SecretStr
-
-from phi4_space._address import PUBLIC_SPACE, Address, to_address
+from phi4_space._address import PUBLIC_SPACE, Address, to_address, with_scheme
 from phi4_space._errors import InvalidOption
 from phi4_space._limits import Limits
-from phi4_space._net.proxies import Route, with_scheme
-from phi4_space._net.urls import FetchPolicy
-from phi4_space._prompt.compose import PromptStyle
+from phi4_space._net.fetch_policy import FetchPolicy
 from phi4_space._prompt.stop import to_stop
 from phi4_space._sampling import to_sampling
+from phi4_space._secret import Secret, SecretLike
 from phi4_space._timeouts import Timeouts
+from phi4_space._turns import PromptStyle
+
+if TYPE_CHECKING:
+    from phi4_space._net.proxies import Route
 
 VERSION = "0.1.0"
 USER_AGENT = f"phi4-space/{VERSION}"
@@ -71,14 +72,14 @@ class Settings:
     """
 
     address: Address
-    token: SecretStr | None
+    token: Secret | None
     token_is_ambient: bool
     token_on_loopback: bool
     model: str
     proxy: str | None = field(repr=False)  # a proxy's URL may hold a password
     cookies: Mapping[str, str] = field(repr=False)
-    zerogpu_token: SecretStr | None
-    zerogpu_uuid: SecretStr | None
+    zerogpu_token: Secret | None
+    zerogpu_uuid: Secret | None
     prompt_style: PromptStyle
     timeouts: Timeouts
     max_retries: int
@@ -96,18 +97,18 @@ class Settings:
         """What every request to the Space carries, credentials aside."""
         return {"User-Agent": USER_AGENT, "Referer": self.address.referer, "X-Gradio-User": "api"}
 
-    def credentials(self) -> tuple[tuple[str, SecretStr], ...]:
+    def credentials(self) -> tuple[tuple[str, Secret], ...]:
         """What lets every request to the Space in, as headers."""
         if self.token is None or not self._token_may_travel():
             return ()
         return (("X-HF-Authorization", _bearer(self.token)),)
 
-    def job_credentials(self) -> tuple[tuple[str, SecretStr], ...]:
+    def job_credentials(self) -> tuple[tuple[str, Secret], ...]:
         """What lets the requests in that make the Space work, as headers."""
         zerogpu = (("X-ZeroGPU-Token", self.zerogpu_token), ("X-ZeroGPU-UUID", self.zerogpu_uuid))
         return (*self.credentials(), *((name, value) for name, value in zerogpu if value is not None))
 
-    def hub_credentials(self) -> tuple[tuple[str, SecretStr], ...]:
+    def hub_credentials(self) -> tuple[tuple[str, Secret], ...]:
         """What lets requests to the Hub in, as headers."""
         return () if self.token is None else (("Authorization", _bearer(self.token)),)
 
@@ -116,12 +117,14 @@ class Settings:
 
         What the environment names as a proxy is on another machine, as a rule, and no way to this one.
         """
+        from phi4_space._net.proxies import Route  # noqa: PLC0415 - httpx is loaded with a client, not before
+
         here = self.address.is_loopback and url == self.address.api_url
         return Route(url, self.proxy, trust_env=not here)
 
-    def secrets(self) -> tuple[SecretStr, ...]:
+    def secrets(self) -> tuple[Secret, ...]:
         """All that nobody is to see."""
-        cookies = (SecretStr(value) for value in self.cookies.values())
+        cookies = (Secret(value) for value in self.cookies.values())
         held = (self.token, self.zerogpu_token, self.zerogpu_uuid, *cookies)
         return (*(secret for secret in held if secret is not None), *proxy_secrets(self.proxy))
 
@@ -164,32 +167,32 @@ def token_for(space: str) -> Literal[False] | None:
     return None if is_configured else False
 
 
-def ambient_token() -> SecretStr | None:
+def ambient_token() -> Secret | None:
     """The token in `HF_TOKEN`, if there is one."""
     return _secret("HF_TOKEN", os.environ.get("HF_TOKEN", "").strip())
 
 
-def proxy_secrets(proxy: str | None) -> tuple[SecretStr, ...]:
+def proxy_secrets(proxy: str | None) -> tuple[Secret, ...]:
     """The users and passwords in the URLs of a client's proxy and of the environment's."""
     ambient = (value for name, value in os.environ.items() if name.lower().endswith("_proxy"))
     found = (_USERINFO.search(with_scheme(url)) for url in (proxy or "", *ambient))
     parts = {part for match in found if match is not None for part in match.groups("")}
-    return tuple(SecretStr(part) for part in sorted(parts | {unquote(part) for part in parts}) if part)
+    return tuple(Secret(part) for part in sorted(parts | {unquote(part) for part in parts}) if part)
 
 
-def _bearer(token: SecretStr) -> SecretStr:
-    return SecretStr(f"Bearer {token.get_secret_value()}")
+def _bearer(token: Secret) -> Secret:
+    return Secret(f"Bearer {token.get_secret_value()}")
 
 
 def to_settings(  # noqa: PLR0913 - the arguments of SpaceClient, one for one
     space: str | None,
     *,
-    token: str | SecretStr | Literal[False] | None,
+    token: str | SecretLike | Literal[False] | None,
     token_on_loopback: bool,
     model: str,
     proxy: str | None,
     cookies: Mapping[str, str] | None,
-    zerogpu_token: str | SecretStr | None,
+    zerogpu_token: str | SecretLike | None,
     zerogpu_uuid: str | None,
     prompt_style: PromptStyle,
     timeouts: Timeouts | float | None,
@@ -259,9 +262,9 @@ def to_model(name: str, address: Address) -> str:
 # What is refused below is not repeated, since it may be a credential.
 
 
-def _secret(name: str, value: object) -> SecretStr | None:
-    text = _printable(name, value.get_secret_value() if isinstance(value, SecretStr) else value)
-    return SecretStr(text) if text else None
+def _secret(name: str, value: object) -> Secret | None:
+    text = _printable(name, value.get_secret_value() if isinstance(value, SecretLike) else value)
+    return Secret(text) if text else None
 
 
 def _printable(name: str, value: object) -> str:

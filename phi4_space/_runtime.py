@@ -1,55 +1,39 @@
-"""A client's parts, put together from its settings. Knows which part needs which; does none of their work."""
+"""A client once it is set up: its connection, and the parts that take turns. Knows what is loaded when.
+
+A client's names come with `import phi4_space`; httpx and this room come with the first client; the rooms of a
+turn come with the first call, while the Space is being asked for its /config.
+"""
 
 from __future__ import annotations
 
-import secrets
-import time
-import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+import threading
+import weakref
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-import anyio
+import anyio.to_thread
 import httpx
 
-from phi4_space._address import HUB
+from phi4_space._address import HUB, Address
 from phi4_space._config import Settings
-from phi4_space._gradio.server import GradioServer
-from phi4_space._hub import Hub
+from phi4_space._environment import Environment
+from phi4_space._gradio.connection import Connection, HeadStart
 from phi4_space._net.certificates import no_certificates, ssl_context
 from phi4_space._net.credentials import to_jar
-from phi4_space._turn.availability import Availability
-from phi4_space._turn.files import FileReader
-from phi4_space._turn.run import TurnRunner
+
+if TYPE_CHECKING:
+    from phi4_space._parts import Parts
+
+_are_loaded = threading.Event()
 
 
-def new_session_hash() -> str:
-    """A session's name, 128 random bits: it is the only key to what the session holds."""
-    return secrets.token_hex(16)
+def _load() -> type[Parts]:
+    """Loads the rooms of a turn, which takes longer than all else that is loaded."""
+    from phi4_space._parts import Parts  # noqa: PLC0415 - see above
 
-
-def new_call_id() -> str:
-    """A tool call's id."""
-    return f"call_{uuid.uuid4().hex}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Environment:
-    """What a client has from outside the program; tests pass their own.
-
-    Attributes:
-        transport: Carries all requests in place of the network.
-        clock: Seconds, never going back.
-        sleep: Waits for so many seconds.
-        new_session_hash: Makes the name of a new session.
-        new_call_id: Makes the id of a tool call.
-    """
-
-    transport: httpx.AsyncBaseTransport | None = None
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[object]] = anyio.sleep
-    new_session_hash: Callable[[], str] = new_session_hash
-    new_call_id: Callable[[], str] = new_call_id
+    _are_loaded.set()
+    return Parts
 
 
 class Runtime:
@@ -62,40 +46,50 @@ class Runtime:
     Attributes:
         settings: The client's.
         environment: What it has from outside.
-        server: The Space.
-        hub: Tells the Space's stage.
-        availability: Waits for the Space.
-        files: Reads media.
-        turns: Takes turns.
+        connection: The way to the Space.
     """
 
     def __init__(self, settings: Settings, environment: Environment) -> None:
         self.settings = settings
         self.environment = environment
-        clock = environment.clock
-        open_client = partial(_open, settings, environment)
-        self.hub = Hub(settings, open_client=partial(open_client, to_space=False))
-        self.server = GradioServer(
+        self.connection = Connection(
             settings,
-            open_client=partial(open_client, to_space=True),
-            clock=clock,
-            find_address=self.hub.address,
+            open_client=partial(_open, settings, environment, to_space=True),
+            find_address=partial(_find_address, weakref.ref(self)),
         )
-        self.availability = Availability(self.server, self.hub, clock=clock, sleep=environment.sleep)
-        self.files = FileReader(settings)
-        self.turns = TurnRunner(
-            self.server,
-            self.availability,
-            self.files,
-            clock=clock,
-            new_session_hash=environment.new_session_hash,
-            new_call_id=environment.new_call_id,
-        )
+        self._made: dict[str, Parts] = {}
+
+    @property
+    def parts(self) -> Parts:
+        """The parts, which are loaded here where they were not yet."""
+        if self._made:
+            return self._made["parts"]
+        open_hub = partial(_open, self.settings, self.environment, to_space=False)
+        made = _load()(self.settings, self.environment, self.connection, open_hub)
+        return self._made.setdefault("parts", made)  # atomic: another thread may have made them meanwhile
+
+    async def load(self) -> Parts:
+        """The parts; the loop goes on meanwhile where they were not loaded yet."""
+        if not _are_loaded.is_set():
+            await anyio.to_thread.run_sync(_load, abandon_on_cancel=True)
+        return self.parts
+
+    def head_start(self) -> HeadStart:
+        """Asks the Space for its /config while an `async with` block does something else first."""
+        is_known = bool(self._made) and self.parts.server.is_known
+        return HeadStart(self.connection, is_needed=not is_known)
 
     async def aclose(self) -> None:
         """Closes all connections; the next use opens new ones."""
-        await self.server.aclose()
-        await self.hub.aclose()
+        await self.connection.aclose()
+        if self._made:
+            await self.parts.hub.aclose()
+
+
+async def _find_address(runtime: weakref.ref[Runtime], address: Address) -> Address:
+    """Where the Hub has a Space. The reference is weak: a client that nobody uses any more is let go."""
+    owner = runtime()
+    return address if owner is None else await (await owner.load()).hub.address(address)
 
 
 def _open(settings: Settings, environment: Environment, *, to_space: bool) -> httpx.AsyncClient:

@@ -14,6 +14,8 @@ from typing import IO, Any, Literal, Self
 
 Role = Literal["system", "user", "assistant", "tool"]
 Kind = Literal["image", "audio"]
+PromptStyle = Literal["transcript", "template"]
+"""How a prompt is written: as lines such as `User: ...`, or with Phi-4's own tokens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from phi4_space._address import PUBLIC_SPACE, to_address
 from phi4_space._config import MODEL, VERSION, Settings, ambient_token, to_model, to_settings
 from phi4_space._errors import InvalidOption, InvalidSpaceName
 from phi4_space._limits import Limits
-from phi4_space._net.urls import FetchPolicy
+from phi4_space._net.fetch_policy import FetchPolicy
 from phi4_space._timeouts import Timeouts
 
 HUB_SPACE = "https://owner-name.hf.space"

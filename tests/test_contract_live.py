@@ -13,7 +13,7 @@ from servers import Servers, served
 from stage import Clock, Listener, Stage
 
 import phi4_space as p4
-from phi4_space._runtime import Environment
+from phi4_space._environment import Environment
 
 pytestmark = pytest.mark.anyio
 

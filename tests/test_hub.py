@@ -26,7 +26,7 @@ from phi4_space._errors import (
 )
 from phi4_space._hub import Hub, SpaceRuntime
 from phi4_space._limits import Limits
-from phi4_space._net.urls import FetchPolicy
+from phi4_space._net.fetch_policy import FetchPolicy
 from phi4_space._status import Quota
 from phi4_space._timeouts import Timeouts
 

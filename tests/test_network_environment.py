@@ -18,8 +18,8 @@ import phi4_space as p4
 from langchain_phi4 import ChatPhi4
 from llama_index_phi4 import Phi4
 from phi4_space._cli.app import app
+from phi4_space._environment import Environment
 from phi4_space._net.certificates import ssl_context
-from phi4_space._runtime import Environment
 
 HTTPS, HERE = "https://phi.example", "http://127.0.0.1:9"
 WRONG = {

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-import httpx
-
-from phi4_space._address import Address
 from phi4_space._config import Settings
 from phi4_space._errors import (
     FileTooLarge,
@@ -27,15 +23,13 @@ from phi4_space._errors import (
 )
 from phi4_space._gradio.choice import choose
 from phi4_space._gradio.config import Config, to_config
+from phi4_space._gradio.connection import Connection
 from phi4_space._gradio.queue import file_data
 from phi4_space._gradio.reply_file import file_path, missing
 from phi4_space._gradio.session import Instance, Session
 from phi4_space._media.read import refuse_too_many
 from phi4_space._net.deadlines import within_total
 from phi4_space._net.host import Host
-from phi4_space._net.origin import Origin
-from phi4_space._net.pool import ClientPool
-from phi4_space._net.redaction import Redaction
 from phi4_space._sync.locks import LoopLock
 from phi4_space._turns import File, ReplyFile
 
@@ -49,62 +43,20 @@ connection is paid for already. A Space that restarts faster shows by the connec
 _ANOTHER_SPACE = "Leave it out, or use a Space that takes it; status().takes says what one does."
 
 
-_NOT_FOUND = 404
-_NO_FILE = {403, _NOT_FOUND}
+_NO_FILE = {403, 404}
 """Gradio answers so where a file is not there, or not one of those that may be read."""
-
-
-class _Connections:
-    """Counts the connections that a client opens."""
-
-    def __init__(self) -> None:
-        self.opened = 0
-
-    async def watch(self, request: httpx.Request) -> None:
-        """Has the request report what it does."""
-        request.extensions = {**request.extensions, "trace": self._trace}
-
-    async def _trace(self, name: str, _info: object) -> None:
-        self.opened += name == "connection.connect_tcp.started"
 
 
 class GradioServer:
     """A Space's server, its contract looked up once for each of its starts.
 
     Args:
-        settings: The client's.
-        open_client: Makes an HTTP client for the Space.
+        connection: The way to it.
         clock: Seconds, never going back.
-        find_address: Asks the Hub where a Space is; None where it is not asked.
-
-    Attributes:
-        settings: The client's, with the address at which the Space was found.
-        host: The Space's server.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        open_client: Callable[[], httpx.AsyncClient],
-        clock: Callable[[], float],
-        find_address: Callable[[Address], Awaitable[Address]] | None = None,
-    ) -> None:
-        self.settings = settings
-        self._open_client = open_client
-        self._find_address = find_address if settings.address.name else None
-        self.host = Host(
-            origin=Origin(settings.address.api_url),
-            name=str(settings.address),
-            headers=settings.headers(),
-            credentials=settings.credentials(),
-            redaction=Redaction(settings.secrets()),
-            route=settings.route(settings.address.api_url),
-            timeouts=settings.timeouts,
-            limits=settings.limits,
-        )
-        self._connections = _Connections()
-        self._pool = self._new_pool()
+    def __init__(self, connection: Connection, *, clock: Callable[[], float]) -> None:
+        self._connection = connection
         self._clock = clock
         self._instance: Instance | None = None
         self._seen = -math.inf
@@ -115,9 +67,24 @@ class GradioServer:
         self._uploading = LoopLock()
 
     @property
+    def settings(self) -> Settings:
+        """The client's, with the address at which the Space was found."""
+        return self._connection.settings
+
+    @property
+    def host(self) -> Host:
+        """The Space's server."""
+        return self._connection.host
+
+    @property
     def connections(self) -> int:
         """How many connections to the Space were opened so far."""
-        return self._connections.opened
+        return self._connection.opened
+
+    @property
+    def is_known(self) -> bool:
+        """Whether /config was read, and the Space is not known to have been started again since."""
+        return self._instance is not None
 
     async def instance(self) -> Instance:
         """The Space as it runs now; asks again after a restart.
@@ -209,7 +176,7 @@ class GradioServer:
             within_total(self.settings.timeouts, "The file was not read"),
         ):
             path = file_path(file, self.host.origin, instance.config.api_prefix)
-            async with self._pool.borrow() as client:
+            async with self._connection.borrow() as client:
                 try:
                     return await self.host.read(client, path)
                 except Phi4Error as exc:
@@ -220,7 +187,7 @@ class GradioServer:
     @asynccontextmanager
     async def session(self, session_hash: str, instance: Instance) -> AsyncIterator[Session]:
         """A session on the Space as it runs now."""
-        async with self._pool.borrow() as client:
+        async with self._connection.borrow() as client:
             job_host = replace(self.host, credentials=self.settings.job_credentials())
             yield Session(self.host, job_host, client, instance, session_hash=session_hash)
 
@@ -235,13 +202,7 @@ class GradioServer:
 
     async def get(self, path: str, *, step: Step = "connect") -> Any:
         """The JSON at a path of the Space's server."""
-        with self.host.translate_errors(step):
-            async with self._pool.borrow() as client:
-                return await self.host.ask(client, "GET", path)
-
-    async def aclose(self) -> None:
-        """Closes the connections to the Space."""
-        await self._pool.aclose()
+        return await self._connection.get(path, step=step)
 
     async def _look(self) -> Instance:
         if self._instance is not None and self._instance.contract.takes.loading is not None:
@@ -255,45 +216,7 @@ class GradioServer:
             return self._instance
         with self.host.translate_errors("connect"):
             # In one expression: a local would show, in tracebacks, what the server said.
-            return self._to_instance(self._checked(to_config(await self._config())))
-
-    async def _config(self) -> Any:
-        """The JSON at /config; on the Hub's word of where that is, where the name does not tell."""
-        if self.settings.address.is_shortened:
-            await self._move()
-        try:
-            return await self.get("/config")
-        except UnexpectedAnswer as exc:
-            if exc.status != _NOT_FOUND or not await self._has_moved():
-                raise
-        return await self.get("/config")
-
-    async def _has_moved(self) -> bool:
-        """Whether the Hub has the Space elsewhere than its name says."""
-        before = self.settings.address
-        with suppress(Phi4Error):  # the server's own answer says more than that the Hub is out of reach
-            await self._move()
-        return self.settings.address != before
-
-    async def _move(self) -> None:
-        """Goes to where the Hub has the Space; asked once."""
-        if self._find_address is None:
-            return
-        address = await self._find_address(self.settings.address)
-        self._find_address = None
-        self.settings = replace(self.settings, address=address)
-        self.host = replace(
-            self.host,
-            origin=Origin(address.api_url),
-            headers=self.settings.headers(),
-            route=self.settings.route(address.api_url),
-        )
-        await self._pool.aclose()
-        self._pool = self._new_pool()
-
-    def _new_pool(self) -> ClientPool:
-        """Clients that send nothing but to the Space's server; they do not keep this alive."""
-        return ClientPool(partial(self.host.client, self._open_client, self._connections.watch))
+            return self._to_instance(self._checked(to_config(await self._connection.config())))
 
     def _to_instance(self, config: Config) -> Instance:
         contract = choose(
@@ -314,7 +237,7 @@ class GradioServer:
     async def _send(self, files: Sequence[File], config: Config) -> list[str]:
         form = [("files", (file.name, file.data, file.mime_type)) for file in files]
         with self.host.translate_errors("upload"):
-            async with self._pool.borrow() as client:
+            async with self._connection.borrow() as client:
                 try:
                     paths = await self.host.ask(client, "POST", f"{config.api_prefix}/upload", files=form)
                 except FileTooLarge as exc:

@@ -7,7 +7,8 @@ from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from pydantic import SecretStr
+
+from phi4_space._secret import SecretLike
 
 if TYPE_CHECKING:
     from urllib.request import Request
@@ -25,7 +26,7 @@ class HeaderAuth(httpx.Auth):
         headers: Their names and values.
     """
 
-    def __init__(self, headers: Sequence[tuple[str, SecretStr]]) -> None:
+    def __init__(self, headers: Sequence[tuple[str, SecretLike]]) -> None:
         self._headers = headers
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

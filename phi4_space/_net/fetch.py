@@ -18,7 +18,8 @@ import httpx
 
 from phi4_space._errors import UrlRefused
 from phi4_space._net.certificates import ssl_context
-from phi4_space._net.urls import FetchPolicy, Target, check_addresses, to_target
+from phi4_space._net.fetch_policy import FetchPolicy
+from phi4_space._net.urls import Target, check_addresses, to_target
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Resolves a host to its IP addresses, for a port; raises OSError where there are none."""

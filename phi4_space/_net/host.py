@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
-from pydantic import SecretStr
 
 from phi4_space._errors import InvalidOption, LimitExceeded, Step, UnexpectedAnswer
 from phi4_space._json import parse
@@ -25,6 +24,7 @@ from phi4_space._net.httpx_errors import ErrorTranslation, check
 from phi4_space._net.origin import Origin
 from phi4_space._net.proxies import Route
 from phi4_space._net.redaction import Redaction
+from phi4_space._secret import SecretLike
 from phi4_space._timeouts import Timeouts
 
 _CHUNK = 64 * 1024  # bytes of a request that are sent at once
@@ -54,7 +54,7 @@ class Host:
     origin: Origin
     name: str
     headers: Mapping[str, str]
-    credentials: Sequence[tuple[str, SecretStr]]
+    credentials: Sequence[tuple[str, SecretLike]]
     redaction: Redaction
     route: Route
     timeouts: Timeouts

@@ -15,6 +15,7 @@ from urllib.request import getproxies
 
 import httpx
 
+from phi4_space._address import with_scheme
 from phi4_space._errors import InvalidOption
 from phi4_space._net.certificates import ssl_context
 from phi4_space._net.credentials import Proxy
@@ -113,12 +114,6 @@ def _covers_host(name: str, url: httpx.URL) -> bool:
         return ip_address(url.host) in network
     except ValueError:
         return False
-
-
-def with_scheme(url: str) -> str:
-    """A proxy's URL, which may be written without a scheme."""
-    url = url.strip()
-    return url if "://" in url else f"http://{url.removeprefix('//')}"
 
 
 def _variable(kind: str, value: str) -> str:

@@ -18,9 +18,8 @@ from functools import cached_property, wraps
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote, quote_plus
 
-from pydantic import SecretStr
-
 from phi4_space._errors import Phi4Error
+from phi4_space._secret import SecretLike
 
 
 class _Dataclass(Protocol):
@@ -50,7 +49,7 @@ class Redaction:
         secrets: The credentials.
     """
 
-    def __init__(self, secrets: Iterable[SecretStr]) -> None:
+    def __init__(self, secrets: Iterable[SecretLike]) -> None:
         self._secrets = tuple(secrets)
 
     def text(self, text: str) -> str:

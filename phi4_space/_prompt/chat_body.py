@@ -10,7 +10,7 @@ from phi4_space._json import write
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_arguments import to_json_arguments
 from phi4_space._prompt.escape import TOKENS, guarded
-from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.response_format import ResponseFormat
 from phi4_space._prompt.schema_text import normalize_schema
 from phi4_space._prompt.tools import listed
 from phi4_space._turns import Kind, ToolCall, ToolSpec, Turn

@@ -7,15 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._prompt.escape import ROLE_LINES, TOKENS, Guard, break_tokens, guarded
 from phi4_space._prompt.tools import render, render_calls
-from phi4_space._turns import Kind, Media, Role, ToolCall, ToolSpec, Turn
-
-PromptStyle = Literal["transcript", "template"]
-"""How a prompt is written: as lines such as `User: ...`, or with Phi-4's own tokens."""
+from phi4_space._turns import Kind, Media, PromptStyle, Role, ToolCall, ToolSpec, Turn
 
 _ROLES = get_args(Role)
 _KINDS = get_args(Kind)

@@ -1,4 +1,4 @@
-"""JSON as an answer: how it is asked for, found in what a model writes, and checked. Knows no turns."""
+"""JSON as an answer: found in what a model writes, and checked. Knows no turns, and no prompt."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from referencing.exceptions import Unresolvable
 
@@ -17,8 +17,8 @@ from phi4_space._prompt.json_spans import EMPTY, JsonSpan, find_json, is_cut_off
 from phi4_space._prompt.json_wrapper import Unwrapper, is_echo
 from phi4_space._prompt.known_properties import known_properties
 from phi4_space._prompt.model_objects import known_fields, passed_over
-from phi4_space._prompt.schema_text import normalize_schema
-from phi4_space._prompt.validation import Validation, check_schema
+from phi4_space._prompt.schema_text import containers
+from phi4_space._prompt.validation import Validation
 
 _MAX_OPENING = 1_000  # characters; at most so many are searched again when an answer grows
 _GAP = rf"\s{{0,{_MAX_OPENING - 2}}}"
@@ -30,90 +30,16 @@ _MAX_CANDIDATES = 1_000
 """At most so many parts of an answer are judged, the last ones, and so many values within them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseFormat:
-    """Asks for an answer in JSON.
-
-    Attributes:
-        schema: The JSON Schema of an object or an array that the answer has to match; None for any object.
-        check: A further check of the parsed JSON, which raises a `ValueError` (such as pydantic's
-            `ValidationError`) whose text tells the model what is wrong. Where it returns an object of a
-            pydantic class that has none of the JSON in it, that is wrong as well.
-
-    Raises:
-        InvalidOption: The schema is not a valid JSON Schema, or not that of an object or an array.
-    """
-
-    schema: Mapping[str, Any] | None = None
-    check: Callable[[Any], object] | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses a schema that no answer could be checked against."""
-        if self.check is not None and not callable(self.check):
-            raise InvalidOption(f"ResponseFormat.check must be a function, not {self.check!r}")
-        if self.schema is None:
-            return
-        if not isinstance(self.schema, Mapping):
-            raise InvalidOption(f"ResponseFormat.schema must be a mapping, not {type(self.schema).__name__}")
-        try:
-            check_schema(self.schema)
-        except ValueError as exc:
-            raise InvalidOption(f"ResponseFormat.schema is not a valid JSON Schema: {exc}") from exc
-        if not _kinds(self.schema):
-            raise InvalidOption(
-                f"ResponseFormat.schema must be of an object or an array, not of {self.schema['type']!r}",
-                advice="Make it a property of an object.",
-            )
+class Wanted(Protocol):
+    """What is asked for: a `ResponseFormat`."""
 
     @property
-    def instruction(self) -> str:
-        """What the prompt tells the model."""
-        if self.schema is None:
-            return "Reply with JSON only, no other text: one JSON object."
-        schema_copy = json.loads(write(self.schema, Limits()))
-        schema = json.dumps(normalize_schema(schema_copy, titled=True), ensure_ascii=False)
-        return f"Reply with JSON only, no other text, that fits this JSON Schema:\n{schema}"
+    def schema(self) -> Mapping[str, Any] | None:
+        """The JSON Schema."""
 
-    def find(self, text: str, limits: Limits = Limits(), *, is_cut: bool = False) -> JsonAnswer:
-        """The JSON in an answer: of all that fits, the last one; in a fence, if any that fits stands in one.
-
-        What only a part of is the JSON that was asked for is unwrapped, where just one part can be meant.
-        JSON in a block of thoughts, such as `<think>`, counts where there is no other, and so does `{}`.
-        Where the last JSON was cut off, none counts, since all before it are drafts.
-
-        Args:
-            text: The answer, which may have prose, fences and several drafts.
-            limits: How large and how deeply nested JSON may be.
-            is_cut: Whether the answer was cut off somewhere.
-
-        Raises:
-            InvalidOption: The schema refers to something outside itself.
-        """
-        text = _unquoted(text, limits)
-        judge = _Judge(self, limits)
-        found_spans = find_json(text, lists="array" in _kinds(self.schema))
-        if is_cut_off(text, found_spans, is_length=is_cut):
-            return JsonAnswer("", "it is not JSON: it was cut off before its end")
-        spans = _by_rank(text, found_spans)
-        for span in spans[:_MAX_CANDIDATES]:
-            if span.is_complete and (found := judge.find(text[span.start : span.end])) is not None:
-                return JsonAnswer(found)
-        best = text[spans[0].start : spans[0].end] if spans else text.strip()
-        if not best.startswith(("{", "[")):
-            return JsonAnswer("", f"it has no JSON {' or '.join(_kinds(self.schema))}")
-        return JsonAnswer("", judge.complaint(best))
-
-    def validation_error(self, text: str, limits: Limits = Limits()) -> str | None:
-        """What is wrong with JSON as an answer, in at most a paragraph; None if it is valid as it stands.
-
-        Args:
-            text: The JSON.
-            limits: How large and how deeply nested JSON may be.
-
-        Raises:
-            InvalidOption: The schema refers to something outside itself.
-        """
-        return _Judge(self, limits).complaint(text)
+    @property
+    def check(self) -> Callable[[Any], object] | None:
+        """The further check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +55,32 @@ class JsonAnswer:
     complaint: str | None = None
 
 
+def find(wanted: Wanted, text: str, limits: Limits, *, is_cut: bool = False) -> JsonAnswer:
+    """The JSON in an answer; see `ResponseFormat.find`."""
+    text = _unquoted(text, limits)
+    judge = _Judge(wanted, limits)
+    found_spans = find_json(text, lists="array" in containers(wanted.schema))
+    if is_cut_off(text, found_spans, is_length=is_cut):
+        return JsonAnswer("", "it is not JSON: it was cut off before its end")
+    spans = _by_rank(text, found_spans)
+    for span in spans[:_MAX_CANDIDATES]:
+        if span.is_complete and (found := judge.find(text[span.start : span.end])) is not None:
+            return JsonAnswer(found)
+    best = text[spans[0].start : spans[0].end] if spans else text.strip()
+    if not best.startswith(("{", "[")):
+        return JsonAnswer("", f"it has no JSON {' or '.join(containers(wanted.schema))}")
+    return JsonAnswer("", judge.complaint(best))
+
+
+def complaint(wanted: Wanted, text: str, limits: Limits) -> str | None:
+    """What is wrong with JSON as an answer; see `ResponseFormat.validation_error`."""
+    return _Judge(wanted, limits).complaint(text)
+
+
 class _Judge:
     """Judges what may be the JSON of one answer, in bounded work."""
 
-    def __init__(self, wanted: ResponseFormat, limits: Limits) -> None:
+    def __init__(self, wanted: Wanted, limits: Limits) -> None:
         schema = {} if wanted.schema is None else json.loads(write(wanted.schema, Limits(values=_MAX_VALUES)))
         self._wanted = wanted
         self._limits = limits
@@ -204,12 +152,6 @@ def _by_rank(text: str, spans: list[JsonSpan]) -> list[JsonSpan]:
     return sorted(spans, key=lambda span: (span.is_fenced, span.start), reverse=True)
 
 
-def _kinds(schema: Mapping[str, Any] | None) -> list[str]:
-    """Which of object and array a schema allows: both where it names no type; without one, an object."""
-    types = "object" if schema is None else schema.get("type", [*_OPENINGS])
-    return [kind for kind in _OPENINGS if kind in ([types] if isinstance(types, str) else types)]
-
-
 def correct_json(error: str) -> str:
     """What to reply, once, to a model whose answer was not the JSON that was asked for."""
     return f"Your last answer was not valid: {error}. Answer again, with the JSON only."
@@ -225,9 +167,9 @@ class JsonReader:
         response_format: The format that was asked for.
     """
 
-    def __init__(self, response_format: ResponseFormat) -> None:
+    def __init__(self, response_format: Wanted) -> None:
         self._format = response_format
-        self._opening = re.compile("|".join(_OPENINGS[kind] for kind in _kinds(response_format.schema)))
+        self._opening = re.compile("|".join(_OPENINGS[kind] for kind in containers(response_format.schema)))
         self._start: int | None = None
         self._end: int | None = None
         self._json: JsonEnd | None = None
@@ -253,7 +195,7 @@ class JsonReader:
         Raises:
             InvalidOption: The schema refers to something outside itself.
         """
-        found = self._format.find(self.full_text, limits, is_cut=is_cut)
+        found = find(self._format, self.full_text, limits, is_cut=is_cut)
         if found.complaint is None:
             self._settled = found.text
         return found.complaint

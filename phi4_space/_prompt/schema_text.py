@@ -10,6 +10,7 @@ _LEADING_KEYWORDS = ("title", "description", "type", "properties", "required")
 _BY_NAME = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _VALUES = {"default", "const", "enum", "examples", "example"}
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_CONTAINERS = ("object", "array")
 _KEYWORDS = frozenset(
     {"$ref", "allOf", "anyOf", "const", "enum", "items", "oneOf", "prefixItems", "properties"}
 )
@@ -20,6 +21,12 @@ def is_schema(spec: Mapping[str, Any]) -> bool:
     if "type" not in spec:
         return not _KEYWORDS.isdisjoint(spec)
     return not isinstance(spec["type"], str) or spec["type"] in _TYPES
+
+
+def containers(schema: Mapping[str, Any] | None) -> list[str]:
+    """Which of object and array a schema allows: both where it names no type; without one, an object."""
+    types = "object" if schema is None else schema.get("type", [*_CONTAINERS])
+    return [kind for kind in _CONTAINERS if kind in ([types] if isinstance(types, str) else types)]
 
 
 def normalize_schema(schema: Mapping[str, Any], *, titled: bool = False) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from phi4_space._prompt.chat_body import to_chat_body
-from phi4_space._prompt.compose import PromptStyle, compose, compose_system
-from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.compose import compose, compose_system
+from phi4_space._prompt.response_format import ResponseFormat
 from phi4_space._turn.request import LoadedTurn, Request
 from phi4_space._turn.state import Payload, PreparedTurn
-from phi4_space._turns import File, Turn
+from phi4_space._turns import File, PromptStyle, Turn
 
 
 def to_prepared(

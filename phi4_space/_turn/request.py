@@ -10,7 +10,7 @@ from phi4_space._caller import Caller
 from phi4_space._config import Settings
 from phi4_space._errors import EmptyPrompt, InvalidOption
 from phi4_space._json import mended
-from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.response_format import ResponseFormat
 from phi4_space._prompt.schema_text import is_schema
 from phi4_space._prompt.stop import to_stop
 from phi4_space._sampling import NAMES, to_sampling

@@ -10,7 +10,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
-from phi4_space._caller import Caller
 from phi4_space._errors import Phi4Error
 from phi4_space._gradio.server import GradioServer
 from phi4_space._turn.answer_check import AnswerCheck
@@ -20,7 +19,7 @@ from phi4_space._turn.exchange import Exchange
 from phi4_space._turn.files import FileReader
 from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.prepared import to_prepared
-from phi4_space._turn.request import LoadedTurn, Message, Options, Request, to_request
+from phi4_space._turn.request import LoadedTurn, Request
 from phi4_space._turn.state import SessionState
 from phi4_space._turn.thoughts import Thoughts
 from phi4_space._turns import Event, Reply, Rewritten, Turn
@@ -57,17 +56,16 @@ class TurnRunner:
         self._new_session_hash = new_session_hash
         self._new_call_id = new_call_id
 
-    async def prepare(
-        self, message: Message, options: Options, caller: Caller
-    ) -> tuple[Request, tuple[LoadedTurn, ...]]:
-        """Checks what a call was given and reads its files; asks the Space nothing.
+    async def read(self, request: Request) -> tuple[LoadedTurn, ...]:
+        """The turns of a call with their files, which are read here; asks the Space nothing.
 
         Raises:
-            InvalidInput: It cannot be sent.
+            InvalidInput: One cannot be sent.
         """
+        if not any(turn.media for turn in request.turns):
+            return tuple(LoadedTurn(turn) for turn in request.turns)
         try:
-            request = to_request(message, options, defaults=self._settings, caller=caller)
-            return request, await self._files.load(request.turns)
+            return await self._files.load(request.turns)
         except Phi4Error as exc:
             exc.locate(step="prepare", space=str(self._settings.address))
             raise

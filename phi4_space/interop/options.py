@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
-from pydantic import SecretStr
-
 from phi4_space._errors import InvalidOption
 from phi4_space._prompt.stop import to_stop as check_stop
 from phi4_space._sampling import NAMES, SAMPLING_OPTIONS, to_sampling
+from phi4_space._secret import SecretLike
 from phi4_space._synonyms import ALIASES
 from phi4_space._turn.request import Options, refuse_unknown
 
@@ -70,7 +69,7 @@ def _root(url: object) -> object:
 
 
 def _bare(value: object) -> object:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
+    return value.get_secret_value() if isinstance(value, SecretLike) else value
 
 
 def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel
 
 from phi4_space._errors import InvalidOption
-from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.response_format import ResponseFormat
 from phi4_space._prompt.schema_text import is_schema
 from phi4_space.interop.errors import error_text, short_repr
 from phi4_space.interop.json_schema import close_schema, inline_root, without_odd_defaults

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scripted import ScriptedSpace, config
 
 import phi4_space as p4
+from phi4_space._environment import Environment
 from phi4_space._gradio.config import to_config
 from phi4_space._hub import Hub
 from phi4_space._net.origin import Origin, is_prefix
-from phi4_space._runtime import Environment
 
 SPACE = "https://phi.example"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -225,7 +225,7 @@ def asked(url: str, *, root: str = f"{SPACE}/folder") -> list[httpx.Request]:
         return httpx.Response(307, headers={"Location": "https://evil.example/folder/a"})
 
     async def ask() -> None:
-        server = p4.SpaceClient(root)._runtime.server.host
+        server = p4.SpaceClient(root)._runtime.connection.host
         client = server.client(
             lambda: httpx.AsyncClient(
                 transport=httpx.MockTransport(answer), cookies={"a": "b"}, follow_redirects=True

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from scripted import ScriptedSpace, config, events, whole
 
 import phi4_space as p4
+from phi4_space._environment import Environment
 from phi4_space._net.bodies import _Messages, read_body, read_events
 from phi4_space._net.credentials import to_jar
-from phi4_space._runtime import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 LIMITS = p4.Limits(body=100_000, line=100_000)

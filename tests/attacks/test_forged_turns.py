@@ -16,12 +16,12 @@ from scripted import URL, ScriptedSpace, events, whole
 import phi4_space as p4
 from phi4_space._caller import calling_line
 from phi4_space._json import mended
-from phi4_space._prompt.compose import PromptStyle, compose
+from phi4_space._prompt.compose import compose
 from phi4_space._prompt.escape import ROLE_LINES, break_tokens, escape_json, guarded
 from phi4_space._turn.prepared import to_prepared
 from phi4_space._turn.request import LoadedTurn, Request
 from phi4_space._turn.request import to_request as checked
-from phi4_space._turns import Media, Role, ToolCall, ToolSpec, Turn
+from phi4_space._turns import Media, PromptStyle, Role, ToolCall, ToolSpec, Turn
 
 T = TypeVar("T")
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")

@@ -19,7 +19,8 @@ from phi4_space._limits import Limits
 from phi4_space._net.error_mapping import from_handler, from_response, label, strip_markup
 from phi4_space._prompt.call_block import CallBlock
 from phi4_space._prompt.call_reader import CallReader
-from phi4_space._prompt.json_answer import JsonReader, ResponseFormat
+from phi4_space._prompt.json_answer import JsonReader
+from phi4_space._prompt.response_format import ResponseFormat
 from phi4_space._prompt.stop import StopReader
 from phi4_space._turn.answer import Answer
 

@@ -29,9 +29,9 @@ from rich.traceback import Traceback
 from scripted import ESTIMATION, ScriptedSpace, config, events, failed, generating, job
 
 import phi4_space as p4
+from phi4_space._environment import Environment
 from phi4_space._net.credentials import Proxy
 from phi4_space._net.redaction import REDACTED, Redaction
-from phi4_space._runtime import Environment
 from phi4_space.session import Session
 
 TOKEN = "hf_T0kenOfAdasAbcdefgh0123456789"
@@ -506,7 +506,7 @@ class Everything:
         self.environment = Environment()
         self.runtime = self.client._runtime
         self.settings = self.runtime.settings
-        self.server = self.runtime.server
+        self.server = self.runtime.parts.server
         self.host = self.server.host
         self.credentials = self.settings.job_credentials()
 

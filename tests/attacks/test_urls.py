@@ -20,7 +20,8 @@ from scripted import URL, ScriptedSpace
 import phi4_space as p4
 from phi4_space._media.read import read_all
 from phi4_space._net.fetch import Budget, fetch
-from phi4_space._net.urls import FetchPolicy, is_global
+from phi4_space._net.fetch_policy import FetchPolicy
+from phi4_space._net.urls import is_global
 
 PUBLIC = "93.184.216.34"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)

@@ -37,7 +37,7 @@ from scripted import ScriptedSpace
 
 from langchain_phi4._messages import to_turns
 from phi4_space import InvalidInput, Media, SpaceClient, ToolCall, Turn, UnsupportedContent, UrlRefused
-from phi4_space._runtime import Environment
+from phi4_space._environment import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 PICTURE = {"type": "image", "base64": base64.b64encode(PNG).decode(), "mime_type": "image/png"}

@@ -16,7 +16,7 @@ import pytest
 
 from phi4_space._errors import UrlRefused
 from phi4_space._net.fetch import fetch
-from phi4_space._net.urls import FetchPolicy
+from phi4_space._net.fetch_policy import FetchPolicy
 
 PUBLIC = "93.184.216.34"
 PUBLIC_V6 = "2606:4700::1111"

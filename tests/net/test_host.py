@@ -52,7 +52,7 @@ class Answering(httpx.AsyncBaseTransport):
 def ask(answering: Answering, method: str = "GET", **options: Any) -> Any:
     """Sends a request, with errors translated."""
     space = SpaceClient("https://phi.example", token=TOKEN, timeouts=TIMEOUTS, limits=LIMITS)
-    server = space._runtime.server.host
+    server = space._runtime.connection.host
 
     async def main() -> Any:
         async with server.client(

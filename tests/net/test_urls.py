@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 
 from phi4_space._errors import InvalidOption, UrlRefused
-from phi4_space._net.urls import FetchPolicy, check_addresses, is_global, to_target
+from phi4_space._net.fetch_policy import FetchPolicy
+from phi4_space._net.urls import check_addresses, is_global, to_target
 
 POLICY = FetchPolicy()
 INTRANET = FetchPolicy(allow_private=True)

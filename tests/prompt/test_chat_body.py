@@ -14,7 +14,7 @@ from phi4_server.chat_completion.body import to_body
 from phi4_server.chat_completion.instructions import to_messages
 from phi4_space._prompt.chat_body import to_chat_body
 from phi4_space._prompt.compose import compose
-from phi4_space._prompt.json_answer import ResponseFormat
+from phi4_space._prompt.response_format import ResponseFormat
 from phi4_space._turns import Media, ToolCall, ToolSpec, Turn
 
 CAT, BARK = Media(b"cat"), Media(b"bark")

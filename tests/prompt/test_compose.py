@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_space._errors import EmptyPrompt, InvalidOption
-from phi4_space._prompt.compose import PromptStyle, compose
+from phi4_space._prompt.compose import compose
 from phi4_space._prompt.tools import render
-from phi4_space._turns import Kind, Media, Role, ToolCall, ToolSpec, Turn
+from phi4_space._turns import Kind, Media, PromptStyle, Role, ToolCall, ToolSpec, Turn
 
 CAT, DOG, BARK = Media(b"cat"), Media(b"dog"), Media(b"bark")
 WEATHER = ToolSpec("get_weather", "Tells the weather.")

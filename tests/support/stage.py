@@ -24,8 +24,8 @@ from tidy import HOME, Tidy, files_of
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from phi4_space import SpaceClient
+from phi4_space._environment import Environment
 from phi4_space._net.certificates import ssl_context
-from phi4_space._runtime import Environment
 
 CASSETTES = ROOT / "cassettes"
 VERSIONS = ("5.20.1", "5.50.0", "6.31.0")

@@ -30,7 +30,7 @@ from scripted import (
 )
 
 import phi4_space as p4
-from phi4_space._runtime import Environment
+from phi4_space._environment import Environment
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 QUOTA = "You have exceeded your GPU quota (60s requested vs. 30s left). Try again in 1:32:34."

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from phi4_server.media.formats import container
 from phi4_server.model import Message
 from phi4_server.offline.answer import reply
-from phi4_space import Media, Turn
-from phi4_space._prompt.compose import PromptStyle, compose
+from phi4_space import Media, PromptStyle, Turn
+from phi4_space._prompt.compose import compose
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from phi4_server.offline.prompt import Conversation, Turn, read
 from phi4_server.offline.tools import Call, offered, written
 from phi4_space import ToolSpec
 from phi4_space import Turn as Sent
-from phi4_space._prompt.compose import PromptStyle, compose
-from phi4_space._turns import ToolCall
+from phi4_space._prompt.compose import compose
+from phi4_space._turns import PromptStyle, ToolCall
 
 TOOLS = [{"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}]
 LIST = f"<|tool|>{json.dumps(TOOLS)}<|/tool|>"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from phi4_server.model import Message
 from phi4_server.weights.generation.whole_prompt import Turn, to_turns
-from phi4_space._prompt.compose import PromptStyle, compose
+from phi4_space._prompt.compose import compose
 from phi4_space._turns import Media as ClientMedia
+from phi4_space._turns import PromptStyle
 from phi4_space._turns import Turn as ClientTurn
 
 
