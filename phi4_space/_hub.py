@@ -6,13 +6,14 @@ SLEEPING, that its own client library does not list.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from phi4_space._address import HUB, NAME, Address
 from phi4_space._config import USER_AGENT, Settings
@@ -25,6 +26,7 @@ from phi4_space._errors import (
     SpacePaused,
     UnexpectedAnswer,
 )
+from phi4_space._fields import MisshapenError, field
 from phi4_space._net.error_mapping import strip_markup
 from phi4_space._net.host import Host
 from phi4_space._net.origin import Origin
@@ -32,37 +34,27 @@ from phi4_space._net.pool import ClientPool
 from phi4_space._net.redaction import Redaction
 from phi4_space._status import Quota
 
-M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+# Credentials go to the Hub's own hosts; a label is all that there is to choose.
+_HOST = re.compile(r"https://[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.hf\.space")
 _NOT_THERE = frozenset({401, 403, 404})
 _UP = frozenset({"RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"})
 _BROKEN = frozenset({"RUNTIME_ERROR", "BUILD_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING"})
 
 
-class _Hardware(BaseModel):
-    current: str | None = None
-    requested: str | None = None
-
-
-class SpaceRuntime(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SpaceRuntime:
     """The Hub's report on a Space.
 
     Attributes:
         stage: The state of the Space, such as "RUNNING".
         hardware: The hardware that the Space runs on, or that was requested.
-        errorMessage: What went wrong, if something did.
+        error: What went wrong, if something did.
     """
 
     stage: str
     hardware: str | None = None
-    errorMessage: str | None = None  # noqa: N815 - the Hub's own spelling
-
-    @field_validator("hardware", mode="before")
-    @classmethod
-    def _one_name(cls, value: object) -> str | None:
-        if not isinstance(value, dict):
-            return None
-        hardware = _Hardware.model_validate(value)
-        return hardware.current or hardware.requested
+    error: str | None = None
 
     @property
     def is_up(self) -> bool:
@@ -71,7 +63,7 @@ class SpaceRuntime(BaseModel):
 
     def problem(self) -> Phi4Error | None:
         """What keeps the Space from answering; None if nothing does."""
-        reason = f": {strip_markup(self.errorMessage)}" if self.errorMessage else ""
+        reason = f": {strip_markup(self.error)}" if self.error else ""
         if self.is_up:
             return None
         if self.stage == "PAUSED":
@@ -80,31 +72,6 @@ class SpaceRuntime(BaseModel):
             return SpaceBroken(f"The Space is broken ({self.stage}){reason}", stage=self.stage)
         doing = "asleep" if self.stage == "SLEEPING" else "not up yet"
         return SpaceNotReady(f"The Space is {doing} ({self.stage}){reason}", stage=self.stage)
-
-
-class _Space(BaseModel):
-    id: str
-    runtime: SpaceRuntime | None = None
-
-    @field_validator("id")
-    @classmethod
-    def _check_id(cls, value: str) -> str:
-        if not NAME.fullmatch(value):
-            raise ValueError("not a name on the Hub")
-        return value
-
-
-class _SpaceHost(BaseModel):
-    # Credentials go to the Hub's own hosts; a label is all that there is to choose.
-    host: str = Field(pattern=r"^https://[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.hf\.space$")
-
-
-class _QuotaReport(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
-
-    base: float
-    current: float
-    resetsAt: str | None = None  # noqa: N815 - the Hub's own spelling
 
 
 class Hub:
@@ -140,37 +107,38 @@ class Hub:
         try:
             name = address.name
             if name is None:
-                space = await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _Space)
-                if space.runtime is not None:
-                    return space.runtime
-                name = space.id
-            return await self._get(f"/api/spaces/{name}/runtime", SpaceRuntime)
+                name, runtime = await self._get(f"/api/spaces/by-subdomain/{address.subdomain}", _to_space)
+                if runtime is not None:
+                    return runtime
+            return await self._get(f"/api/spaces/{name}/runtime", _to_runtime)
         except (AuthenticationFailed, UnexpectedAnswer) as exc:
             raise _missing(address, exc) from exc
 
     async def address(self, address: Address) -> Address:
         """A Space's address with the host that the Hub has it on. Raises the errors of `runtime`."""
         try:
-            found = await self._get(f"/api/spaces/{address.name}/host", _SpaceHost)
+            host = await self._get(f"/api/spaces/{address.name}/host", _to_host)
         except (AuthenticationFailed, UnexpectedAnswer) as exc:
             raise _missing(address, exc) from exc
-        return replace(address, api_url=found.host)
+        return replace(address, api_url=host)
 
     async def quota(self) -> Quota | None:
         """The account's GPU quota; None without a token. Raises the errors of `runtime`."""
         if self._settings.token is None:
             return None
-        report = await self._get("/api/spaces/zero-gpu/quota", _QuotaReport)
-        return Quota(total=report.base, left=report.current, resets_at=report.resetsAt)
+        return await self._get("/api/spaces/zero-gpu/quota", _to_quota)
 
     async def aclose(self) -> None:
         """Closes the connections to the Hub."""
         await self._pool.aclose()
 
-    async def _get(self, path: str, model: type[M]) -> M:
+    async def _get(self, path: str, read: Callable[[object], T]) -> T:
         with self._host.translate_errors("status"):
             async with self._pool.borrow() as client:
-                return _read(await self._host.ask(client, "GET", path), model)
+                try:
+                    return read(await self._host.ask(client, "GET", path))
+                except MisshapenError as exc:
+                    raise UnexpectedAnswer(f"The Hub's response cannot be read: {exc}") from exc
 
 
 def _missing(address: Address, refusal: Phi4Error) -> Phi4Error:
@@ -184,8 +152,33 @@ def _missing(address: Address, refusal: Phi4Error) -> Phi4Error:
     return missing
 
 
-def _read(payload: object, model: type[M]) -> M:
-    try:
-        return model.model_validate(payload)
-    except ValidationError as exc:
-        raise UnexpectedAnswer(f"The Hub's response cannot be read: {strip_markup(str(exc))}") from exc
+def _to_runtime(report: object) -> SpaceRuntime:
+    hardware = field(report, "hardware", object, default=None)
+    found = hardware if isinstance(hardware, dict) else {}
+    return SpaceRuntime(
+        field(report, "stage", str),
+        field(found, "current", str, default=None) or field(found, "requested", str, default=None),
+        field(report, "errorMessage", str, default=None),
+    )
+
+
+def _to_space(report: object) -> tuple[str, SpaceRuntime | None]:
+    """A Space's name, and how it stands where that is said."""
+    name, runtime = field(report, "id", str), field(report, "runtime", dict, default=None)
+    if not NAME.fullmatch(name):
+        raise MisshapenError("id is not a name on the Hub")
+    return name, None if runtime is None else _to_runtime(runtime)
+
+
+def _to_host(report: object) -> str:
+    host = field(report, "host", str)
+    if not _HOST.fullmatch(host):
+        raise MisshapenError("host is none of the Hub's")
+    return str(host)
+
+
+def _to_quota(report: object) -> Quota:
+    seconds = [field(report, name, int, float) for name in ("base", "current")]
+    if not all(map(math.isfinite, seconds)):
+        raise MisshapenError("base or current is not finite")
+    return Quota(total=seconds[0], left=seconds[1], resets_at=field(report, "resetsAt", str, default=None))

@@ -186,7 +186,7 @@ def test_bad_input_is_refused_before_anything_is_sent(
         asyncio.run(client(space).areply(message, **options))
 
     assert words in str(caught.value)
-    assert [name for name, _ in space.asked] in ([], ["config"][: len(options.get("media", ()))])
+    assert {name for name, _ in space.asked} <= ({"config"} if "media" in options else set())
 
 
 def test_a_strict_client_refuses_options_before_anything_is_filed() -> None:

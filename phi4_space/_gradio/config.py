@@ -4,56 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, FailFast, ValidationError
+from typing import Any
 
 from phi4_space._address import NAME
 from phi4_space._errors import UnexpectedAnswer
+from phi4_space._fields import REQUIRED, MisshapenError, field, list_of
 from phi4_space._net.error_mapping import label, strip_markup
 from phi4_space._net.origin import is_prefix
 
 _LARGEST = 2.0**63  # of a number that a component is bounded by
 _MOST_FILE_TYPES = 100
-
-
-class _Part(BaseModel):
-    # Errors hold none of what was sent, which may be of any length.
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-
-class _Component(_Part):
-    id: int
-    type: str
-    props: dict[str, Any] = {}
-
-
-class _Types(_Part):
-    generator: bool = False
-
-
-class _Dependency(_Part):
-    id: int
-    api_name: str | bool | None = None
-    api_visibility: object = None
-    show_api: object = None
-    backend_fn: bool = True
-    queue: bool | None = None
-    types: _Types = _Types()
-    trigger_after: int | None = None
-    targets: list[Any] = []
-    inputs: Annotated[list[int], FailFast()] = []
-    outputs: Annotated[list[int], FailFast()] = []
-
-
-class _Config(_Part):
-    version: str
-    app_id: int | str
-    api_prefix: str = ""
-    max_file_size: int | None = None
-    space_id: str | None = None
-    dependencies: Annotated[list[_Dependency], FailFast()]
-    components: Annotated[list[_Component], FailFast()] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +117,21 @@ def to_config(body: object) -> Config:
         UnexpectedAnswer: It is not a Gradio app's.
     """
     try:
-        config = _Config.model_validate(body)
-    except ValidationError as exc:
-        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {strip_markup(str(exc))}") from exc
-    slots = {part.id: _slot(part) for part in config.components}
-    return Config(
-        gradio_version=label(config.version) or "",
-        app_id=config.app_id,
-        api_prefix=_prefix(config.api_prefix),
-        max_file_size=config.max_file_size,
-        space_id=_space_id(config.space_id),
-        endpoints=tuple(_endpoint(part, slots) for part in config.dependencies if part.backend_fn),
-    )
+        slots = {slot.number: slot for slot in map(_slot, list_of(body, "components", dict))}
+        return Config(
+            gradio_version=label(field(body, "version", str)) or "",
+            app_id=field(body, "app_id", int, str),
+            api_prefix=_prefix(field(body, "api_prefix", str, default="")),
+            max_file_size=field(body, "max_file_size", int, default=None),
+            space_id=_space_id(field(body, "space_id", str, default=None)),
+            endpoints=tuple(
+                _endpoint(part, slots)
+                for part in list_of(body, "dependencies", dict, default=REQUIRED)
+                if field(part, "backend_fn", bool, default=True)
+            ),
+        )
+    except MisshapenError as exc:
+        raise UnexpectedAnswer(f"This is no Gradio Space's /config: {exc}") from exc
 
 
 def _space_id(name: str | None) -> str | None:
@@ -185,13 +148,13 @@ def _prefix(written: str) -> str:
     return prefix
 
 
-def _slot(component: _Component) -> Slot:
-    props = component.props
+def _slot(component: object) -> Slot:
+    props = field(component, "props", dict, default={})
     return Slot(
-        component.type,
+        field(component, "type", str),
         props.get("value"),
         props.get("file_count"),
-        number=component.id,
+        number=field(component, "id", int),
         label=_label(props.get("label")),
         file_types=_file_types(props.get("file_types")),
         minimum=_number(props.get("minimum")),
@@ -217,31 +180,34 @@ def _file_types(value: object) -> tuple[str, ...] | None:
     return tuple(filter(None, (_label(one) for one in value[:_MOST_FILE_TYPES]))) or None
 
 
-def _endpoint(dependency: _Dependency, slots: Mapping[int, Slot]) -> Endpoint:
+def _endpoint(dependency: object, slots: Mapping[int | None, Slot]) -> Endpoint:
     unknown = Slot("unknown")
+    api_name = field(dependency, "api_name", str, bool, default=None)
     # An author who gives no name means nobody to call it: JSON's false on Gradio 5, the word on 6.
-    has_none = dependency.api_name in {False, "false"}
-    name = dependency.api_name if isinstance(dependency.api_name, str) and not has_none else ""
+    has_none = api_name in {False, "false"}
+    name = api_name if isinstance(api_name, str) and not has_none else ""
     name = name if label(name) == name else ""  # it goes into messages
+    visibility = field(dependency, "api_visibility", object, default=None)
     trigger_id = _trigger(dependency)
     trigger = None if trigger_id is None else slots.get(trigger_id)
     return Endpoint(
         name,
-        dependency.id,
-        inputs=tuple(slots.get(number, unknown) for number in dependency.inputs),
-        outputs=tuple(slots.get(number, unknown) for number in dependency.outputs),
+        field(dependency, "id", int),
+        inputs=tuple(slots.get(number, unknown) for number in list_of(dependency, "inputs", int)),
+        outputs=tuple(slots.get(number, unknown) for number in list_of(dependency, "outputs", int)),
         trigger_id=trigger_id,
         has_visible_trigger=trigger is not None and trigger.is_visible,
-        is_queued=dependency.queue is True,
-        is_generator=dependency.types.generator,
-        is_private=has_none or dependency.api_visibility == "private",
-        is_documented=dependency.show_api is not False and dependency.api_visibility in (None, "public"),
-        after=dependency.trigger_after,
+        is_queued=field(dependency, "queue", bool, default=None) is True,
+        is_generator=field(field(dependency, "types", dict, default={}), "generator", bool, default=False),
+        is_private=has_none or visibility == "private",
+        is_documented=field(dependency, "show_api", object, default=None) is not False
+        and visibility in (None, "public"),
+        after=field(dependency, "trigger_after", int, default=None),
     )
 
 
-def _trigger(dependency: _Dependency) -> int | None:
-    match dependency.targets:
+def _trigger(dependency: object) -> int | None:
+    match field(dependency, "targets", list, default=[]):
         case [[int(number), *_], *_]:
             return number
         case _:

@@ -17,13 +17,10 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
-
 from phi4_space._errors import InvalidOption, LimitExceeded
 from phi4_space._json import parse, write
 from phi4_space._limits import Limits
 
-_ANY: TypeAdapter[Any] = TypeAdapter(Any)
 _MOST_ENCODINGS = 3  # JSON in a JSON string, in a JSON string
 _LENIENT = re.compile(
     r"""(?P<double> " (?P<doubled> [^"\\]*+ (?: \\. [^"\\]*+ )*+ ) (?: " | \Z ) )
@@ -174,12 +171,14 @@ def _foreign(value: object) -> Any:
     """A value of any other class, in Python's own types."""
     if isinstance(value, PurePath):
         return str(value)
+    from pydantic import BaseModel, TypeAdapter  # noqa: PLC0415 - few calls hold what JSON has no type for
+
     try:
         # numpy's and pandas' arrays and scalars, and pydantic's older models
         for own in ("tolist", "dict"):
             if not isinstance(value, type | BaseModel) and callable(method := getattr(value, own, None)):
                 return method()
-        return _ANY.dump_python(value, mode="json")
+        return TypeAdapter(Any).dump_python(value, mode="json")
     except Exception as exc:  # of pydantic, or of whatever the value's class does
         raise ValueError(f"{type(value).__name__} is not a JSON type") from exc
 

@@ -15,9 +15,10 @@ from referencing.exceptions import Unresolvable
 
 from phi4_space._json import write
 from phi4_space._limits import Limits
+from phi4_space._prompt.call_check import checked_parameters, invalid_arguments
 from phi4_space._prompt.json_wrapper import Unwrapper, is_echo
 from phi4_space._prompt.known_properties import known_properties
-from phi4_space._prompt.tools import checked_parameters, invalid_arguments, render_calls
+from phi4_space._prompt.tools import render_calls
 from phi4_space._prompt.validation import Validation
 from phi4_space._turns import BrokenCall, ToolCall, ToolSpec
 

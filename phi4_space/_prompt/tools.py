@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from inspect import cleandoc
 from typing import Any
 
-from referencing.exceptions import Unresolvable
-
-from phi4_space._errors import InvalidOption, shortened
+from phi4_space._errors import InvalidOption
 from phi4_space._json import write
 from phi4_space._limits import Limits
 from phi4_space._prompt.call_arguments import to_json_arguments
 from phi4_space._prompt.escape import escape_json
 from phi4_space._prompt.schema_text import normalize_schema
-from phi4_space._prompt.validation import Validation, check_schema
 from phi4_space._turns import ToolCall, ToolSpec
 
 _HOW_TO_CALL = (
     'To call tools, answer with <|tool_call|>[{"name": NAME, "arguments": {...}}]<|/tool_call|>, '
     "one item for each call."
 )
-_MAX_NAME = 80  # characters shown of a name that a model made up
 _ORDERS = {"auto": "", "none": "Do not call a tool.", "required": "You must call at least one tool."}
 
 
@@ -86,38 +81,6 @@ def render_calls(calls: Sequence[ToolCall]) -> str:
         {"name": call.name, "arguments": to_json_arguments(call.arguments, call.name)} for call in calls
     ]
     return f"<|tool_call|>{_to_json(written, 'The tool calls')}<|/tool_call|>"
-
-
-def argument_error(calls: Sequence[ToolCall], tools: Sequence[ToolSpec]) -> str | None:
-    """What is wrong with the arguments of the first call that does not match its tool's parameters.
-
-    None where all match, or where the parameters are not a JSON Schema that can be checked.
-    """
-    parameters = checked_parameters(tools)
-    validation = Validation()
-    for call in calls:
-        with suppress(Unresolvable):
-            if error := validation.mismatch(parameters.get(call.name, {}), {**call.arguments}):
-                return invalid_arguments(call, error)
-    return None
-
-
-def invalid_arguments(call: ToolCall, why: str) -> str:
-    """What is wrong with a call whose arguments do not fit."""
-    return f"the arguments of {shortened(call.name, _MAX_NAME)} are not valid: {why}"
-
-
-def checked_parameters(tools: Sequence[ToolSpec]) -> dict[str, Mapping[str, Any]]:
-    """The parameters of each tool by its name, where they are a JSON Schema."""
-    return {tool.name: tool.parameters for tool in tools if _is_schema(tool.parameters)}
-
-
-def _is_schema(schema: Mapping[str, Any]) -> bool:
-    try:
-        check_schema(schema)
-    except ValueError:
-        return False
-    return True
 
 
 def correct_call(choice: str) -> str:

@@ -1,20 +1,23 @@
 """What an answer must be: the call that was required, valid JSON. Knows events; no Space and no requests.
 
-A model whose answer is rejected is told why, once.
+A model whose answer is rejected is told why, once. What judges calls and JSON takes long to load, and is loaded
+where there are some.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from phi4_space._errors import Phi4Error, ResponseFormatNotMet, ToolChoiceNotMet
 from phi4_space._limits import Limits
-from phi4_space._prompt.call_wrapper import unwrap_calls
-from phi4_space._prompt.json_answer import JsonReader, correct_json
-from phi4_space._prompt.tools import argument_error, correct_call, order
+from phi4_space._prompt.tools import correct_call, order
 from phi4_space._turn.growth import end_of
 from phi4_space._turn.request import Request
 from phi4_space._turns import Delta, Event, Reply, Rewritten
+
+if TYPE_CHECKING:
+    from phi4_space._prompt.json_answer import JsonReader
 
 _RETRY_CALL = (
     "Your last answer was not a valid tool call: {}. Answer again, with the corrected tool call only."
@@ -113,11 +116,17 @@ class AnswerCheck:
         wanted = self._request.response_format
         if wanted is None or self._request.must_call:
             return None
+        from phi4_space._prompt.json_answer import JsonReader  # noqa: PLC0415 - see above
+
         reader = JsonReader(wanted)
         reader.feed(text)
         return reader
 
     def _judged_calls(self, reply: Reply) -> Reply:
+        if not reply.tool_calls:
+            return reply
+        from phi4_space._prompt.call_wrapper import unwrap_calls  # noqa: PLC0415 - see above
+
         calls, broken = unwrap_calls(reply.tool_calls, self._request.tools, self._limits)
         reason = reply.finish_reason
         if broken and not calls and reason == "tool_calls":
@@ -167,6 +176,8 @@ class AnswerCheck:
 
         Where any call will do, one that still does not fit is for the caller: an agent tells its model.
         """
+        from phi4_space._prompt.call_check import argument_error  # noqa: PLC0415 - see above
+
         complaint = argument_error(self.reply.tool_calls, self._request.tools)
         if complaint is None:
             return None
@@ -176,6 +187,8 @@ class AnswerCheck:
     def _reject_json(self, complaint: str) -> Rejection:
         if self.reply.finish_reason == "length":
             complaint = f"it was cut off, as it may have no more tokens; {complaint}"
+        from phi4_space._prompt.json_answer import correct_json  # noqa: PLC0415 - see above
+
         error = ResponseFormatNotMet(f"The answer is not valid: {complaint}")
         return Rejection(correct_json(complaint), self._located(error))
 
