@@ -324,8 +324,8 @@ class SpaceClient(AskMethods):
 
     async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
         request = self._request(message, options, caller)
-        async with self._runtime.head_start():
-            turns = (await self._runtime.load()).turns
+        async with self._runtime.head_start() as ahead:
+            turns = (await self._runtime.load(ahead)).turns
             new_turns = await turns.read(request)
             run = turns.run(request, SessionState(), history=(), new_turns=new_turns)
             async with aclosing(run) as events:
@@ -469,8 +469,8 @@ class Conversation(AskMethods):
     async def _turn(self, message: Message, options: Options, caller: Caller) -> AsyncGenerator[Event, None]:
         client = self._client  # whose parts its conversations share
         request = client._request(message, options, caller)  # noqa: SLF001 - see above
-        async with client._runtime.head_start():  # noqa: SLF001
-            turns = (await client._runtime.load()).turns  # noqa: SLF001
+        async with client._runtime.head_start() as ahead:  # noqa: SLF001
+            turns = (await client._runtime.load(ahead)).turns  # noqa: SLF001
             new_turns = await turns.read(request)
             async with self._lock.acquire(), aclosing(self._run(turns, request, new_turns)) as events:
                 async for event in events:

@@ -45,9 +45,7 @@ def list_of(part: object, name: str, *kinds: type, default: Any = ()) -> Any:
     """
     values = field(part, name, list, default=default)
     if not all(isinstance(value, kinds) and not _is_odd_bool(value, kinds) for value in values):
-        raise MisshapenError(
-            f"{name} holds what is not of type {' or '.join(kind.__name__ for kind in kinds)}"
-        )
+        raise MisshapenError(f"{name} holds more than {' and '.join(kind.__name__ for kind in kinds)}")
     return values
 
 

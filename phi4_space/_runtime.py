@@ -68,9 +68,15 @@ class Runtime:
         made = _load()(self.settings, self.environment, self.connection, open_hub)
         return self._made.setdefault("parts", made)  # atomic: another thread may have made them meanwhile
 
-    async def load(self) -> Parts:
-        """The parts; the loop goes on meanwhile where they were not loaded yet."""
+    async def load(self, ahead: HeadStart | None = None) -> Parts:
+        """The parts; the loop goes on meanwhile where they were not loaded yet.
+
+        Args:
+            ahead: The request to send before anything is loaded, which would delay it.
+        """
         if not _are_loaded.is_set():
+            if ahead is not None:
+                await ahead.is_sent.wait()
             await anyio.to_thread.run_sync(_load, abandon_on_cancel=True)
         return self.parts
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -144,9 +144,14 @@ class Connection:
         await self._pool.aclose()
         self._pool = self._new_pool()
 
+    async def _note(self, _request: httpx.Request) -> None:
+        """Notes that a request is being sent, which the first of all is for a head start."""
+        if self.ahead is not None:
+            self.ahead.is_sent.set()
+
     def _new_pool(self) -> ClientPool:
         """Clients that send nothing but to the Space's server; they do not keep this alive."""
-        return ClientPool(partial(self.host.client, self._open_client, self._opened.watch))
+        return ClientPool(partial(self.host.client, self._open_client, self._opened.watch, self._note))
 
 
 class HeadStart:
@@ -158,17 +163,28 @@ class HeadStart:
     Args:
         connection: The Space's.
         is_needed: Whether the answer is not known already.
+
+    Attributes:
+        answer: The request; where nothing is asked there is none.
+        is_sent: Set once it is on its way, or nothing is asked.
     """
+
+    answer: asyncio.Task[Any]
 
     def __init__(self, connection: Connection, *, is_needed: bool) -> None:
         self._connection = connection
         self._is_needed = is_needed and connection.ahead is None
         self._is_taken = False
+        self.is_sent = asyncio.Event()
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         if self._is_needed:
             self._connection.ahead = self
             self.answer = asyncio.create_task(self._connection.ask_config())
+            self.answer.add_done_callback(lambda _: self.is_sent.set())
+        else:
+            self.is_sent.set()
+        return self
 
     def take(self) -> bool:
         """Whether the answer is for the caller, who has to await it then; it is for one on the same loop."""

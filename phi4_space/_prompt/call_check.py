@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of tool calls. Knows calls and schemas; no prompt, no text of an answer."""
+"""What is wrong with the arguments of tool calls. Knows calls and schemas; no prompt and no answer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What an answer must be: the call that was required, valid JSON. Knows events; no Space and no requests.
 
-A model whose answer is rejected is told why, once. What judges calls and JSON takes long to load, and is loaded
-where there are some.
+A model whose answer is rejected is told why, once. What judges calls and JSON takes long to load, and is
+loaded where there are some.
 """
 
 from __future__ import annotations
