@@ -14,31 +14,10 @@ from phi4_space import Environment, MediaNotReadable, SpaceClient, UnexpectedAns
 from phi4_space._turns import File
 
 LATE = {
-    *(
-        "anyio",
-        "attr",
-        "filetype",
-        "httpcore",
-        "httpx",
-        "httpx_sse",
-        "jsonschema",
-        "pydantic",
-        "pydantic_core",
-    ),
-    *(
-        "referencing",
-        "rpds",
-        "stamina",
-        "tenacity",
-        "numpy",
-        "PIL",
-        "gradio",
-        "gradio_client",
-        "rich",
-        "typer",
-    ),
+    *("anyio", "attr", "filetype", "httpcore", "httpx", "httpx_sse", "jsonschema", "pydantic", "referencing"),
+    *("rpds", "stamina", "tenacity", "numpy", "PIL", "gradio", "gradio_client", "rich", "typer"),
 }
-"""What `import phi4_space` does not load; httpx comes with the first client, the others with who needs them."""
+"""What `import phi4_space` does not load: httpx comes with the first client, the rest with who needs it."""
 
 FRAMEWORKS = {
     "langchain_phi4": "langchain_core.language_models.chat_models, langchain_core.output_parsers",
@@ -95,7 +74,7 @@ asked = []
 class Space(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request):
         asked.append(request.url.path)
-        while "phi4_space._parts" not in sys.modules or not hasattr(sys.modules["phi4_space._parts"], "Parts"):
+        while not hasattr(sys.modules.get("phi4_space._parts"), "Parts"):
             await asyncio.sleep(0.01)
         return httpx.Response(500)
 
@@ -127,6 +106,7 @@ class Waiting(httpx.AsyncBaseTransport):
     """
 
     def __init__(self) -> None:
+        """Nothing was asked or read yet."""
         self.asked = asyncio.Event()
         self.was_read = asyncio.Event()
         self.ends: list[str] = []
