@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from phi4_space._config import Settings
 from phi4_space._environment import Environment
 from phi4_space._gradio.connection import Connection, HeadStart
 from phi4_space._net.certificates import no_certificates, ssl_context
+from phi4_space._net.connections import KEPT, Connections
 from phi4_space._net.credentials import to_jar
 
 if TYPE_CHECKING:
@@ -99,17 +99,21 @@ async def _find_address(runtime: weakref.ref[Runtime], address: Address) -> Addr
 
 
 def _open(settings: Settings, environment: Environment, *, to_space: bool) -> httpx.AsyncClient:
-    url = settings.address.api_url if to_space else HUB
-    route = settings.route(url)
-    if environment.transport is not None:
-        route = replace(route, trust_env=False)
     return httpx.AsyncClient(
-        transport=environment.transport,
-        proxy=route.proxy(),
-        trust_env=False,  # what the environment says was read already, by `route` and `ssl_context`
+        transport=environment.transport
+        or _connections(settings, settings.address.api_url if to_space else HUB),
+        trust_env=False,
         cookies=to_jar(settings.cookies if to_space else {}),
-        # A client sends nothing but to its one server; see `Host.client`.
-        verify=ssl_context() if url.startswith("https:") else no_certificates(),
-        # Each turn that waits for its answer holds a connection; the limit is the Space's queue.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+    )
+
+
+def _connections(settings: Settings, url: str) -> Connections:
+    """Connections to one server, as many as there are turns that wait: the limit is the Space's queue."""
+    proxy = settings.route(url).proxy()
+    # A client sends nothing but to its one server; see `Host.client`.
+    verify = ssl_context() if url.startswith("https:") else no_certificates()
+    limits = httpx.Limits(max_connections=1, keepalive_expiry=KEPT)
+    # What the environment says was read already, by `route` and `ssl_context`.
+    return Connections(
+        lambda: httpx.AsyncHTTPTransport(verify=verify, proxy=proxy, trust_env=False, limits=limits)
     )
