@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Literal, Protocol, Self
 
 Role = Literal["system", "user", "assistant", "tool"]
 Kind = Literal["image", "audio"]
@@ -38,6 +38,31 @@ MediaLike = Media | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes
 """What calls accept as media: a `Media`, or anything that its `source` may be."""
 
 
+class StoredBytes(Protocol):
+    """The bytes of a file that are read where they are, when they are needed."""
+
+    @property
+    def digest(self) -> str:
+        """Their SHA-256, in hex."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def read(self) -> bytes:
+        """All of them.
+
+        Raises:
+            MediaNotReadable: The file has changed.
+        """
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """All of them, in pieces.
+
+        Raises:
+            MediaNotReadable: The file has changed.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """An image or audio file that was read, and its format recognised.
@@ -45,12 +70,13 @@ class File:
     Attributes:
         name: Its file name, with the extension of its format.
         mime_type: Its MIME type, from its bytes, such as "image/png".
-        data: Its bytes.
+        data: Its bytes; of a large file on disk, where they are.
     """
 
     name: str
     mime_type: str
-    data: bytes = field(repr=False)
+    data: bytes | StoredBytes = field(repr=False)
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -59,8 +85,20 @@ class File:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the bytes, in hex, which is equal for files with the same content."""
-        return hashlib.sha256(self.data).hexdigest()
+        """The SHA-256 of the bytes, in hex, which is equal for files with the same content; made once."""
+        if not isinstance(self.data, bytes):
+            return self.data.digest
+        if not self._digest:
+            object.__setattr__(self, "_digest", hashlib.sha256(self.data).hexdigest())
+        return self._digest
+
+    def read(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            MediaNotReadable: It is on disk, and has changed.
+        """
+        return self.data if isinstance(self.data, bytes) else self.data.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +251,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress that the Space reports.
+    """The progress that the Space reports, or that of files on their way to it, in "bytes".
 
     Attributes:
         done: Units done, if it counts them.

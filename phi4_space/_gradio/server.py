@@ -5,12 +5,16 @@ Knows requests and /config; no turns. What it remembers is forgotten when the se
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
+
+import anyio
+import httpx
 
 from phi4_space._config import Settings
 from phi4_space._errors import (
@@ -29,9 +33,10 @@ from phi4_space._gradio.reply_file import file_path, missing
 from phi4_space._gradio.session import Instance, Session
 from phi4_space._media.read import refuse_too_many
 from phi4_space._net.deadlines import within_total
+from phi4_space._net.form import Form
 from phi4_space._net.host import Host
 from phi4_space._sync.locks import LoopLock
-from phi4_space._turns import File, ReplyFile
+from phi4_space._turns import File, Progress, ReplyFile
 
 _TRUSTED = 5.0
 """Seconds for which a Space is taken to be the same start as before, without asking.
@@ -40,6 +45,7 @@ After as long uvicorn closes idle connections, so that the question costs one ro
 connection is paid for already. A Space that restarts faster shows by the connections it broke.
 """
 
+_PROGRESS_EVERY = 0.25  # seconds
 _ANOTHER_SPACE = "Leave it out, or use a Space that takes it; status().takes says what one does."
 
 
@@ -130,37 +136,61 @@ class GradioServer:
                     raise UnsupportedContent(f"{what} {types} alone", advice=_ANOTHER_SPACE)
 
     async def upload(self, files: Sequence[File], instance: Instance) -> list[Mapping[str, Any]]:
+        """As `uploading`, whose last is returned."""
+        async with aclosing(self.uploading(files, instance)) as steps:
+            while isinstance(step := await anext(steps), Progress):
+                pass
+            return step
+
+    async def uploading(
+        self, files: Sequence[File], instance: Instance
+    ) -> AsyncGenerator[Progress | list[Mapping[str, Any]], None]:
         """Hands files to the Space, in one request, those that it does not hold already.
 
         Args:
             files: What to upload.
             instance: The Space as it runs now.
 
-        Returns:
-            The files as handlers take them, in the same order.
+        Yields:
+            How many bytes were sent, now and then; last the files as handlers take them, in the same order.
 
         Raises:
             FileTooLarge: A file is larger than the Space takes; nothing was sent.
+            MediaNotReadable: A file on disk has changed.
             UploadRefused: The Space did not take them.
             DeadlineExceeded: They were not there in time; `Timeouts` says what counts.
         """
-        with (
-            self.host.translate_errors("upload"),
-            within_total(self.settings.timeouts, "The files were not taken"),
-        ):
-            return await self._upload(files, instance.config)
+        with self.host.translate_errors("upload"):
+            _check_sizes(files, instance.config)
+        if self._new(files):
+            async with self._uploading.here():
+                new = self._new(files)  # what another turn sent meanwhile is there
+                if new:
+                    async with aclosing(self._sending(new, instance.config)) as steps:
+                        async for step in steps:
+                            yield step
+        yield [
+            file_data(
+                self._uploaded[file.digest], name=file.name, mime_type=file.mime_type, size=len(file.data)
+            )
+            for file in files
+        ]
 
-    async def _upload(self, files: Sequence[File], config: Config) -> list[Mapping[str, Any]]:
-        _check_sizes(files, config)
-        async with self._uploading.here():
-            digests = [file.digest for file in files]
-            new = {key: file for key, file in zip(digests, files, strict=True) if key not in self._uploaded}
-            if new:
-                self._uploaded |= zip(new, await self._send(list(new.values()), config), strict=True)
-            return [
-                file_data(self._uploaded[key], name=file.name, mime_type=file.mime_type, size=len(file.data))
-                for key, file in zip(digests, files, strict=True)
-            ]
+    def _new(self, files: Sequence[File]) -> dict[str, File]:
+        """Those that the Space does not hold, by digest, each once."""
+        return {file.digest: file for file in files if file.digest not in self._uploaded}
+
+    async def _sending(self, new: Mapping[str, File], config: Config) -> AsyncGenerator[Progress, None]:
+        form = Form("files", [*new.values()])
+        sending = asyncio.ensure_future(self._send(form, [*new.values()], config))
+        try:
+            while not (await asyncio.wait({sending}, timeout=_PROGRESS_EVERY))[0]:
+                yield Progress(form.sent, form.size, "bytes", description=_uploading(new))
+            self._uploaded |= zip(new, await sending, strict=True)
+        finally:
+            sending.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait({sending})
 
     async def read_file(self, file: ReplyFile) -> bytes:
         """The bytes of a file that an answer holds.
@@ -234,15 +264,22 @@ class GradioServer:
             raise UnexpectedAnswer("The api_prefix in the Space's /config repeats a credential")
         return replace(config, gradio_version=clean(config.gradio_version))
 
-    async def _send(self, files: Sequence[File], config: Config) -> list[str]:
-        form = [("files", (file.name, file.data, file.mime_type)) for file in files]
-        with self.host.translate_errors("upload"):
+    async def _send(self, form: Form, files: Sequence[File], config: Config) -> list[str]:
+        with (
+            self.host.translate_errors("upload"),
+            within_total(self.settings.timeouts, "The files were not taken"),
+        ):
             async with self._connection.borrow() as client:
                 try:
-                    paths = await self.host.ask(client, "POST", f"{config.api_prefix}/upload", files=form)
+                    paths = await self.host.ask(client, "POST", f"{config.api_prefix}/upload", form=form)
                 except FileTooLarge as exc:
                     raise _refused(files, exc) from exc
                 return _paths(paths, len(files))
+
+
+def _uploading(files: Mapping[str, File]) -> str:
+    names = [file.name for file in files.values()]
+    return f"Uploading {names[0]}" if len(names) == 1 else f"Uploading {len(names)} files"
 
 
 def _check_sizes(files: Sequence[File], config: Config) -> None:

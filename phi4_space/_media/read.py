@@ -6,7 +6,9 @@ import inspect
 import io
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import unquote
@@ -24,15 +26,17 @@ from phi4_space._errors import (
 from phi4_space._json import mended
 from phi4_space._media.data_uri import from_base64, is_data_uri, read_data_uri
 from phi4_space._media.encode import encode
-from phi4_space._media.formats import Format, describe, is_other_audio, recognise
-from phi4_space._media.local_file import read_local_file
+from phi4_space._media.formats import Format, Readable, describe, is_other_audio, recognise
+from phi4_space._media.known import KnownFiles
+from phi4_space._media.local_file import LocalFile, behind, not_empty, opened
 from phi4_space._turns import File, Media, MediaLike
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Loads the content of an http(s) URL, or raises one of our errors."""
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_MAX_BYTES = 1 << 29  # of a local file, which is read into memory; Spaces accept far less
+_MAX_BYTES = 1 << 29  # of a local file; Spaces accept far less
+_IN_MEMORY = 1 << 23  # bytes; a larger file on disk stays there, and is read again to be sent
 _MAX_NAME_BYTES = 120  # in UTF-8; file systems allow 255, and the server may add to the name
 _SOURCES = (
     "Pass a pathlib.Path, bytes, an open binary file, a data URI, an http(s) URL, base64, a PIL image, "
@@ -62,15 +66,17 @@ def refuse_too_many(count: int, limit: int | None) -> None:
         )
 
 
-async def read_media(media: MediaLike, *, fetch: Fetch) -> File:
+async def read_media(media: MediaLike, *, fetch: Fetch, known: KnownFiles | None = None) -> File:
     """Reads one image or audio file, and recognises its format from its bytes.
 
-    Disk access and encoding, which block, run in a thread. An open file is read from its current position,
-    and is not closed.
+    Disk access, encoding and hashing, which block, run in a thread. An open file is read from its current
+    position, and is not closed. Of a large file on disk the bytes stay there; it must not change until they
+    were sent.
 
     Args:
         media: A `Media`, or anything that its `source` may be.
         fetch: Loads an http(s) URL.
+        known: The files that were read before.
 
     Raises:
         MediaNotReadable: It is missing, empty or broken.
@@ -85,11 +91,21 @@ async def read_media(media: MediaLike, *, fetch: Fetch) -> File:
     if isinstance(source, str) and _URL.match(source.lstrip()):
         name = name or _name_in_url(source)
         source = await fetch(source.strip())
-    return await to_thread.run_sync(_read, source, name)
+    known = KnownFiles() if known is None else known
+    if isinstance(source, bytes | str) and (file := known.find(source, name)) is not None:
+        return file
+    return await to_thread.run_sync(_read, source, name, known)
 
 
-async def read_all(media: Sequence[MediaLike], *, fetch: Fetch) -> tuple[File, ...]:
+async def read_all(
+    media: Sequence[MediaLike], *, fetch: Fetch, known: KnownFiles | None = None
+) -> tuple[File, ...]:
     """Reads several media at the same time.
+
+    Args:
+        media: The media.
+        fetch: Loads an http(s) URL.
+        known: The files that were read before.
 
     Returns:
         The files, in the order of the media.
@@ -102,7 +118,7 @@ async def read_all(media: Sequence[MediaLike], *, fetch: Fetch) -> tuple[File, .
 
     async def read(index: int) -> None:
         try:
-            files[index] = await read_media(media[index], fetch=fetch)
+            files[index] = await read_media(media[index], fetch=fetch, known=known)
         except Exception as exc:  # noqa: BLE001 - a caller's object may raise anything
             failure = exc if isinstance(exc, Phi4Error) else _unreadable(exc)
             failures.append(failure)
@@ -124,8 +140,45 @@ def _unreadable(cause: Exception) -> MediaNotReadable:
     return failure
 
 
-def _read(source: object, name: str | None) -> File:
-    return to_file(_load(source), name or _own_name(source))
+def _read(source: object, name: str | None, known: KnownFiles) -> File:
+    name = name or _own_name(source)
+    if isinstance(source, os.PathLike):
+        return _read_path(Path(os.fsdecode(source)), name, known)
+    if isinstance(source, io.BufferedReader | io.FileIO):
+        stored = behind(source)
+        if stored is not None and len(stored) > _IN_MEMORY:
+            source.seek(0, io.SEEK_END)  # where reading it would leave it
+            return _to_stored(stored, name, known)
+    file = to_file(_load(source), name)
+    _ = file.digest  # which takes a while, so it is made in this thread
+    if isinstance(source, bytes | str):
+        known.keep(source, name, file)
+    return file
+
+
+def _read_path(path: Path, name: str | None, known: KnownFiles) -> File:
+    with opened(path, max_bytes=_MAX_BYTES) as (opened_file, stamp):
+        stored = LocalFile(path.absolute(), stamp)
+        if (file := known.find(stored, name)) is not None:
+            return file
+        if len(stored) > _IN_MEMORY:
+            return _to_stored(stored, name, known)
+        file = to_file(not_empty(opened_file.read(stamp.size), path), name)
+        _ = file.digest  # as above
+    if stamp.is_settled(time.time_ns()):
+        known.keep(stored, name, file)
+    return file
+
+
+def _to_stored(stored: LocalFile, name: str | None, known: KnownFiles) -> File:
+    """A file whose bytes stay on disk."""
+    if (file := known.find(stored, name)) is not None:
+        return file
+    form = _recognised(stored, name)
+    file = File(_file_name(name or "", form), form.mime_type, replace(stored, digest=stored.hashed()))
+    if stored.stamp.is_settled(time.time_ns()):
+        known.keep(stored, name, file)
+    return file
 
 
 def to_file(data: bytes, name: str | None) -> File:
@@ -139,16 +192,24 @@ def to_file(data: bytes, name: str | None) -> File:
         MediaNotReadable: There are no bytes.
         UnsupportedContent: Phi-4 does not accept the format.
     """
-    label = repr(name) if name else "The media"
     if not data:
-        raise MediaNotReadable(f"{label} is empty")
+        raise MediaNotReadable(f"{_label(name)} is empty")
+    form = _recognised(data, name)
+    return File(_file_name(name or "", form), form.mime_type, data)
+
+
+def _recognised(data: Readable, name: str | None) -> Format:
     form = recognise(data)
     if form is None:
         raise UnsupportedContent(
-            f"{label} is {describe(data) or 'in an unknown format'}",
+            f"{_label(name)} is {describe(data) or 'in an unknown format'}",
             advice=_CONVERT if is_other_audio(data) else _ONLY_MEDIA,
         )
-    return File(_file_name(name or "", form), form.mime_type, data)
+    return form
+
+
+def _label(name: str | None) -> str:
+    return repr(name) if name else "The media"
 
 
 def _load(source: object) -> bytes:
@@ -157,8 +218,6 @@ def _load(source: object) -> bytes:
             return bytes(source)
         case str():
             return _load_text(source.strip())
-        case os.PathLike():
-            return read_local_file(Path(os.fsdecode(source)), max_bytes=_MAX_BYTES)
         case _Readable():
             return _load_file(source)
     encoded = encode(source)

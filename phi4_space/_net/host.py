@@ -20,6 +20,7 @@ from phi4_space._net.bodies import HEADERS, read_body, read_events
 from phi4_space._net.credentials import HeaderAuth
 from phi4_space._net.deadlines import within_request
 from phi4_space._net.error_mapping import Content, strip_markup
+from phi4_space._net.form import Form
 from phi4_space._net.httpx_errors import ErrorTranslation, check
 from phi4_space._net.origin import Origin
 from phi4_space._net.proxies import Route
@@ -88,7 +89,7 @@ class Host:
         path: str,
         *,
         json: object = None,
-        files: Sequence[tuple[str, tuple[str, bytes, str]]] | None = None,
+        form: Form | None = None,
     ) -> Any:
         """Sends one request and returns the JSON of the response.
 
@@ -97,7 +98,7 @@ class Host:
             method: The HTTP method.
             path: The path on the server, each segment behind a slash.
             json: A body to send as JSON.
-            files: Files to send as a form: for each the field, and its name, content and media type.
+            form: Files to send.
 
         Raises:
             Phi4Error: The response is not a success, too late, too large, or not JSON; the class says which.
@@ -109,12 +110,12 @@ class Host:
                 **self.headers,
                 **HEADERS,
                 **({} if json is None else {"Content-Type": "application/json"}),
+                **({} if form is None else form.headers),
             },
-            content=None if json is None else _to_content(json),
-            files=files,
+            content=form if json is None else _to_content(json),
             timeout=to_httpx(self.timeouts, read=self.timeouts.request),
         )
-        sent: Content = "files" if files is not None else "nothing" if json is None else "text"
+        sent: Content = "files" if form is not None else "nothing" if json is None else "text"
         response, body = await self._receive(client, request, sent=sent)
         return _from_content(response, body, self.limits)
 

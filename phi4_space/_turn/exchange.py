@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -22,7 +22,7 @@ from phi4_space._turn.option_policy import OptionPolicy
 from phi4_space._turn.retry import Decision, Facts, decide
 from phi4_space._turn.state import Payload, PreparedTurn, SessionState
 from phi4_space._turn.thoughts import Thoughts
-from phi4_space._turns import Event, Notice, Reply, Sent, Waking
+from phi4_space._turns import Event, Notice, Progress, Reply, Sent, Waking
 
 
 class Exchange:
@@ -128,7 +128,13 @@ class Exchange:
         if payload.system:
             options["system"] = payload.system
         async with self._server.session(state.session_hash, found) as session:
-            event_id = await self._send(session, payload, options, found)
+            connections, files = self._server.connections, []
+            if payload.files and self._pending is None:
+                async with aclosing(self._server.uploading(payload.files, found)) as steps:
+                    while isinstance(step := await budget.run_within(anext(steps)), Progress):
+                        yield step
+                    files = step
+            event_id = await self._send(session, payload, files, options, connections)
             async with aclosing(self._follow(session, found, event_id)) as events:
                 async for event in events:
                     yield event
@@ -159,12 +165,16 @@ class Exchange:
         return self._turn.incremental() if state.is_known else self._turn.full
 
     async def _send(
-        self, session: Session, payload: Payload, options: dict[str, object], instance: Instance
+        self,
+        session: Session,
+        payload: Payload,
+        files: Sequence[Mapping[str, Any]],
+        options: dict[str, object],
+        connections: int,
     ) -> str:
+        """Files the turn, and joins the queue; `connections` is how many there were before its uploads."""
         run_within, server = self._budget.run_within, self._server
         if self._pending is None:
-            connections = server.connections
-            files = await run_within(server.upload(payload.files, instance)) if payload.files else []
             self._pending = await run_within(
                 session.predict(
                     payload.text,

@@ -7,6 +7,7 @@ from functools import partial
 
 from phi4_space._config import Settings
 from phi4_space._errors import UrlRefused
+from phi4_space._media.known import KnownFiles
 from phi4_space._media.read import read_all, refuse_too_many
 from phi4_space._net.fetch import Budget, fetch
 from phi4_space._turn.request import LoadedTurn
@@ -14,7 +15,7 @@ from phi4_space._turns import File, MediaLike, Turn
 
 
 class FileReader:
-    """Reads media.
+    """Reads media, what it has read lately once.
 
     Args:
         settings: The client's.
@@ -22,6 +23,7 @@ class FileReader:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._known = KnownFiles()
 
     async def load(self, turns: Sequence[Turn]) -> tuple[LoadedTurn, ...]:
         """Reads the files of all turns.
@@ -41,7 +43,8 @@ class FileReader:
         Raises:
             InvalidInput: See `load`.
         """
-        return [*await read_all(media, fetch=partial(self._fetch, budget=Budget(self._settings.fetch)))]
+        fetch = partial(self._fetch, budget=Budget(self._settings.fetch))
+        return [*await read_all(media, fetch=fetch, known=self._known)]
 
     async def _fetch(self, url: str, *, budget: Budget) -> bytes:
         try:

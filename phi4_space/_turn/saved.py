@@ -136,7 +136,9 @@ def _to_saved(loaded: LoadedTurn) -> _SavedTurn:
     return _SavedTurn(
         role=turn.role,
         text=mended(turn.text),
-        files=[_SavedFile(name=file.name, mime_type=file.mime_type, data=file.data) for file in loaded.files],
+        files=[
+            _SavedFile(name=file.name, mime_type=file.mime_type, data=file.read()) for file in loaded.files
+        ],
         offsets=[len(mended(turn.text[:offset])) for offset in turn.offsets],
         tool_calls=[
             _SavedCall(
@@ -154,7 +156,7 @@ def _to_loaded(saved: _SavedTurn) -> LoadedTurn:
     turn = Turn(
         role=saved.role,
         text=saved.text,
-        media=tuple(Media(file.data, file.name) for file in files),
+        media=tuple(Media(file.read(), file.name) for file in files),
         offsets=tuple(saved.offsets),
         tool_calls=tuple(ToolCall(call.id, call.name, call.arguments) for call in saved.tool_calls),
         tool_call_id=saved.tool_call_id,

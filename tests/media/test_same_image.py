@@ -127,7 +127,7 @@ def received(source: object, normalizer: Normalizer, folder: Path) -> Image.Imag
         raise AssertionError
 
     async def read() -> bytes:
-        return (await read_media(source, fetch=refuse)).data
+        return (await read_media(source, fetch=refuse)).read()
 
     path = folder / "received"
     path.write_bytes(anyio.run(read))
@@ -264,7 +264,7 @@ def test_the_callers_image_stays_as_it_is() -> None:
     image = opened(oriented("JPEG", 6))
 
     async def read() -> bytes:
-        return (await read_media(image, fetch=None)).data  # type: ignore[arg-type]  # no URL
+        return (await read_media(image, fetch=None)).read()  # type: ignore[arg-type]  # no URL
 
     assert anyio.run(read) == anyio.run(read)
     assert image.size == (32, 16)
@@ -276,7 +276,7 @@ def test_a_profile_of_other_colours_is_not_passed_on() -> None:
     image = opened(written(chart().convert("CMYK"), "TIFF", icc_profile=PROFILE))
 
     async def read() -> bytes:
-        return (await read_media(image, fetch=None)).data  # type: ignore[arg-type]  # no URL
+        return (await read_media(image, fetch=None)).read()  # type: ignore[arg-type]  # no URL
 
     assert "icc_profile" not in opened(anyio.run(read)).info
     assert "icc_profile" in image.info

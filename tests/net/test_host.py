@@ -13,8 +13,10 @@ from foreign import FOREIGN, made
 from phi4_space._client import SpaceClient
 from phi4_space._errors import InvalidOption, Phi4Error, RateLimited, UnexpectedAnswer
 from phi4_space._limits import Limits
+from phi4_space._net.form import Form
 from phi4_space._net.host import to_httpx
 from phi4_space._timeouts import Timeouts
+from phi4_space._turns import File
 
 TIMEOUTS = Timeouts(connect=1, request=2, idle=3)
 LIMITS = Limits(body=1000)
@@ -80,11 +82,8 @@ def test_json_and_files_are_sent() -> None:
     called, uploaded = Answering(httpx.Response(200, json={})), Answering(httpx.Response(200, json=[]))
 
     ask(called, "POST", json={"data": ["ü"]})
-    ask(
-        uploaded,
-        "POST",
-        files=[("files", ("a.png", b"1", "image/png")), ("files", ("b.wav", b"2", "audio/wav"))],
-    )
+    files = [File("a.png", "image/png", b"1"), File("b.wav", "audio/wav", b"2")]
+    ask(uploaded, "POST", form=Form("files", files))
 
     assert (called.requests[0].method, called.requests[0].read()) == ("POST", '{"data":["ü"]}'.encode())
     form = uploaded.requests[0].read()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -31,6 +33,7 @@ from scripted import (
 
 import phi4_space as p4
 from phi4_space._environment import Environment
+from phi4_space._gradio import server
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 QUOTA = "You have exceeded your GPU quota (60s requested vs. 30s left). Try again in 1:32:34."
@@ -818,3 +821,116 @@ def test_the_redirect_of_a_server_is_not_followed() -> None:
 
     assert "https://evil.test" in str(error)
     assert len(space.asked) == 1
+
+
+@dataclass
+class SlowUpload(httpx.AsyncBaseTransport):
+    """A Space that reads an upload piece by piece, and takes a moment for each."""
+
+    space: ScriptedSpace
+    wait: Callable[[], Awaitable[object]]
+    pieces: list[int] = field(default_factory=list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Reads the body, and has the scripted Space answer."""
+        body = b""
+        async for piece in cast("httpx.AsyncByteStream", request.stream):
+            if request.url.path.endswith("/upload"):
+                self.pieces.append(len(piece))
+                await self.wait()
+            body += piece
+        copy = httpx.Request(request.method, request.url, headers=request.headers, content=body)
+        return await self.space.handle_async_request(copy)
+
+
+def large(folder: Path) -> Path:
+    """A recording that stays on disk."""
+    path = folder / "talk.wav"
+    path.write_bytes(b"RIFF....WAVEfmt " + bytes(9_000_000))
+    return path
+
+
+def test_a_long_upload_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes, of all there are; then the turn goes on as ever, and the second one sends nothing."""
+    monkeypatch.setattr(server, "_PROGRESS_EVERY", 0.001)
+    slow = SlowUpload(ScriptedSpace(), lambda: asyncio.sleep(0.004))
+
+    async def two_turns() -> list[list[p4.Event]]:
+        async with p4.SpaceClient(URL, environment=Environment(transport=slow)) as client:
+            media = [large(tmp_path), PNG]
+            return [[event async for event in client.astream("What?", media=media)] for _ in range(2)]
+
+    first, second = asyncio.run(two_turns())
+
+    told = [event for event in first if isinstance(event, p4.Progress)]
+    assert {(event.total, event.unit, event.description) for event in told} == {
+        (9_000_016 + len(PNG), "bytes", "Uploading 2 files")
+    }
+    done = [event.done or 0 for event in told]
+    assert done == sorted(done)
+    assert done[-1] > 1_000_000
+    assert isinstance(first[-1], p4.Reply)
+    assert max(slow.pieces) == 1 << 16
+    assert not any(isinstance(event, p4.Progress) for event in second)
+    assert slow.space.steps().count("upload") == 1
+
+
+def test_a_file_that_changes_on_its_way_ends_the_turn(tmp_path: Path) -> None:
+    """With an error that says so; nothing is asked about half a file, and the next turn may read it anew."""
+    path = large(tmp_path)
+
+    async def write() -> None:
+        if not slow.space.steps().count("upload"):
+            await asyncio.sleep(0.02)
+            path.write_bytes(b"RIFF....WAVEfmt 2" + bytes(9_000_000))
+
+    slow = SlowUpload(ScriptedSpace(), write)
+
+    async def turn() -> None:
+        async with p4.SpaceClient(URL, environment=Environment(transport=slow)) as client:
+            with pytest.raises(p4.MediaNotReadable, match=r"changed after it was first read.*step upload"):
+                await client.areply("What?", media=[path])
+            assert slow.space.steps() == ["config"]
+            slow.wait = lambda: asyncio.sleep(0)
+            await client.areply("What?", media=[path])
+
+    asyncio.run(turn())
+
+
+def test_who_leaves_during_an_upload_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes on behind the back of who closed the stream; the next turn sends it whole."""
+    monkeypatch.setattr(server, "_PROGRESS_EVERY", 0.001)
+    slow = SlowUpload(ScriptedSpace(), lambda: asyncio.sleep(0.01))
+
+    async def leave() -> None:
+        async with p4.SpaceClient(URL, environment=Environment(transport=slow)) as client:
+            async with aclosing(client.astream("What?", media=[large(tmp_path)])) as events:
+                while not isinstance(await anext(events), p4.Progress):
+                    pass
+            count = len(slow.pieces)
+            await asyncio.sleep(0.05)
+            assert len(slow.pieces) == count
+            assert "upload" not in slow.space.steps()
+            slow.wait = lambda: asyncio.sleep(0)
+            await client.areply("What?", media=[large(tmp_path)])
+
+    asyncio.run(leave())
+
+
+def test_a_lost_connection_has_the_file_read_again(tmp_path: Path) -> None:
+    """The second try sends all of it."""
+    slow = SlowUpload(ScriptedSpace(), lambda: asyncio.sleep(0))
+
+    async def break_once() -> None:
+        if len(slow.pieces) == 20:
+            raise httpx.WriteError("broken")
+
+    slow.wait = break_once
+
+    async def turn() -> p4.Reply:
+        environment = Environment(transport=slow)
+        async with p4.SpaceClient(URL, environment=environment) as client:
+            return await client.areply("What?", media=[large(tmp_path)])
+
+    assert asyncio.run(turn()).sent.attempts == 2
+    assert sum(slow.pieces[20:]) > 9_000_000
