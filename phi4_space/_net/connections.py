@@ -67,10 +67,12 @@ class Connections(httpx.AsyncBaseTransport):
             return  # all were closed meanwhile
         now = self._clock()
         self._idle.append((now, one))
+        closing = []  # chosen at once: while one is closed, others come and go
         while now - self._idle[0][0] > KEPT or len(self._idle) > _MOST_IDLE:
-            _, oldest = self._idle.popleft()
-            self._all.discard(oldest)
-            await oldest.aclose()
+            closing.append(self._idle.popleft()[1])
+        self._all.difference_update(closing)
+        for old in closing:
+            await old.aclose()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -29,7 +29,8 @@ class Wire(httpx.AsyncBaseTransport):
         return httpx.Response(200, stream=_Stream())
 
     async def aclose(self) -> None:
-        """Notes it."""
+        """Notes it, after a while."""
+        await asyncio.sleep(0)
         self.is_closed = True
 
 
@@ -101,6 +102,21 @@ def test_what_was_idle_for_too_long_is_closed() -> None:
         await line.client.get(URL)
         assert [wire.is_closed for wire in line.wires] == [True, True, False]
         assert [wire.requests for wire in line.wires] == [1, 1, 2]
+
+    asyncio.run(run())
+
+
+def test_others_come_and_go_while_old_ones_are_closed() -> None:
+    """A request that takes the last idle one meanwhile is no trouble for who closes the others."""
+
+    async def run() -> None:
+        line = Line()
+        await line.at_a_time(3)
+        line.now = KEPT + 1
+        last = await line.begin()
+        _, taken = await asyncio.gather(last.aclose(), line.begin())
+        await taken.aclose()
+        assert [wire.is_closed for wire in line.wires] == [True, True, False]
 
     asyncio.run(run())
 
