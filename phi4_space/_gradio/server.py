@@ -9,12 +9,11 @@ import asyncio
 import copy
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import anyio
-import httpx
 
 from phi4_space._config import Settings
 from phi4_space._errors import (
