@@ -19,6 +19,7 @@ from phi4_space._config import MODEL, VERSION, Settings, ambient_token, to_model
 from phi4_space._errors import InvalidOption, InvalidSpaceName
 from phi4_space._limits import Limits
 from phi4_space._net.fetch_policy import FetchPolicy
+from phi4_space._secret import SecretLike
 from phi4_space._timeouts import Timeouts
 
 HUB_SPACE = "https://owner-name.hf.space"
@@ -58,7 +59,7 @@ def settings(space: str | None = HUB_SPACE, **arguments: Any) -> Settings:
     return to_settings(space, **{**defaults, **arguments})
 
 
-def sent(credentials: Sequence[tuple[str, SecretStr]]) -> dict[str, str]:
+def sent(credentials: Sequence[tuple[str, SecretLike]]) -> dict[str, str]:
     """Credentials as a server sees them."""
     return {name: value.get_secret_value() for name, value in credentials}
 

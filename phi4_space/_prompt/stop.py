@@ -61,7 +61,7 @@ class StopReader(Generic[T]):
     def feed(self, pieces: Sequence[str | T]) -> list[str | T]:
         """Takes the next pieces, and returns what is let through; nothing once a stop string was found."""
         if not self._stop:
-            return [*filter(None, pieces)]
+            return [piece for piece in pieces if piece]
         if self.stopped_by is not None:
             return []
         texts = [self._text]
