@@ -6,7 +6,6 @@ SLEEPING, that its own client library does not list.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -178,7 +177,5 @@ def _to_host(report: object) -> str:
 
 
 def _to_quota(report: object) -> Quota:
-    seconds = [field(report, name, int, float) for name in ("base", "current")]
-    if not all(map(math.isfinite, seconds)):
-        raise MisshapenError("base or current is not finite")
-    return Quota(total=seconds[0], left=seconds[1], resets_at=field(report, "resetsAt", str, default=None))
+    total, left = (field(report, name, int, float) for name in ("base", "current"))
+    return Quota(total=total, left=left, resets_at=field(report, "resetsAt", str, default=None))

@@ -1233,3 +1233,22 @@ def test_a_client_that_is_dropped_lets_its_connections_go() -> None:
         return True
 
     assert asyncio.run(drop())
+
+
+def test_turns_that_bring_the_same_file_at_once_send_it_once() -> None:
+    """The first sends it; the others wait for that, and use it as well."""
+
+    async def slowly(_request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        return httpx.Response(200, json=["/up/image.png"])
+
+    space = ScriptedSpace({"upload": [slowly]})
+
+    async def run() -> list[Any]:
+        async with p4.SpaceClient(URL, environment=Environment(transport=space)) as client:
+            return [*await asyncio.gather(client.aupload([PNG]), client.aupload([PNG]))]
+
+    first, second = asyncio.run(run())
+
+    assert first == second
+    assert space.steps().count("upload") == 1

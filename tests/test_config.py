@@ -19,7 +19,7 @@ from phi4_space._config import MODEL, VERSION, Settings, ambient_token, to_model
 from phi4_space._errors import InvalidOption, InvalidSpaceName
 from phi4_space._limits import Limits
 from phi4_space._net.fetch_policy import FetchPolicy
-from phi4_space._secret import SecretLike
+from phi4_space._secret import Secret, SecretLike
 from phi4_space._timeouts import Timeouts
 
 HUB_SPACE = "https://owner-name.hf.space"
@@ -349,3 +349,9 @@ def test_extra_inputs_are_json_by_label() -> None:
             settings(extra_inputs=value)
     with pytest.raises(InvalidOption, match="prompt_prefix"):
         settings(prompt_prefix=1)
+
+
+def test_equal_credentials_are_one() -> None:
+    """Credentials are values: equal ones are the same in sets, of whichever kind they are."""
+    assert {Secret("s3cret"), Secret("s3cret")} == {Secret("s3cret")}
+    assert Secret("s3cret") == SecretStr("s3cret") != Secret("other")

@@ -6,11 +6,13 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 
 import httpx
 import pytest
+from scripted import ScriptedSpace
 
-from phi4_space import Environment, MediaNotReadable, SpaceClient, UnexpectedAnswer
+from phi4_space import Environment, MediaNotReadable, SpaceClient, UnexpectedAnswer, _runtime
 from phi4_space._turns import File
 
 LATE = {
@@ -153,3 +155,11 @@ def test_media_are_read_while_the_space_is_asked(monkeypatch: pytest.MonkeyPatch
 def test_a_question_that_nobody_needs_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where media cannot be read, the turn fails with that alone, and leaves no request behind."""
     assert ends(monkeypatch, is_readable=False) == ["cancelled"]
+
+
+def test_a_status_loads_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rooms of a turn are loaded for other calls as well, of which none begins with a request."""
+    monkeypatch.setattr(_runtime, "_are_loaded", threading.Event())
+    client = SpaceClient("http://space.test", environment=Environment(transport=ScriptedSpace()))
+
+    assert client.status().ready

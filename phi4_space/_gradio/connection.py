@@ -26,18 +26,26 @@ from phi4_space._net.redaction import Redaction
 _NOT_FOUND = 404
 
 
-class _Opened:
-    """Counts the connections that a client opens."""
+class _Watch:
+    """Sees what the clients do; it is none of the connection's, which they would keep alive.
+
+    Attributes:
+        opened: How many connections they opened.
+        ahead: The head start whose request is the next one, if any.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.opened = 0
+        self.ahead: HeadStart | None = None
 
     async def watch(self, request: httpx.Request) -> None:
-        """Has the request report what it does."""
+        """Notes that a request is being sent, and has it report what it does."""
+        if self.ahead is not None:
+            self.ahead.is_sent.set()
         request.extensions = {**request.extensions, "trace": self._trace}
 
     async def _trace(self, name: str, _info: object) -> None:
-        self.count += name == "connection.connect_tcp.started"
+        self.opened += name == "connection.connect_tcp.started"
 
 
 class Connection:
@@ -51,7 +59,6 @@ class Connection:
     Attributes:
         settings: The client's, with the address at which the Space was found.
         host: The Space's server.
-        ahead: The request for /config that was sent before anybody needed its answer.
     """
 
     def __init__(
@@ -74,14 +81,22 @@ class Connection:
             timeouts=settings.timeouts,
             limits=settings.limits,
         )
-        self._opened = _Opened()
+        self._watch = _Watch()
         self._pool = self._new_pool()
-        self.ahead: HeadStart | None = None
 
     @property
     def opened(self) -> int:
         """How many connections to the Space were opened so far."""
-        return self._opened.count
+        return self._watch.opened
+
+    @property
+    def ahead(self) -> HeadStart | None:
+        """The request for /config that was sent before anybody needed its answer."""
+        return self._watch.ahead
+
+    @ahead.setter
+    def ahead(self, ahead: HeadStart | None) -> None:
+        self._watch.ahead = ahead
 
     def borrow(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         """The running loop's client; it stays open while it is borrowed."""
@@ -144,14 +159,9 @@ class Connection:
         await self._pool.aclose()
         self._pool = self._new_pool()
 
-    async def _note(self, _request: httpx.Request) -> None:
-        """Notes that a request is being sent, which the first of all is for a head start."""
-        if self.ahead is not None:
-            self.ahead.is_sent.set()
-
     def _new_pool(self) -> ClientPool:
         """Clients that send nothing but to the Space's server; they do not keep this alive."""
-        return ClientPool(partial(self.host.client, self._open_client, self._opened.watch, self._note))
+        return ClientPool(partial(self.host.client, self._open_client, self._watch.watch))
 
 
 class HeadStart:

@@ -6,12 +6,12 @@ optional, fields nobody here needs are ignored, and so are messages of kinds tha
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from phi4_space._errors import LimitExceeded, Phi4Error, StreamLost, TurnCancelled, UnexpectedAnswer
+from phi4_space._fields import MisshapenError, field
 from phi4_space._gradio.diffs import Growth, Outputs
 from phi4_space._json import parse
 from phi4_space._limits import Limits
@@ -112,11 +112,15 @@ class QueueReader:
             ):
                 return (self._snapshot(data),)  # most messages of a stream
             case {"msg": str(kind)}:
-                if _get(message, "event_id", str) in {None, self._event_id}:
-                    return self._to_events(kind, message)
-                return ()
+                try:
+                    return self._to_events(kind, message) if self._is_own(message) else ()
+                except MisshapenError as exc:
+                    raise _misshapen(str(exc)) from exc
             case _:
                 raise _misshapen("it has no kind")
+
+    def _is_own(self, message: dict[str, Any]) -> bool:
+        return _text(message, "event_id") in {None, self._event_id}
 
     def _to_events(self, kind: str, message: dict[str, Any]) -> Sequence[WireEvent | Growth]:
         events: Sequence[WireEvent | Growth] = ()
@@ -124,27 +128,27 @@ class QueueReader:
             case "process_generating" | "process_completed":
                 events = (self._fold(kind, message),)
             case "progress":
-                events = [_progress(unit) for unit in _get(message, "progress_data", list, default=[])[-1:]]
+                events = [_progress(unit) for unit in field(message, "progress_data", list, default=[])[-1:]]
             case "log":
-                events = [_notice(message)] if _get(message, "visible", bool, default=True) else ()
+                events = [_notice(message)] if field(message, "visible", bool, default=True) else ()
             case "estimation":
-                rank, size = (_need(message, name, int) for name in ("rank", "queue_size"))
-                events = [Queued(rank, size, _get(message, "rank_eta", *_NUMBER))]
+                rank, size = (field(message, name, int) for name in ("rank", "queue_size"))
+                events = [Queued(rank, size, field(message, "rank_eta", *_NUMBER, default=None))]
             case "process_starts":
-                events = [Started(_get(message, "eta", *_NUMBER))]
+                events = [Started(field(message, "eta", *_NUMBER, default=None))]
             case "unexpected_error":
-                events = [SessionLost(strip_markup(_get(message, "message", str) or "no reason given"))]
+                events = [SessionLost(strip_markup(_text(message, "message") or "no reason given"))]
             case "heartbeat":
                 events = [Heartbeat()]
         return events
 
     def _fold(self, kind: str, message: dict[str, Any]) -> WireEvent | Growth:
-        output = _need(message, "output", dict)
-        if not _get(message, "success", bool, default=True):
-            text, title = _get(output, "error", str), _get(output, "title", str)
-            title = title or _get(message, "title", str)
+        output = field(message, "output", dict)
+        if not field(message, "success", bool, default=True):
+            text, title = _text(output, "error"), _text(output, "title")
+            title = title or _text(message, "title")
             return Failed(None if text is None else strip_markup(text), label(title))
-        data = _get(output, "data", list)
+        data = field(output, "data", list, default=None)
         if data is None:
             return Cancelled()
         return Finished(data) if kind == "process_completed" else self._snapshot(data)
@@ -166,35 +170,22 @@ class QueueReader:
 
 
 def _progress(unit: object) -> Progress:
-    if not isinstance(unit, dict):
-        raise _misshapen(f"its progress is {reprlib.repr(unit)}")
-    done, total, fraction = (_get(unit, name, *_NUMBER) for name in ("index", "length", "progress"))
-    words, text = _get(unit, "unit", str), _get(unit, "desc", str)
+    done, total, fraction = (
+        field(unit, name, *_NUMBER, default=None) for name in ("index", "length", "progress")
+    )
+    words, text = _text(unit, "unit"), _text(unit, "desc")
     return Progress(done, total, label(words) or "steps", fraction, label(text))
 
 
 def _notice(message: dict[str, Any]) -> Notice:
-    level = _get(message, "level", str, default="info")
-    text = strip_markup(_need(message, "log", str))
-    return Notice(text, level if level in _LEVELS else "info", label(_get(message, "title", str)))
+    level = field(message, "level", str, default="info")
+    text = strip_markup(field(message, "log", str))
+    return Notice(text, level if level in _LEVELS else "info", label(_text(message, "title")))
 
 
-def _need(part: dict[str, Any], name: str, *kinds: type) -> Any:
-    """A field that has to be there."""
-    value = _get(part, name, *kinds)
-    if value is None:
-        raise _misshapen(f"it has no {name}")
-    return value
-
-
-def _get(part: dict[str, Any], name: str, *kinds: type, default: Any = None) -> Any:
-    """A field that may be missing, or null."""
-    value = part.get(name)
-    if value is None:
-        return default
-    if type(value) not in kinds:  # exactly: True is an int to others
-        raise _misshapen(f"its {name} is {reprlib.repr(value)}")
-    return value
+def _text(part: object, name: str) -> str | None:
+    text: str | None = field(part, name, str, default=None)
+    return text
 
 
 def _misshapen(why: str) -> UnexpectedAnswer:

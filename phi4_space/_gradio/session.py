@@ -158,13 +158,14 @@ class Session:
         with self._host.translate_errors("get"):
             async with aclosing(listening) as lines:
                 async for line in lines:
-                    for event in reader.follow(line):
-                        if isinstance(event, Growth):
-                            yield event  # the model's words are the caller's
-                            continue
+                    try:
+                        events = [*map(self._discreet, reader.follow(line))]
+                    finally:
+                        del line  # tracebacks show what their frames hold
+                    for event in events:
                         if is_last := isinstance(event, Finished | Failed | Cancelled):
                             await _read_on(lines)
-                        yield self._host.redaction.fields(event)
+                        yield event
                         if is_last:
                             return
                 raise StreamLost("The answer's stream ended before the answer did")
@@ -183,6 +184,10 @@ class Session:
         quietly = contextlib.suppress(Phi4Error)
         with anyio.move_on_after(_CANCEL_WITHIN, shield=True), quietly, self._host.translate_errors("get"):
             await self._host.ask(self._client, "POST", self._path("cancel"), json=body)
+
+    def _discreet(self, event: WireEvent | Growth) -> WireEvent | Growth:
+        """An event without credentials; the model's words are the caller's."""
+        return event if isinstance(event, Growth) else self._host.redaction.fields(event)
 
     async def _outputs(self, call: Call) -> list[Any]:
         """What a function returns that is called before the queue is joined for the answer."""

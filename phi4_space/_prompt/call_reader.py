@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from uuid import uuid4
 
 from phi4_space._limits import Limits
-from phi4_space._prompt.call_block import CONTINUED, UNCLOSED, CallBlock
+from phi4_space._prompt.call_block import CONTINUED, LONGEST_UNMARKED, UNCLOSED, CallBlock
 from phi4_space._prompt.call_context import MAX_CONTEXT, is_nested
 from phi4_space._prompt.call_json import Reading, read_calls
 from phi4_space._prompt.call_opening import find_opening
@@ -88,9 +88,14 @@ class CallReader:
             return [text] if text else []
         self._arrived.append(text)
         self._count += len(text)
-        if len(self._held) > _SLICE and self._count * _PATIENCE < len(self._held):
+        if len(self._held) > _SLICE and not self._is_due():
             return []
         return self._gaps.close_up(_joined(self._read_arrived()))
+
+    def _is_due(self) -> bool:
+        """Whether to read on in much that is held back, as where it may be more than may be held."""
+        held, limit = len(self._held), LONGEST_UNMARKED
+        return self._count * _PATIENCE >= held or held < limit <= held + self._count
 
     def _read_arrived(self) -> list[AnswerPiece]:
         text, self._arrived, self._count = "".join(self._arrived), [], 0
