@@ -66,8 +66,8 @@ record-live: $(VENV)/wheel.stamp ## a cassette set from any Space: PHI4_SPACE=ow
 	@test -n "$(PHI4_SPACE)" || { echo 'Say which Space: PHI4_SPACE=owner/name make record-live'; exit 2; }
 	$(BIN)/pytest tests/test_contract.py --record --space "$(PHI4_SPACE)" --timeout 1800 -r fE
 
-bench: $(VENV)/wheel.stamp
-	$(BIN)/python benchmarks/peers.py
+bench: $(VENV)/wheel.stamp ## what it costs, against the least that does the same: docs/performance.md
+	$(BIN)/python -m benchmarks
 
 audit: .venv-audit/audit.stamp ## weaknesses in our code, and known ones in what CI installs
 	.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive phi4_space phi4_server langchain_phi4 llama_index_phi4

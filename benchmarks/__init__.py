@@ -1,0 +1,1 @@
+"""What this project costs, measured against the least that does the same: `python -m benchmarks --help`."""
