@@ -22,7 +22,19 @@ from benchmarks.figure import Effort, Figure, Report
 from benchmarks.page import machine, shown, write
 from benchmarks.plot import to_svg
 
-SUBJECTS = ("turns", "deltas")
+SUBJECTS = (
+    "turns",
+    "cpu",
+    "deltas",
+    "many",
+    "frameworks",
+    "start",
+    "media",
+    "streams",
+    "readers",
+    "long",
+    "server",
+)
 FIGURES = ROOT / "benchmarks" / "figures.json"
 PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"

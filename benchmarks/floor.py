@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from httpx_sse import aconnect_sse
@@ -61,7 +61,7 @@ class Floor:
         async for message in self._ask(name, data, uuid.uuid4().hex):
             yield message
 
-    async def upload(self, name: str, data: bytes) -> Json:
+    async def upload(self, name: str, data: bytes | IO[bytes]) -> Json:
         """Hands a file over; as functions take it."""
         answer = await self._http.post(f"{self._url}{API}/upload", files={"files": (name, data)})
         return {"path": answer.json()[0], "orig_name": name, "meta": {"_type": "gradio.FileData"}}
