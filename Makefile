@@ -13,7 +13,7 @@ SLOW := attacks/test_media_bombs.py attacks/test_media_server.py attacks/test_op
 	cli/test_terminal.py langchain/test_examples.py llama_index/test_examples.py server/deploy/test_started.py \
 	server/openai_api/test_client.py server/test_app.py server/test_command.py server/test_decoder.py \
 	server/test_mcp_tool.py server/test_page.py server/upstream/test_model.py server/upstream/test_space.py \
-	test_any_space_live.py test_examples.py test_plain_apps.py
+	test_any_space_live.py test_benchmarks.py test_examples.py test_plain_apps.py
 IN_PARALLEL := --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 GRADIOS := 5.20.1 5.50.0 6.31.0
 AT_GRADIOS := $(foreach version,$(GRADIOS),--gradio $(version)=.venv-gradio-$(version)/bin/python)

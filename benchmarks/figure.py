@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-_BEYOND_NOISE = 1.05
+_DEVIATIONS = 1.96
+_NOISE, _NOISE_OF_ONE = 0.1, 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A median, and the quartiles around it."""
+    """A median, and between what it lies.
+
+    Attributes:
+        value: The median of some samples.
+        low: From where it lies, were there endlessly many, in 95 of 100 cases; of a few samples, the least.
+        high: Up to where.
+    """
 
     value: float
     low: float
@@ -21,10 +29,10 @@ class Spread:
     @classmethod
     def of(cls, samples: Sequence[float]) -> Self:
         """Of one sample and more."""
-        if len(samples) == 1:
-            return cls(samples[0], samples[0], samples[0])
-        low, value, high = statistics.quantiles(samples, n=4, method="inclusive")
-        return cls(value, low, high)
+        ordered, count = sorted(samples), len(samples)
+        aside = math.ceil(_DEVIATIONS * math.sqrt(count) / 2)  # ranks, as of a binomial distribution
+        low, high = max(count // 2 - aside, 0), min(count // 2 + aside, count - 1)
+        return cls(statistics.median(ordered), ordered[low], ordered[high])
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
@@ -69,7 +77,7 @@ class Figure:
 
     Attributes:
         name: What was measured, and against what.
-        spread: Its median and quartiles.
+        spread: Its median, and between what that lies.
         unit: "x" for a ratio.
         goal: What it shall be, if anything.
         more_is_better: Whether that holds where there is no goal.
@@ -87,11 +95,15 @@ class Figure:
         return None if self.goal is None else self.goal.is_met(self.spread.value)
 
     def is_worse_than(self, before: Self) -> bool:
-        """Whether it is, beyond noise: the spreads lie apart, and more than a twentieth lies between."""
+        """Whether it is, beyond noise: the spreads lie apart, and a tenth between the medians.
+
+        Where there was one sample, a quarter lies between.
+        """
         new, old = self.spread, before.spread
+        noise = _NOISE if new.low < new.high else _NOISE_OF_ONE
         if self.goal.at_least if self.goal else self.more_is_better:
             new, old = old, new
-        return new.low > old.high and new.value > _BEYOND_NOISE * old.value
+        return new.low > old.high and new.value - old.value > noise * abs(before.spread.value)
 
     def to_json(self) -> dict[str, Any]:
         """As figures.json has it."""

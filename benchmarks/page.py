@@ -24,7 +24,7 @@ _INTRODUCTION = """\
 
 `make bench` measures this, compares it with the figures committed last, and writes this page.
 Figures are taken by turns within one run, most of them as ratios, which hold on other machines as well:
-the median of the rounds, and in brackets the quartiles around it.
+the median of the rounds, and in brackets between what it would lie if there were endlessly many.
 The *floor* is the least code that does the same work, `benchmarks/floor.py`.
 
 """

@@ -19,7 +19,7 @@ from phi4_space import Limits, SpaceClient, ToolSpec
 _QUESTION = "Say a lot."
 _PIECE = 1024
 _PIECES = (1, 4, 16, 64, 256, 1024, 4096)
-_ENOUGH_S = 10.0  # for one answer: longer ones are not tried
+_ENOUGH_S = 5.0  # for one answer: longer ones are not tried
 _LIMITS = Limits(body=2**26, line=2**26, answer=2**25, values=2**20)
 _SAVE = ToolSpec("save", "Saves a text.", {"type": "object", "properties": {"text": {"type": "string"}}})
 _ROWS = {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "string"}}}}
@@ -74,13 +74,14 @@ async def _by_length(
 ) -> dict[int, float]:
     """Seconds for a character, by the length of the answer."""
     nothing = await _seconds(url, Play(deltas=1), endpoint, {}, 15)
-    found = {}
+    found, before = {}, 0.0
     for count in pieces:
         play = Play(kind, deltas=count, size=_PIECE)
         seconds = await _seconds(url, play, endpoint, options, max(1, 64 // count))
         found[count * _PIECE] = max(seconds - nothing, 1e-9) / (count * _PIECE)
-        if 4 * seconds > _ENOUGH_S:
+        if before and seconds * seconds / before > _ENOUGH_S:  # as the next would take, if it goes on so
             break
+        before = seconds
     return found
 
 
@@ -89,10 +90,10 @@ async def _seconds(url: str, play: Play, endpoint: str, options: Mapping[str, An
     path = url + play.path
     async with SpaceClient(path, endpoint=endpoint, limits=_LIMITS, timeouts=None) as client:
         seen = []
-        for number in range(rounds + 1):
+        await client.areply(_QUESTION) if rounds > 1 else await client.astatus()  # warms up
+        for _ in range(rounds):
             began = time.process_time()
             async for _ in client.astream(_QUESTION, **options):
                 pass
-            if number or rounds == 1:
-                seen.append(time.process_time() - began)
+            seen.append(time.process_time() - began)
     return statistics.median(seen)

@@ -128,7 +128,7 @@ def messages(play: Play, *, whole_chats: bool) -> list[bytes]:
 
 
 def _generating(data: list[Any]) -> dict[str, Any]:
-    rest = {"render_config": None, "changed_state_ids": [], "used_cache": None}
+    rest: dict[str, object] = {"render_config": None, "changed_state_ids": [], "used_cache": None}
     times = {"duration": 0.0025086402893066406, "average_duration": 0.0021480321884155273}
     output = {"data": data, "is_generating": True, **times, **rest}
     ends = {"success": True, "time_limit": None}

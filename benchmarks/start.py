@@ -14,6 +14,7 @@ from benchmarks.child import ROOT, printed
 from benchmarks.figure import Effort, Figure, Report, at_most, difference, ratio
 from benchmarks.wire import wires
 from phi4_server import embedded_space
+from phi4_server.scripted import Script
 
 _IMPORTS = {
     "httpx": "import httpx",
@@ -23,7 +24,7 @@ _IMPORTS = {
     "LlamaIndex": "from llama_index.core.llms.function_calling import FunctionCallingLLM",
     "llama_index_phi4": "import llama_index_phi4",
 }
-_SCRIPT = [{"when": ".", "text": "That is short enough, I think."}]
+_SCRIPT: Script = [{"when": ".", "text": "That is short enough, I think."}]
 _RTT = 0.1
 
 

@@ -21,10 +21,11 @@ from benchmarks.floor import Floor
 from benchmarks.measure import Work, by_turns
 from benchmarks.wire import wires
 from phi4_server import embedded_space
+from phi4_server.scripted import Script
 from phi4_space import SpaceClient
 
 QUESTION = "Say something short."
-SCRIPT = [{"when": ".", "text": "That is short enough, I think."}]
+SCRIPT: Script = [{"when": ".", "text": "That is short enough, I think."}]
 TWO_STEPS, RUNNING, CHATS = "two steps", "two steps, a running conversation", "chat_completion"
 FLOOR, CHAT_FLOOR, PEER = "floor, two steps", "floor, chat_completion", "gradio_client, two steps"
 _ROUNDS = {0.0: 40, 0.03: 16, 0.1: 12, 0.3: 5}
