@@ -39,7 +39,7 @@ async def _width(url: str, width: int, effort: Effort) -> Figure:
     ):
         floor = Floor(url + _PLAY.path, http)
         await floor.look()
-        each = effort(2, 1)
+        each = effort(2, 1) if width == min(_GOALS) else 1
 
         async def at_once(turn: Callable[[], Awaitable[object]]) -> None:
             async def one() -> None:

@@ -17,16 +17,14 @@ async def by_turns(
 ) -> dict[str, list[float]]:
     """The seconds that each work took, round by round.
 
-    They take turns, each round beginning with another one, so that what else the machine does touches all
-    alike. One round more comes first, to warm up.
+    They take turns, so that what else the machine does touches all alike. One round more comes first, to warm
+    up.
     """
-    names = [*works]
-    seen: dict[str, list[float]] = {name: [] for name in names}
+    seen: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
-        shift = number % len(names)
-        for name in names[shift:] + names[:shift]:
+        for name, work in works.items():
             began = clock()
-            await works[name]()
+            await work()
             if number:
                 seen[name].append(clock() - began)
     return seen

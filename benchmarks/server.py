@@ -2,7 +2,7 @@
 
 CPU time of the server's process, asked by the floor, one turn after another; a delta's is the difference
 between long and short answers. Ready means that its URL was printed. Of sessions, each with a picture of its
-own, what the second half of a thousand left in memory counts: `python benchmarks/sessions.py` runs ten
+own, what the second half of some hundreds left in memory counts: `python benchmarks/sessions.py` runs ten
 thousand. The offline model is asked in this process, what the demo asks.
 """
 
@@ -62,7 +62,7 @@ class _Server:
 def measure(effort: Effort) -> Report:
     """Turns and deltas, the start, sessions, and the offline model."""
     return Report(
-        [*_turns(effort), *_starts(effort(4, 1)), _sessions(effort(1_000, 10)), *_offline(effort(30))]
+        [*_turns(effort), *_starts(effort(3, 1)), _sessions(effort(600, 10)), *_offline(effort(30))]
     )
 
 
@@ -109,10 +109,10 @@ def _bare(words: int) -> AbstractContextManager[_Server]:
 
 def _turns(effort: Effort) -> list[Figure]:
     with _ours(_SHORT) as ours, _bare(_SHORT) as bare:
-        short = asyncio.run(_cpu({"ours": ours, "bare": bare}, effort(20, 2), effort(6)))
+        short = asyncio.run(_cpu({"ours": ours, "bare": bare}, effort(15, 2), effort(4)))
         memory = [memory_of(server.pid) for server in (ours, bare)]
     with _ours(_LONG) as ours, _bare(_LONG) as bare:
-        long = asyncio.run(_cpu({"ours": ours, "bare": bare}, effort(2, 1), effort(6)))
+        long = asyncio.run(_cpu({"ours": ours, "bare": bare}, 1, effort(4)))
     figures = []
     for contract in _CONTRACTS:
         mine, other = (f"{who}, {contract}" for who in ("ours", "bare"))
