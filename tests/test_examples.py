@@ -100,7 +100,7 @@ def test_progress_tells_what_happens(run: Run, servers: Servers, monkeypatch: py
 
     chat = '{"messages": [{"role": "user", "content": "PROGRESS"}]}'
     assert lines[:2] == ["In the queue: 0 in front, 1 in all", "At work"]
-    assert "Looking: 1.0 of 3.0 steps" in lines
+    assert "Looking: 1 of 3 steps" in lines
     assert lines[-3:-1] == ["Looked.", f"Sent {chat!r} and 0 files"]
     assert re.search(r"queued=\d.*started=\d.*first_text=\d.*done=\d", lines[-1])
 

@@ -23,8 +23,8 @@ from phi4_space._limits import Limits
 
 _MOST_ENCODINGS = 3  # JSON in a JSON string, in a JSON string
 _LENIENT = re.compile(
-    r"""(?P<double> " (?P<doubled> [^"\\]*+ (?: \\. [^"\\]*+ )*+ ) (?: " | \Z ) )
-    | (?P<single> ' (?P<singled> [^'\\]*+ (?: \\. [^'\\]*+ )*+ ) (?: ' | \Z ) )
+    r"""(?P<double> " (?P<doubled> [^"\\]*+ (?: \\. [^"\\]*+ )*+ ) (?: " | \\?+ \Z ) )
+    | (?P<single> ' (?P<singled> [^'\\]*+ (?: \\. [^'\\]*+ )*+ ) (?: ' | \\?+ \Z ) )
     | (?P<word> [A-Za-z_]\w*+ )
     | (?P<comma> (?<! [\[{,] ) , (?= \s{0,64}+ [\]}] ) )""",
     re.VERBOSE | re.DOTALL,
@@ -216,7 +216,7 @@ def _to_strict(found: re.Match[str]) -> str:
     match found.lastgroup:
         case "double" | "single":
             text = found["doubled"] if found.lastgroup == "double" else found["singled"]
-            closing = '"' if len(found[0]) > len(text) + 1 else ""
+            closing = '"' if found[0][1 + len(text) :] in {'"', "'"} else ""  # the text may end before
             return f'"{_INNER.sub(_to_strict_character, text)}{closing}'
         case "word":
             return _WORDS.get(found[0], found[0])
