@@ -20,9 +20,9 @@ _QUESTION = "Say a lot."
 _PIECE = 1024
 _PIECES = (1, 4, 16, 64, 256, 1024, 4096)
 _ENOUGH_S = 5.0  # for one answer: longer ones are not tried
-_LIMITS = Limits(body=2**26, line=2**26, answer=2**25, values=2**20)
+_LIMITS = Limits(body=2**26, line=2**26, answer=2**25, values=2**23)
 _SAVE = ToolSpec("save", "Saves a text.", {"type": "object", "properties": {"text": {"type": "string"}}})
-_ROWS = {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "string"}}}}
+_ROWS = {"type": "object", "properties": {"rows": {"type": "array"}}}  # more is too much work at 4 MB
 _READERS: Mapping[str, tuple[Kind, str, dict[str, Any]]] = {
     "text": ("words", "chat_completion", {}),
     "edits": ("words", "process_message", {}),
