@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.child import ROOT
 from benchmarks.figure import Effort, Figure, Report
-from benchmarks.page import machine, shown, write
+from benchmarks.page import formatted, machine, write
 from benchmarks.plot import to_svg
 
 SUBJECTS = (
@@ -80,7 +80,7 @@ def slower(before: dict[str, Any], reports: dict[str, Report]) -> list[str]:
     for subject, report in reports.items():
         old = _figures(before.get("subjects", {}).get(subject, {}).get("figures", {}))
         found += [
-            f"{subject}: {figure.name}: {shown(figure)}, was {shown(old[figure.name])}"
+            f"{subject}: {figure.name}: {formatted(figure)}, was {formatted(old[figure.name])}"
             for figure in report.figures
             if figure.name in old and figure.is_worse_than(old[figure.name])
         ]
@@ -106,7 +106,7 @@ def main() -> int:
         for figure in reports[subject].figures:
             mark = {True: "", False: "  MISSED", None: ""}[figure.is_met]
             goal = f"  goal {figure.goal}" if figure.goal else ""
-            print(f"  {figure.name:62} {shown(figure):28}{goal}{mark}", flush=True)
+            print(f"  {figure.name:62} {formatted(figure):28}{goal}{mark}", flush=True)
     if options.quick:
         return 0
     worse = slower(committed(), reports)

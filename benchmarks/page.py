@@ -76,10 +76,10 @@ def _rows(figures: Sequence[Figure]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for figure in figures:
         met = {True: "met", False: "missed", None: ""}[figure.is_met]
-        yield f"| {figure.name} | {shown(figure)} | {figure.goal or ''} | {met} |"
+        yield f"| {figure.name} | {formatted(figure)} | {figure.goal or ''} | {met} |"
 
 
-def shown(figure: Figure) -> str:
+def formatted(figure: Figure) -> str:
     """A figure as people read it."""
     value, low, high = (number(each) for each in (figure.spread.value, figure.spread.low, figure.spread.high))
     unit = "" if figure.unit == "x" else f" {figure.unit}"

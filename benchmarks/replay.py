@@ -112,7 +112,7 @@ def messages(play: Play, *, whole_chats: bool) -> list[bytes]:
         return [answer, None] if whole_chats else [[asked, _bubble("assistant", answer)], None]
 
     where: list[object] = [] if whole_chats else [1, "content", 0, "text"]
-    told: list[dict[str, Any]] = [
+    played: list[dict[str, Any]] = [
         {"msg": "estimation", "event_id": _EVENT, "rank": 0, "queue_size": 1, "rank_eta": None},
         {"msg": "process_starts", "event_id": _EVENT, "eta": None},
         _generating(outputs(pieces[0])),
@@ -122,9 +122,9 @@ def messages(play: Play, *, whole_chats: bool) -> list[bytes]:
         end = outputs(text)
         if whole_chats:
             end[1] = {"finish_reason": "stop", "usage": None, "model": "Replayed"}
-        told += [{**_generating(end), "msg": "process_completed", "title": None}]
-        told += [{"msg": "close_stream", "event_id": None}]
-    return [_chunk(f"data: {json.dumps(one, separators=(',', ':'))}\n\n".encode()) for one in told]
+        played += [{**_generating(end), "msg": "process_completed", "title": None}]
+        played += [{"msg": "close_stream", "event_id": None}]
+    return [_chunk(f"data: {json.dumps(one, separators=(',', ':'))}\n\n".encode()) for one in played]
 
 
 def _generating(data: list[Any]) -> dict[str, Any]:
@@ -190,15 +190,15 @@ def _respond(writer: asyncio.StreamWriter, body: object) -> None:
 
 async def _play(play: Play, writer: asyncio.StreamWriter, *, whole_chats: bool) -> None:
     kind = b"content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
-    told = messages(play, whole_chats=whole_chats)
+    played = messages(play, whole_chats=whole_chats)
     await asyncio.sleep(play.wait / 1000)
     writer.write(b"HTTP/1.1 200 OK\r\n" + kind)
     if play.pause:
-        for message in told:
+        for message in played:
             writer.write(message)
             await asyncio.sleep(play.pause / 1e6)
     else:
-        writer.write(b"".join(told))
+        writer.write(b"".join(played))
     if play.kind != "hold":
         writer.write(b"0\r\n\r\n")
     await writer.drain()

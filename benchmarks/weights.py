@@ -32,8 +32,8 @@ import transformers  # noqa: E402  see above
 
 from phi4_server.model import ChatRequest, Message  # noqa: E402  see above
 from phi4_server.weights.generation.engine import Engine  # noqa: E402  see above
+from phi4_server.weights.generation.loaded import ImageForm, Weights  # noqa: E402  see above
 from phi4_server.weights.generation.question import Form, Question, to_question  # noqa: E402  see above
-from phi4_server.weights.loaded import ImageForm, Weights  # noqa: E402  see above
 
 TEXT = "What is in this picture? A cat sits on a mat, and the recording says hello."
 ROWS = (1, 4, 8)

@@ -23,8 +23,8 @@ from phi4_server.ending import Ending
 from phi4_server.model import ModelFailed, Progress
 from phi4_server.model_choice import MODELS, Making
 from phi4_server.scripted import CutConnections, ScriptedModel
+from phi4_server.weights.load.settings import WeightsSettings
 from phi4_server.weights.load.terminal import TerminalReport
-from phi4_server.weights.settings import WeightsSettings
 
 _INTERRUPTED = 130
 

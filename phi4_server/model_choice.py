@@ -10,7 +10,7 @@ from phi4_server.ending import Ending
 from phi4_server.model import ChatModel, Model, Progress
 from phi4_server.scripted import ScriptedModel, ScriptError
 from phi4_server.upstream import settings as upstream
-from phi4_server.weights import settings as weights
+from phi4_server.weights.load import settings as weights
 from phi4_server.weights.load.terminal import TerminalReport
 
 Making = Callable[[], Model | ChatModel]

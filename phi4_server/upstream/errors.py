@@ -70,8 +70,8 @@ class UpstreamFailure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What an engine said: its words, and its codes."""
+class _Report:
+    """What an engine reports of a failure: its message, and its codes."""
 
     message: str = ""
     codes: tuple[str, ...] = ()
@@ -105,15 +105,15 @@ class ErrorReader:
 
     def from_event(self, error: Any, *, has_files: bool = False) -> UpstreamFailure:
         """What follows from an error in the midst of a stream."""
-        said = _from_error(error)
-        return self._failure(said.status, said, has_files=has_files)
+        report = _from_error(error)
+        return self._failure(report.status, report, has_files=has_files)
 
     def from_body(self, body: bytes, *, has_files: bool = False) -> UpstreamFailure:
         """What follows from a response of success whose body is no stream: some servers send errors so."""
-        said = _read(body)
-        if not said.message:
+        report = _read(body)
+        if not report.message:
             return self.broken("it is not an event stream")
-        return self._failure(said.status, said, has_files=has_files)
+        return self._failure(report.status, report, has_files=has_files)
 
     def unreachable(self, reason: str) -> UpstreamFailure:
         """What follows where there was no response, for a reason in a few words."""
@@ -146,33 +146,33 @@ class ErrorReader:
         return "" if self._is_secret(text) else text
 
     def _failure(
-        self, status: int | None, said: _Said, *, retry_after: str | None = None, has_files: bool = False
+        self, status: int | None, report: _Report, *, retry_after: str | None = None, has_files: bool = False
     ) -> UpstreamFailure:
-        if status is not None and status in _TEMPORARY and _NO_QUOTA not in said.codes:
-            return self._busy(status, said, to_seconds(retry_after))
-        return UpstreamFailure(self._lasting(status, said, has_files=has_files))
+        if status is not None and status in _TEMPORARY and _NO_QUOTA not in report.codes:
+            return self._busy(status, report, to_seconds(retry_after))
+        return UpstreamFailure(self._lasting(status, report, has_files=has_files))
 
-    def _busy(self, status: int, said: _Said, seconds: float | None) -> UpstreamFailure:
+    def _busy(self, status: int, report: _Report, seconds: float | None) -> UpstreamFailure:
         what = "has too much to do" if status == 429 else f"is not ready{_code(status)}"  # noqa: PLR2004
         later = "" if seconds is None else f" It asks to come again {_when(seconds)}."
-        error = ModelBusy(f"The engine at {self.host} {what}{self._words(said)}.{later}")
+        error = ModelBusy(f"The engine at {self.host} {what}{self._words(report)}.{later}")
         if seconds is None:
             return UpstreamFailure(error, wait=True)
         return UpstreamFailure(error, wait=seconds if seconds <= LONGEST_WAIT else False)
 
-    def _lasting(self, status: int | None, said: _Said, *, has_files: bool) -> ValueError:
-        engine, words = f"The engine at {self.host}", self._words(said)
-        if _TOO_LONG.search(" ".join((said.message, *said.codes))):
+    def _lasting(self, status: int | None, report: _Report, *, has_files: bool) -> ValueError:
+        engine, words = f"The engine at {self.host}", self._words(report)
+        if _TOO_LONG.search(" ".join((report.message, *report.codes))):
             return ValueError(f"The chat is too long for the engine{words}.")
-        if has_files and status not in {401, 403, 404} and _MEDIA.search(said.message):
+        if has_files and status not in {401, 403, 404} and _MEDIA.search(report.message):
             return ValueError(f"The engine's model does not take these files{words}.")
         code = status or 0  # an error in a stream may come without one
         kind, text = _LASTING.get(code) or _LASTING_KINDS.get(code // 100, _OTHER)
         files = " and its files are" if has_files else " is"
         return kind(text.format(engine=engine, code=_code(status), words=words, files=files))
 
-    def _words(self, said: _Said) -> str:
-        text = re.sub(r"[\s\x00-\x1f\x7f]+", " ", said.message).strip(" .:")
+    def _words(self, report: _Report) -> str:
+        text = re.sub(r"[\s\x00-\x1f\x7f]+", " ", report.message).strip(" .:")
         text = self.without_key(text)
         if not text:
             return ""
@@ -188,27 +188,27 @@ class ErrorReader:
         )
 
 
-def _read(body: bytes) -> _Said:
+def _read(body: bytes) -> _Report:
     """What a response's body says; nothing where it is a web page."""
     text = body.decode("utf-8", "replace")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return _Said() if "<" in text[:200] else _Said(text)
+        return _Report() if "<" in text[:200] else _Report(text)
     if isinstance(value, list) and value:  # Google's
         value = value[0]
     if not isinstance(value, Mapping):
-        return _Said(value if isinstance(value, str) else "")
+        return _Report(value if isinstance(value, str) else "")
     return _from_error(next((value[name] for name in ("error", "detail") if value.get(name)), value))
 
 
-def _from_error(error: Any) -> _Said:
+def _from_error(error: Any) -> _Report:
     match error:
         case str():
-            return _Said(error)
+            return _Report(error)
         case Mapping():
             codes = [error.get(name) for name in ("code", "type", "status")]
-            return _Said(
+            return _Report(
                 _string(error.get("message") or error.get("msg")),
                 tuple(str(code)[:_MOST] for code in codes if isinstance(code, str | int)),
                 next((code for code in codes if _is_status(code)), None),
@@ -216,7 +216,7 @@ def _from_error(error: Any) -> _Said:
         case [first, *_]:  # FastAPI's, one for each field that is wrong
             return _from_error(first)
         case _:
-            return _Said()
+            return _Report()
 
 
 def _code(status: int | None) -> str:

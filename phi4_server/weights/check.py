@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from phi4_server.model import ModelFailed, Progress
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.load import loader, long_context, machine, plan
 from phi4_server.weights.load.checkpoint import ADAPTERS, GENERATION, PROCESSORS, WELCOME
 from phi4_server.weights.load.memory import in_gb
 from phi4_server.weights.load.plan import Plan
-from phi4_server.weights.loaded import Weights
-from phi4_server.weights.settings import WeightsSettings, to_options
+from phi4_server.weights.load.settings import WeightsSettings, to_options
 
 _COMMANDS = {"phi4_server": "python -m phi4_server"}
 """How programs are started whose names are no commands."""

@@ -17,12 +17,12 @@ from phi4_server.weights.generation.question import Form, Question, to_question
 from phi4_server.weights.generation.sampling import OPTIONS
 from phi4_server.weights.generation.vocabulary import Vocabulary
 from phi4_server.weights.load import loader, plan
-from phi4_server.weights.settings import LONGEST_SIDE, WeightsSettings
+from phi4_server.weights.load.settings import LONGEST_SIDE, WeightsSettings
 
 if TYPE_CHECKING:  # they need torch
     from phi4_server.weights.generation.engine import Engine
+    from phi4_server.weights.generation.loaded import Weights
     from phi4_server.weights.generation.row import Row
-    from phi4_server.weights.loaded import Weights
 
 T = TypeVar("T")
 Load = Callable[[Callable[[Progress], None]], "Weights"]

@@ -24,12 +24,12 @@ from phi4_server.chat_completion.endpoint import to_error
 from phi4_server.model import ChatRequest, End, ModelFailed, Progress
 from phi4_server.weights.generation.question import Question
 from phi4_server.weights.generation.sampling import OPTIONS
+from phi4_server.weights.load.settings import Device, WeightsSettings
 from phi4_server.weights.model import Preparer
-from phi4_server.weights.settings import Device, WeightsSettings
 
 if TYPE_CHECKING:  # they need torch
     from phi4_server.weights.generation.engine import Engine
-    from phi4_server.weights.loaded import Weights
+    from phi4_server.weights.generation.loaded import Weights
 
 Answer = Callable[[Question], Iterator[str | End]]
 """The decorated generator of an `app.py`."""

@@ -189,18 +189,19 @@ class HeadStart:
 
     async def __aenter__(self) -> Self:
         if self._is_needed:
-            self._connection.ahead = self
             self.answer = asyncio.create_task(self._connection.ask_config())
             self.answer.add_done_callback(lambda _: self.is_sent.set())
+            self._connection.ahead = self  # last: other threads may look at it at once
         else:
             self.is_sent.set()
         return self
 
     def take(self) -> bool:
         """Whether the answer is for the caller, who has to await it then; it is for one on the same loop."""
-        is_free = not self._is_taken and self.answer.get_loop() is asyncio.get_running_loop()
-        self._is_taken = self._is_taken or is_free
-        return is_free
+        if self._is_taken or self.answer.get_loop() is not asyncio.get_running_loop():
+            return False
+        self._is_taken = True
+        return True
 
     async def __aexit__(self, *_: object) -> None:
         if not self._is_needed or self._is_taken:

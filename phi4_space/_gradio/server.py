@@ -162,12 +162,9 @@ class GradioServer:
         with self.host.translate_errors("upload"):
             _check_sizes(files, instance.config)
         if self._new(files):
-            async with self._uploading.here():
-                new = self._new(files)  # what another turn sent meanwhile is there
-                if new:
-                    async with aclosing(self._sending(new, instance.config)) as steps:
-                        async for step in steps:
-                            yield step
+            async with self._uploading.here(), aclosing(self._sending(files, instance.config)) as steps:
+                async for step in steps:
+                    yield step
         yield [
             file_data(
                 self._uploaded[file.digest], name=file.name, mime_type=file.mime_type, size=len(file.data)
@@ -179,7 +176,10 @@ class GradioServer:
         """Those that the Space does not hold, by digest, each once."""
         return {file.digest: file for file in files if file.digest not in self._uploaded}
 
-    async def _sending(self, new: Mapping[str, File], config: Config) -> AsyncGenerator[Progress, None]:
+    async def _sending(self, files: Sequence[File], config: Config) -> AsyncGenerator[Progress, None]:
+        new = self._new(files)
+        if not new:  # another turn sent them meanwhile
+            return
         form = Form("files", [*new.values()])
         sending = asyncio.ensure_future(self._send(form, [*new.values()], config))
         try:

@@ -22,7 +22,6 @@ class Answer:
         new_call_id: Makes the id of a tool call.
         stop: Words before which the text ends; they count in text alone, not in what is a tool call.
         limits: What the JSON of a call may hold.
-
     """
 
     _texts: list[str]  # joined where it is asked for: to add to a string copies it

@@ -16,10 +16,10 @@ from PIL import Image
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest, End, Message
 from phi4_server.weights.generation.audio import AudioForm, to_samples
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import Form, Question, to_question
 from phi4_server.weights.generation.vocabulary import Vocabulary
-from phi4_server.weights.loaded import Weights
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 
 @lru_cache(maxsize=2)

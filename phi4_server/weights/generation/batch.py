@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from phi4_server.weights.generation.audio import to_samples
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.pixels import to_pixels
 from phi4_server.weights.generation.question import Media, Question
 from phi4_server.weights.generation.row import Row
-from phi4_server.weights.loaded import Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

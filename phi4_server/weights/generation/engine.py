@@ -16,12 +16,12 @@ from phi4_server.model import End, ModelBusy, ModelFailed
 from phi4_server.weights.generation.adapters import Adapters
 from phi4_server.weights.generation.answer import read
 from phi4_server.weights.generation.batch import Batch, embed, to_batch, to_row
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import Question
 from phi4_server.weights.generation.row import Row
 from phi4_server.weights.generation.row_queue import RowQueue
 from phi4_server.weights.generation.stopping import Steps
 from phi4_server.weights.generation.token_choice import TokenChoice
-from phi4_server.weights.loaded import Weights
 
 _GATHER_S = 0.02
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")

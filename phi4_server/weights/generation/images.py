@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
-from phi4_server.weights.loaded import ImageForm
+from phi4_server.weights.generation.loaded import ImageForm
 
 _LEAST_SIDE = 10
 

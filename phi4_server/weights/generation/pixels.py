@@ -13,7 +13,7 @@ from PIL import Image
 from torch.nn.functional import interpolate, pad
 
 from phi4_server.weights.generation.images import Layout, lay_out, useful_patches
-from phi4_server.weights.loaded import ImageForm
+from phi4_server.weights.generation.loaded import ImageForm
 
 _WHITE = 255.0
 

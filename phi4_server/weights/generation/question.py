@@ -16,10 +16,10 @@ from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest
 from phi4_server.weights.generation import audio, images
 from phi4_server.weights.generation.audio import AudioForm
+from phi4_server.weights.generation.loaded import ImageForm
 from phi4_server.weights.generation.sampling import Sampling, to_sampling
 from phi4_server.weights.generation.template import Control, Segment, to_segments
 from phi4_server.weights.generation.vocabulary import Vocabulary
-from phi4_server.weights.loaded import ImageForm
 
 _MOST_BY_DEFAULT = 4096
 _MOST_NAMED = 6

@@ -8,6 +8,7 @@ from typing import Any
 
 from phi4_server.model import ModelFailed, Progress
 from phi4_server.weights.generation import template
+from phi4_server.weights.generation.loaded import ImageForm, Weights
 from phi4_server.weights.load import (
     bounds,
     checkpoint,
@@ -24,8 +25,7 @@ from phi4_server.weights.load.bounds import Bounds
 from phi4_server.weights.load.checkpoint import ADAPTERS, Checkpoint
 from phi4_server.weights.load.machine import Machine
 from phi4_server.weights.load.plan import Plan
-from phi4_server.weights.loaded import ImageForm, Weights
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 Report = Callable[[Progress], None]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from phi4_server.model import ModelFailed
 from phi4_server.weights.load import quiet
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 INSTALL = "pip install 'phi4-space[model]'"
 INSTALL_4BIT = "pip install 'phi4-space[model-4bit]'"

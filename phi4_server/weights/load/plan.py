@@ -14,7 +14,7 @@ from phi4_server.weights.load.checkpoint import Checkpoint
 from phi4_server.weights.load.hub import Listing, Unreachable
 from phi4_server.weights.load.machine import Machine
 from phi4_server.weights.load.memory import Need
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

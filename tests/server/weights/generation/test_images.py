@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi4_server.weights.generation.images import count_tokens, lay_out, size_of
-from phi4_server.weights.loaded import ImageForm
+from phi4_server.weights.generation.loaded import ImageForm
 
 FORM = ImageForm()
 

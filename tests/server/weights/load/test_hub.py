@@ -17,7 +17,7 @@ from servers import ROOT
 ASK = """
 from phi4_server.model import ModelFailed
 from phi4_server.weights.load import download, hub, plan
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 {}
 """
 TRY = """

@@ -12,7 +12,7 @@ import pytest
 
 from phi4_server.model import ModelFailed
 from phi4_server.weights.load import hub, machine, plan
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 
 @pytest.mark.parametrize("missing", ["torch", "transformers", "peft", "accelerate"])

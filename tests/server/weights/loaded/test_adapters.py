@@ -9,7 +9,7 @@ import tiny_answers
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from phi4_server.weights.generation.adapters import Adapters
-from phi4_server.weights.loaded import Weights
+from phi4_server.weights.generation.loaded import Weights
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from phi4_server.model import End, Usage
 from phi4_server.weights.generation.answer import TokenReader, read
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import Prompt, Question
 from phi4_server.weights.generation.row import Row
-from phi4_server.weights.loaded import Weights
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from tiny_answers import endless, plain, png, question, text_of, wav, whole
 from phi4_server.model import End, ModelFailed
 from phi4_server.weights.generation.answer import read
 from phi4_server.weights.generation.engine import Engine
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import Question
 from phi4_server.weights.generation.row import Row
-from phi4_server.weights.loaded import Weights
 
 
 @pytest.fixture(scope="module")

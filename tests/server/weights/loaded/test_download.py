@@ -17,7 +17,7 @@ from model_hub import COMMIT, ModelHub, serving
 
 from phi4_server.model import ModelFailed, Progress
 from phi4_server.weights.load import download, hub, loader, machine, memory, plan
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 pytestmark = pytest.mark.loopback
 NAME = "ada/phi-4-tiny"

@@ -12,8 +12,8 @@ from tiny_answers import endless, png, question, text_of, whole
 
 from phi4_server.weights.generation.batch import embed, to_row
 from phi4_server.weights.generation.engine import Engine
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import Question
-from phi4_server.weights.loaded import Weights
 
 EDGE = 4096
 

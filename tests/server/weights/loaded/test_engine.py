@@ -18,8 +18,8 @@ from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ModelBusy, ModelFailed
 from phi4_server.weights.generation import batch, pixels
 from phi4_server.weights.generation.engine import Engine
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import Question
-from phi4_server.weights.loaded import Weights
 
 FILES: dict[str, Sequence[NormalFile]] = {
     "words": [],

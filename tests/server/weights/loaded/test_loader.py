@@ -20,11 +20,11 @@ from checkpoints import change_json
 from safetensors.torch import load_file, save_file
 
 from phi4_server.model import ModelFailed, Progress
+from phi4_server.weights.generation.loaded import ImageForm, Weights
 from phi4_server.weights.load import loader, machine, plan
 from phi4_server.weights.load.machine import Machine
 from phi4_server.weights.load.memory import GB
-from phi4_server.weights.loaded import ImageForm, Weights
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 ROWS = ("__base__", "vision", "speech")
 
@@ -402,7 +402,8 @@ def test_how_far_it_is(native_folder: Path) -> None:
 def test_nothing_but_our_own_words(main_folder: Path) -> None:
     """No library's warning, bar or report reaches the terminal of whoever loads the weights."""
     program = (
-        "import sys; from phi4_server.weights.load import loader; from phi4_server.weights.settings import *;"
+        "import sys; from phi4_server.weights.load import loader;"
+        "from phi4_server.weights.load.settings import *;"
         f"w = loader.load(WeightsSettings(model={str(main_folder)!r}, device='cpu'), lambda _: None);"
         "import torch; i = torch.ones((1, 3), dtype=torch.long);"
         "o = {'adapter_names': ['vision'], 'max_new_tokens': 2, 'do_sample': False};"

@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from phi4_server.weights.load import loader, long_context
-from phi4_server.weights.settings import WeightsSettings
+from phi4_server.weights.load.settings import WeightsSettings
 
 EDGE = 4096
 BEFORE, NEW = EDGE - 3, 8

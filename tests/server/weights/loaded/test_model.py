@@ -18,9 +18,9 @@ from phi4_server.media import normal_form
 from phi4_server.media.scope import CURRENT
 from phi4_server.model import ChatRequest, Message, ModelBusy, ModelFailed, Progress
 from phi4_server.weights.generation.engine import Engine
-from phi4_server.weights.loaded import Weights
+from phi4_server.weights.generation.loaded import Weights
+from phi4_server.weights.load.settings import WeightsSettings
 from phi4_server.weights.model import WeightsModel
-from phi4_server.weights.settings import WeightsSettings
 
 HELLO = ChatRequest(messages=(Message(role="user", text="Hello?"),), options={"max_tokens": 5})
 

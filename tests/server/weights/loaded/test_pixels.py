@@ -15,8 +15,8 @@ import tiny_answers
 from PIL import Image
 
 from phi4_server.weights.generation.images import count_tokens, lay_out
+from phi4_server.weights.generation.loaded import ImageForm
 from phi4_server.weights.generation.pixels import to_pixels
-from phi4_server.weights.loaded import ImageForm
 
 FORM = ImageForm(most_crops=6)
 SIZES = [(64, 64), (300, 500), (500, 300), (900, 17), (13, 12), (447, 449), (1500, 1400), (3000, 300)]

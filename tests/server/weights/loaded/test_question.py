@@ -13,8 +13,8 @@ from tiny_answers import png, question, wav
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.model import ChatRequest, Message
 from phi4_server.weights.generation.audio import to_samples
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import to_question
-from phi4_server.weights.loaded import Weights
 
 
 @pytest.fixture(scope="module")

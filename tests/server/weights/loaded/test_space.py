@@ -18,7 +18,7 @@ from llama_index_phi4 import Phi4
 from phi4_server.embedded import embedded_space
 from phi4_server.media.normal_form import NormalFile
 from phi4_server.weights.generation.engine import Engine
-from phi4_server.weights.loaded import Weights
+from phi4_server.weights.generation.loaded import Weights
 from phi4_space import Delta, Media, Phi4Error, SpaceClient
 
 pytestmark = pytest.mark.loopback

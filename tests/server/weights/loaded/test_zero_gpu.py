@@ -23,8 +23,8 @@ from phi4_server.deploy.folder import to_folder, write
 from phi4_server.deploy.program import WeightsProgram
 from phi4_server.model import ChatRequest, End, Message
 from phi4_server.weights import zero_gpu
+from phi4_server.weights.generation.loaded import Weights
 from phi4_server.weights.generation.question import Question
-from phi4_server.weights.loaded import Weights
 from phi4_server.weights.model import Preparer
 from phi4_server.weights.zero_gpu import ZeroGpuModel
 from phi4_space import Delta, Media, QuotaExceeded, SpaceClient, SpaceError

@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from phi4_server.weights.generation.images import count_tokens, lay_out
-from phi4_server.weights.loaded import ImageForm
-from phi4_server.weights.settings import LONGEST_SIDE, WeightsSettings, add_options, to_options, to_settings
+from phi4_server.weights.generation.loaded import ImageForm
+from phi4_server.weights.load.settings import (
+    LONGEST_SIDE,
+    WeightsSettings,
+    add_options,
+    to_options,
+    to_settings,
+)
 
 HUB = "microsoft/Phi-4-multimodal-instruct"
 
