@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -256,3 +257,49 @@ def test_any_chat_is_read(chat: list[Any]) -> None:
         assert all(isinstance(thought.text, str) for thought in content.thoughts)
         assert [thought.number for thought in content.thoughts] == [*range(len(content.thoughts))]
         assert all(file.path and file.name == label(file.name) for file in content.files)
+
+
+TEXTS = st.sampled_from(["", "<", "<b>", "Hel", "/tmp/a", "red.", OBJECT[:20], OBJECT[:-1], "[[1", "\n"])  # noqa: S108
+CONTENTS = st.one_of(
+    TEXTS,
+    st.lists(
+        st.one_of(TEXTS, TEXTS.map(lambda text: {"text": text, "type": "text"}), st.just(FILE)), max_size=3
+    ),
+    TEXTS.map(lambda text: {"text": text, "files": []}),
+    st.just(FILE),
+)
+ENTRIES = st.one_of(CONTENTS.map(said), CONTENTS.map(lambda content: titled(content, "Look")))
+
+
+def appended(value: Any, place: tuple[str | int, ...], text: str) -> Any:
+    """The same value, with more text at a place."""
+    if not place:
+        return value + text
+    copy = value.copy()
+    copy[place[0]] = appended(value[place[0]], place[1:], text)
+    return copy
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=3), st.sampled_from(["x", "png", OBJECT[20:], ">", ", 2]]"]))
+def test_what_is_appended_at_the_end_is_appended_to_the_words(
+    entries: list[dict[str, Any]], more: str
+) -> None:
+    """Where the end of the words is known, a reader needs not read the whole chat again to know it."""
+    chat = [*CHAT, *entries]
+    before = answer_in_chat(chat)
+    if before.end is not None:
+        after = answer_in_chat(appended(chat, before.end, more))
+
+        assert before.text is not None
+        assert after == replace(before, text=before.text + more)
+
+
+@pytest.mark.parametrize("text", ["Hel", "grün 🌍", " "])
+@pytest.mark.parametrize("form", [lambda text: text, lambda text: [{"text": text, "type": "text"}]])
+def test_where_words_end_is_known(text: str, form: Callable[[str], object]) -> None:
+    """In the forms that Gradio streams."""
+    chat = [*CHAT, said(form(text))]
+    end = answer_in_chat(chat).end
+
+    assert end is not None
+    assert answer_in_chat(appended(chat, end, "lo")).text == f"{text}lo"

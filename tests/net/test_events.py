@@ -28,6 +28,8 @@ STREAMS: dict[bytes, list[str]] = {
     b"data: a\r\n\r\ndata: b\r\n\r\n": ["a", "b"],
     b"data: a\n\r\ndata: b\r\n\r": ["a", "b"],
     b"data: a\r\n\n": ["a"],
+    b"data: a\r\ndata: b\r\n\r\n": ["a\nb"],
+    b"event: ping\r\ndata: a\r\n\r\n": [],
     # no data
     b"retry: 3000\n\n": [],
     b"retry: soon\n\ndata: a\n\n": ["a"],
