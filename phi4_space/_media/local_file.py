@@ -105,6 +105,37 @@ def _check(status: os.stat_result, path: Path, max_bytes: int) -> Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """The bytes of a `LocalFile` while it is open.
+
+    Attributes:
+        whole: The file.
+        file: The same, opened.
+    """
+
+    whole: LocalFile
+    file: BinaryIO
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.whole)
+
+    def __getitem__(self, part: slice) -> bytes:
+        """Some of them.
+
+        Raises:
+            MediaNotReadable: The file has become shorter.
+        """
+        start, stop, _ = part.indices(len(self))
+        size = max(0, stop - start)
+        self.file.seek(self.whole.start + start)
+        data = self.file.read(size)
+        if len(data) != size:
+            raise _changed(self.whole.path)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
 class LocalFile:
     """A file on disk, or its end, which is read a piece at a time, and as it was or not at all.
 
@@ -130,14 +161,20 @@ class LocalFile:
         Raises:
             MediaNotReadable: It has changed, or is not there any more.
         """
-        start, stop, _ = part.indices(len(self))
-        size = max(0, stop - start)
+        with self.opened() as section:
+            return section[part]
+
+    @contextmanager
+    def opened(self) -> Iterator[Section]:
+        """Opens it once, for who reads many parts, in a `with` block.
+
+        Raises:
+            MediaNotReadable: It has changed, or is not there any more.
+        """
         with opened(self.path, max_bytes=sys.maxsize) as (file, stamp):
-            file.seek(self.start + start)
-            data = file.read(size) if stamp == self.stamp else b""
-        if len(data) != size:
-            raise _changed(self.path)
-        return data
+            if stamp != self.stamp:
+                raise _changed(self.path)
+            yield Section(self, file)
 
     def read(self) -> bytes:
         """All of its bytes.

@@ -174,7 +174,8 @@ def _to_stored(stored: LocalFile, name: str | None, known: KnownFiles) -> File:
     """A file whose bytes stay on disk."""
     if (file := known.find(stored, name)) is not None:
         return file
-    form = _recognised(stored, name)
+    with stored.opened() as section:
+        form = _recognised(section, name)
     file = File(_file_name(name or "", form), form.mime_type, replace(stored, digest=stored.hashed()))
     if stored.stamp.is_settled(time.time_ns()):
         known.keep(stored, name, file)

@@ -9,14 +9,17 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from phi4_space._errors import MediaNotReadable, UnsupportedContent
+from phi4_space._media import local_file
 from phi4_space._media import read as reading
 from phi4_space._media.known import KnownFiles
-from phi4_space._media.local_file import LocalFile
+from phi4_space._media.local_file import LocalFile, Stamp
 from phi4_space._media.read import read_media
 from phi4_space._turns import File, MediaLike
 
@@ -152,3 +155,43 @@ def test_it_is_hashed_once(recording: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with recording.open("rb") as opened:
             read(opened, known)
     assert len(hashed) == 4
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    """A part of an MP4 file."""
+    return struct.pack(">I4s", len(content) + 8, kind) + content
+
+
+def test_a_file_of_many_parts_is_opened_no_more_often(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made it: parts are looked at in one that stays open."""
+    opened: list[Path] = []
+    original = local_file.opened
+
+    def noted(path: Path, *, max_bytes: int) -> AbstractContextManager[tuple[BinaryIO, Stamp]]:
+        opened.append(path)
+        return original(path, max_bytes=max_bytes)
+
+    monkeypatch.setattr(local_file, "opened", noted)
+    counts = []
+    for tracks in (1, 300):
+        parts = box(b"trak", box(b"mdia", box(b"hdlr", b"\0" * 8 + b"soun"))) * tracks
+        start = box(b"ftyp", b"isom\0\0\0\0") + box(b"moov", parts)
+        recording.write_bytes(start + box(b"mdat", bytes(3_000_000 - len(start))))
+        opened.clear()
+        assert read(recording).mime_type == "audio/mp4"
+        counts.append(len(opened))
+
+    assert counts[0] == counts[1]
+
+
+def test_a_file_that_becomes_shorter_while_it_is_open(recording: Path) -> None:
+    """It has changed, as for who opens it later."""
+    stored = read(recording).data
+    assert isinstance(stored, LocalFile)
+
+    with stored.opened() as section:
+        os.truncate(recording, 1_000)
+        with pytest.raises(MediaNotReadable, match="changed after"):
+            section[2_000_000:2_000_010]
